@@ -1,0 +1,70 @@
+"""Running one command line: find the command, run it, turn an error into words and an exit code."""
+
+import importlib
+
+import click
+
+from gastown.cli.context import Context, for_process
+from gastown.errors import GastownError
+
+# `bd` keeps the exit codes of beads: general failure is 1.
+BD_FAILURE = 1
+_INTERRUPTED = 130
+
+
+def main(program: str, argv: list[str]) -> int:
+    """Run `argv` for the person at the terminal; return the exit code."""
+    context = for_process(program)
+    try:
+        return invoke(context, argv)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away; nothing is wrong.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def invoke(context: Context, argv: list[str]) -> int:
+    """Run `argv` with `context`; errors become text or JSON on its streams. Used by workers for agents, too."""
+    root: click.Group = getattr(importlib.import_module(f"gastown.cli.{context.program}"), context.program)
+    if "--json" in argv:
+        context.json = True  # also for errors that come before options are parsed
+    try:
+        result = root.main(args=argv, prog_name=context.program, obj=context, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        context.echo(error.format_message())
+        return 2
+    except click.UsageError as error:
+        hint = f"See `{error.ctx.command_path} --help`." if error.ctx else None
+        return _fail(context, "invalid", error.format_message(), hint, 2)
+    except click.ClickException as error:
+        return _fail(context, "failed", error.format_message(), None, error.exit_code)
+    except click.Abort:
+        return _INTERRUPTED
+    except GastownError as error:
+        return _fail(context, _kind(error), error.message, error.hint, error.exit_code)
+
+
+def _kind(error: GastownError) -> str:
+    """The error's class below the root, in snake case: a word for programs to branch on."""
+    family = type(error).__mro__[type(error).__mro__.index(GastownError) - 1].__name__
+    return {"NotFound": "not_found"}.get(family, family.lower())
+
+
+def _fail(context: Context, kind: str, message: str, hint: str | None, code: int) -> int:
+    one_line = " ".join(message.split())
+    context.err.write(f"Error: {one_line}\n")
+    if hint:
+        context.err.write(f"Hint: {hint}\n")
+    if context.json:
+        error: dict[str, object] = {"error": one_line, "code": kind, "schema_version": 1}
+        if hint:
+            error["hint"] = hint
+        context.print_json(error)
+    return BD_FAILURE if context.program == "bd" else code

@@ -1,0 +1,140 @@
+"""How a command is declared: lazily imported, with `--json` everywhere, and closed to agents unless opened to them."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from gastown.cli.context import Context
+from gastown.errors import Refused
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _show_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        obj = context.find_object(Context)
+        text = context.get_help()
+        if obj is None:
+            click.echo(text)
+        else:
+            obj.echo(text)
+        context.exit()
+
+
+class Command(click.Command):
+    """A command with `--json`; `in_session` says whether an agent may call it."""
+
+    def __init__(self, *args: Any, in_session: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.in_session = in_session
+        self.params.append(
+            click.Option(["--json", "as_json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON.")
+        )
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Help goes where the context's output goes."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse an agent a command that is not for agents."""
+        obj = ctx.find_object(Context)
+        if obj is not None and obj.session_pass is not None and not self.in_session:
+            raise Refused(
+                f"`{ctx.command_path}` is not for agents",
+                hint="Work on the bead on your hook; `gt prime` says which, `gt done` submits it.",
+            )
+        return super().invoke(ctx)
+
+
+def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    obj = ctx.find_object(Context)
+    if value and obj is not None:
+        obj.json = True
+
+
+class LazyGroup(click.Group):
+    """A group whose members are imported when called; their one-line help is listed here so that `--help` is fast."""
+
+    command_class = Command
+
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, tuple[str, str]] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+        self.aliases = dict(aliases or {})
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Help goes where the context's output goes."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every member, imported or not."""
+        return sorted({*super().list_commands(ctx), *self.lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the member that was named."""
+        name = self.aliases.get(cmd_name, cmd_name)
+        if name in self.lazy:
+            module, _, attribute = self.lazy[name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        return super().get_command(ctx, name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest commands when there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
+            if close:
+                error.message += f" Did you mean {' or '.join(close)}?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List members without importing them."""
+        rows = []
+        for name in self.list_commands(ctx):
+            if name in self.lazy:
+                rows.append((name, self.lazy[name][1]))
+            elif (command := self.commands[name]) and not command.hidden:
+                rows.append((name, command.get_short_help_str(80)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def command(name: str, *, in_session: bool = False, **kwargs: Any) -> Callable[[F], Command]:
+    """Declare a command; `in_session` opens it to agents."""
+
+    def wrap(function: F) -> Command:
+        made: Command = click.command(name, cls=Command, in_session=in_session, **kwargs)(function)
+        return made
+
+    return wrap
+
+
+def group(name: str, **kwargs: Any) -> Callable[[F], LazyGroup]:
+    """Declare a group."""
+
+    def wrap(function: F) -> LazyGroup:
+        made: LazyGroup = click.group(name, cls=LazyGroup, **kwargs)(function)
+        return made
+
+    return wrap
+
+
+pass_context = click.make_pass_decorator(Context)

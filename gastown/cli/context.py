@@ -1,0 +1,134 @@
+"""What a command is given: who calls, where output goes, and the ways to the town."""
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from gastown import config
+from gastown.errors import Invalid, NotFound, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+READ_LIMIT = 4_000_000
+
+
+@dataclass(frozen=True)
+class SessionPass:
+    """What an agent's session may touch: its own attempt. Every effect names its fence."""
+
+    assignment_id: int
+    bead_id: str
+    rig: str
+    prefix: str
+    agent: str
+    fence: int
+
+
+@dataclass
+class Context:
+    """One invocation of `gt` or `bd`."""
+
+    program: str
+    out: TextIO
+    err: TextIO
+    stdin: TextIO
+    is_terminal: bool
+    actor_given: str | None = None
+    json: bool = False
+    town: Path | None = None
+    session_pass: SessionPass | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the agent's side saw of its worktree (branch, head, dirty); empty outside a session."""
+
+    @property
+    def actor(self) -> str:
+        """Who acts: the agent's address in a session, else --actor, the environment, git's user name, or the login."""
+        if self.session_pass is not None:
+            return self.session_pass.agent
+        return self.actor_given or config.actor_from_environment() or _person()
+
+    @property
+    def settings(self) -> config.Settings:
+        """The settings of the town this command works on."""
+        if self.session_pass is None and self.town is not None and config.current_or_none() is None:
+            config.use(config.load(self.town))
+        return config.current()
+
+    def write(self) -> "AbstractContextManager[Session]":
+        """A unit of work on the town's database; refuses a schema that is not ours."""
+        from gastown.cli.database import writing
+
+        return writing(self.settings)
+
+    def read(self) -> "AbstractContextManager[Session]":
+        """A reading session on the town's database; refuses a schema that is not ours."""
+        from gastown.cli.database import reading
+
+        return reading(self.settings)
+
+    def echo(self, text: str = "") -> None:
+        """Print a line for people."""
+        self.out.write(text + "\n")
+
+    def warn(self, text: str) -> None:
+        """Print a line to standard error."""
+        self.err.write(text + "\n")
+
+    def print_json(self, value: object) -> None:
+        """Print `value` as JSON with two spaces of indent."""
+        self.out.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+    def read_text(self, path: str) -> str:
+        """The text of a file that the caller named, or of standard input for `-`; an agent may only pipe."""
+        if path == "-":
+            return self.stdin.read(READ_LIMIT)
+        if self.session_pass is not None:
+            raise Refused("inside a session files are not read by name", hint="Pipe the text in: ... - < FILE")
+        try:
+            with Path(path).open(encoding="utf-8", errors="strict") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise NotFound(f"no such file: {path}") from None
+        except UnicodeDecodeError:
+            raise Invalid(f"{path} is not UTF-8 text") from None
+        except OSError as error:
+            raise Unavailable(f"cannot read {path}: {error.strerror}") from None
+
+
+def _person() -> str:
+    """Git's user name, else the login: the order that beads uses."""
+    import getpass
+
+    from gastown.git import user_name
+
+    name = user_name()
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def for_process(program: str) -> Context:
+    """The context of a command typed by a person or a script."""
+    return Context(program=program, out=sys.stdout, err=sys.stderr, stdin=sys.stdin, is_terminal=sys.stdout.isatty())
+
+
+def for_session(program: str, held: SessionPass, stdin: str, facts: Mapping[str, Any]) -> Context:
+    """The context of a command that an agent's session sent: output is collected, never the worker's own."""
+    return Context(
+        program=program,
+        out=io.StringIO(),
+        err=io.StringIO(),
+        stdin=io.StringIO(stdin),
+        is_terminal=False,
+        session_pass=held,
+        facts=facts,
+    )

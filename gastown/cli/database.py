@@ -1,0 +1,58 @@
+"""Commands reach SQL through here: the schema is checked before anything is read or written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from gastown import config, tables
+from gastown.db import unit_of_work as work
+from gastown.errors import Refused, Unavailable
+
+_checked: set[str] = set()
+
+
+class SchemaMismatch(Refused):
+    """The database was made by another version of Gas Town."""
+
+
+def check_schema(settings: config.Settings) -> None:
+    """Refuse a database without our schema or with another version's; looked at once a process."""
+    if settings.database in _checked:
+        return
+    with work.reading(settings.database) as session:
+        try:
+            found = session.connection().execute(text("SELECT version_num FROM alembic_version")).scalar()
+        except DBAPIError:
+            found = None
+    if found is None:
+        raise Unavailable("the town's database has no tables yet", hint="Run `gt db upgrade`, which adds them.")
+    if found == tables.REVISION:
+        _checked.add(settings.database)
+        return
+    if found in tables.OLDER_REVISIONS:
+        raise SchemaMismatch(
+            f"the database is of an older version ({found})", hint="Run `gt db upgrade`, then try again."
+        )
+    raise SchemaMismatch(
+        f"the database is of a newer version of Gas Town ({found})",
+        hint="Install that version here; this one changes nothing.",
+    )
+
+
+@contextmanager
+def writing(settings: config.Settings) -> Iterator[Session]:
+    """A unit of work on the town's database."""
+    check_schema(settings)
+    with work.unit_of_work(settings.database) as session:
+        yield session
+
+
+@contextmanager
+def reading(settings: config.Settings) -> Iterator[Session]:
+    """A reading session on the town's database."""
+    check_schema(settings)
+    with work.reading(settings.database) as session:
+        yield session

@@ -1,0 +1,96 @@
+"""`gt` and `bd` inside an agent's session: hand the command to the worker that serves the session's socket.
+
+Standard library only, since agents call it more often than anything else. The agent's side gathers what only it can
+see (the state of its own worktree); the worker never reads a file or runs a program because an agent named it.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+# A call made while no worker serves the socket (a restart, a deploy) waits this long for the next one.
+PATIENCE_S = 60.0
+ANSWER_TIMEOUT_S = 120.0
+STDIN_LIMIT = 1_000_000
+_GIT_TIMEOUT_S = 30
+
+
+def is_inside() -> bool:
+    """Whether this process belongs to an agent's session."""
+    return bool(os.environ.get("GT_SESSION_SOCKET"))
+
+
+def forward(program: str, argv: list[str]) -> int:
+    """Run the command in the worker; print what it prints; return its exit code, 6 when no worker came in a minute."""
+    request = {
+        "pass": os.environ.get("GT_SESSION_PASS", ""),
+        "program": program,
+        "argv": argv,
+        "stdin": _stdin(argv),
+        "terminal": sys.stdout.isatty(),
+        "facts": _facts() if program == "gt" and argv[:1] in (["done"], ["handoff"]) else {},
+    }
+    deadline = time.monotonic() + PATIENCE_S
+    pause = 0.05
+    while True:
+        try:
+            answer = _ask(os.environ["GT_SESSION_SOCKET"], request)
+            break
+        except (OSError, ValueError) as error:
+            if time.monotonic() >= deadline:
+                sys.stderr.write(
+                    f"Error: no worker answers for this session ({error}).\n"
+                    "Hint: Your work is safe in the worktree. Commit it, wait a minute and run the command again.\n"
+                )
+                return 6
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+    sys.stdout.write(answer.get("out", ""))
+    sys.stdout.flush()
+    sys.stderr.write(answer.get("err", ""))
+    return int(answer.get("code", 1))
+
+
+def _ask(path: str, request: dict[str, object]) -> dict[str, str]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_TIMEOUT_S)
+        connection.connect(path)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        connection.shutdown(socket.SHUT_WR)
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+    answer = json.loads(b"".join(parts))
+    if not isinstance(answer, dict):
+        raise ValueError("the answer makes no sense")
+    return answer
+
+
+def _stdin(argv: list[str]) -> str:
+    """What was piped in, for commands that ask for it by `--stdin` or `-`; else nothing is read."""
+    if "--stdin" not in argv and "-" not in argv:
+        return ""
+    return sys.stdin.read(STDIN_LIMIT)
+
+
+def _git(*args: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - git, with fixed arguments
+            ["git", *args], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _facts() -> dict[str, object]:
+    """The worktree as the agent sees it: branch, head, and what is not committed."""
+    status = _git("status", "--porcelain=v1", "--untracked-files=normal")
+    return {
+        "branch": _git("symbolic-ref", "--quiet", "--short", "HEAD"),
+        "head": _git("rev-parse", "--verify", "HEAD"),
+        "dirty": None if status is None else [line[:200] for line in status.splitlines()[:50]],
+    }

@@ -1,0 +1,17 @@
+"""The door to SQL: engine, column types, units of work, lease rows, status transitions. SQLite and PostgreSQL alike."""
+
+from gastown.db.columns import JsonObject, UtcTime, enum_column
+from gastown.db.engine import database_time, dispose, get_engine, is_sqlite
+from gastown.db.transitions import IllegalTransition, Transitions
+
+__all__ = [
+    "IllegalTransition",
+    "JsonObject",
+    "Transitions",
+    "UtcTime",
+    "database_time",
+    "dispose",
+    "enum_column",
+    "get_engine",
+    "is_sqlite",
+]

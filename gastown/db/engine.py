@@ -1,0 +1,104 @@
+"""One engine a process and URL.
+
+SQLite: WAL, full synchronisation, write transactions that begin IMMEDIATE (a deferred read-then-write fails with
+SQLITE_BUSY in spite of any time-out), and the library of the `pysqlite3` wheel where there is one, since versions
+before 3.51.3 can corrupt a WAL database that two connections checkpoint at once.
+"""
+
+import sqlite3
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlmodel import Session
+
+from gastown import clock, config
+
+# How long a writer waits for another one; the longest write of ours takes well under a second.
+BUSY_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+# Versions with the WAL-reset bug mended.
+SAFE_SQLITE = (3, 51, 3)
+
+_engines: dict[str, Engine] = {}
+
+
+def sqlite_module() -> ModuleType:
+    """The SQLite driver in use: the wheel's newer library, else Python's own."""
+    try:
+        import pysqlite3
+
+        return pysqlite3  # type: ignore[no-any-return]
+    except ImportError:
+        return sqlite3
+
+
+def _on_sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, see _on_begin
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("gastown_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `url` with everything a town needs set on its connections."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+        return engine
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=20,
+        pool_timeout=30,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c lock_timeout=30s -c statement_timeout=120s"},
+    )
+
+
+def get_engine(url: str | None = None) -> Engine:
+    """The engine of this process's town, or of `url`, made at first use."""
+    url = url or config.current().database
+    if url not in _engines:
+        _engines[url] = make_engine(url)
+    return _engines[url]
+
+
+def dispose() -> None:
+    """Close every connection; the next use opens new ones. Call it in a child after a fork."""
+    for engine in _engines.values():
+        engine.dispose()
+    _engines.clear()
+
+
+def forget_after_fork() -> None:
+    """Drop the parent's connections without closing them under the parent."""
+    for engine in _engines.values():
+        engine.dispose(close=False)
+    _engines.clear()
+
+
+config.on_change(dispose)
+
+
+def is_sqlite(session: Session) -> bool:
+    """Whether `session` talks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def database_time(session: Session) -> datetime:
+    """The database's present. Leases use no other clock; SQLite's is this host's, where all its users live."""
+    if is_sqlite(session):
+        return clock.now()
+    value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+    return value.astimezone(UTC)

@@ -1,0 +1,100 @@
+"""The only commit. After it, the doorbells that the transaction recorded are rung.
+
+A doorbell that could not be rung costs time, never work: its event row keeps `rung_at` empty and a tick sweeps it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from gastown import logs, queue
+from gastown.db.engine import get_engine
+from gastown.errors import Unavailable
+
+T = TypeVar("T")
+log = logs.get(__name__)
+
+# PostgreSQL: serialisation failure, deadlock, lock not available. The whole transaction is run again.
+_RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
+_ATTEMPTS = 5
+
+
+class DatabaseAway(Unavailable):
+    """The database did not answer, is full, or is read-only."""
+
+
+@contextmanager
+def reading(url: str | None = None) -> Iterator[Session]:
+    """A session for reads only; holds no write lock and commits nothing."""
+    engine = get_engine(url).execution_options(gastown_read_only=True)
+    with _translated(), Session(engine, expire_on_commit=False, autoflush=False) as session:
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def unit_of_work(url: str | None = None) -> Iterator[Session]:
+    """One transaction: commits when the block ends, rolls back when it raises, then rings what it recorded."""
+    with _translated(), Session(get_engine(url), expire_on_commit=False) as session:
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        bells: list[queue.Doorbell] = session.info.pop("doorbells", [])
+    rung = queue.ring_all(bells)
+    if rung:
+        _mark_rung(rung, url)
+
+
+def transact(act: Callable[[Session], T], url: str | None = None) -> T:
+    """Run `act` in a unit of work, again from its start (5 times at most) when the database asks for that."""
+    retrying = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        retry=retry_if_exception(_is_transient),
+        reraise=True,
+    )
+    return retrying(_once, act, url)
+
+
+def _once(act: Callable[[Session], T], url: str | None) -> T:
+    with unit_of_work(url) as session:
+        return act(session)
+
+
+def _is_transient(error: BaseException) -> bool:
+    cause = error.__cause__ if isinstance(error, DatabaseAway) else error
+    if not isinstance(cause, DBAPIError):
+        return False
+    state = getattr(cause.orig, "sqlstate", None)
+    busy = str(getattr(cause.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return state in _RETRY_STATES or busy
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+        raise DatabaseAway(
+            f"the database cannot serve this: {reason}",
+            hint="Nothing was changed. Check the disk and `gt doctor`, then run the command again.",
+        ) from error
+
+
+def _mark_rung(bells: list[queue.Doorbell], url: str | None) -> None:
+    from gastown.events import outbox
+
+    try:
+        with _translated(), Session(get_engine(url)) as session:
+            outbox.mark_rung(session, [bell.event_id for bell in bells if bell.event_id is not None])
+            session.commit()
+    except DatabaseAway:
+        log.info("rang, but could not mark it; the sweep will ring once more")

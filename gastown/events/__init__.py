@@ -1,0 +1,13 @@
+"""What happened: one row a fact, written in the transaction that made it true.
+
+The table is the feed that people read, the outbox from which doorbells are rung (`rung_at`), and the log from which
+state can be rebuilt, so a row carries the new values. Rows are never changed, except for the marks `rung_at` and
+`reacted_at`.
+"""
+
+from gastown.events.feed import after, for_bead, latest, latest_id
+from gastown.events.kinds import EventKind
+from gastown.events.models import Event
+from gastown.events.record import record
+
+__all__ = ["Event", "EventKind", "after", "for_bead", "latest", "latest_id", "record"]

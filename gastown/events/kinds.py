@@ -1,0 +1,69 @@
+"""Everything that can happen. Names are `noun.past_tense` and part of the stored format."""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """The kind of an event row."""
+
+    # beads
+    BEAD_CREATED = "bead.created"
+    BEAD_UPDATED = "bead.updated"
+    BEAD_STATUS_CHANGED = "bead.status_changed"
+    BEAD_CLAIMED = "bead.claimed"
+    BEAD_CLOSED = "bead.closed"
+    BEAD_REOPENED = "bead.reopened"
+    BEAD_ESCALATED = "bead.escalated"
+    BEAD_IMPORTED = "bead.imported"
+    BEAD_DELETED = "bead.deleted"
+    BEAD_COMMENTED = "bead.commented"
+    DEPENDENCY_ADDED = "dependency.added"
+    DEPENDENCY_REMOVED = "dependency.removed"
+    LABEL_ADDED = "label.added"
+    LABEL_REMOVED = "label.removed"
+    # rigs
+    RIG_ADDED = "rig.added"
+    RIG_REMOVED = "rig.removed"
+    RIG_PARKED = "rig.parked"
+    RIG_UNPARKED = "rig.unparked"
+    RIG_UPDATED = "rig.updated"
+    # agents
+    POLECAT_NAMED = "polecat.named"
+    POLECAT_UPDATED = "polecat.updated"
+    # assignments: one attempt at a bead each
+    ASSIGNMENT_SLUNG = "assignment.slung"
+    ASSIGNMENT_OFFERED = "assignment.offered"
+    ASSIGNMENT_CLAIMED = "assignment.claimed"
+    ASSIGNMENT_ADOPTED = "assignment.adopted"
+    ASSIGNMENT_DETACHED = "assignment.detached"
+    ASSIGNMENT_SUBMITTED = "assignment.submitted"
+    ASSIGNMENT_ENDED = "assignment.ended"
+    ASSIGNMENT_STOP_ASKED = "assignment.stop_asked"
+    ASSIGNMENT_NOTED = "assignment.noted"
+    # sessions: one run of an agent's process each
+    SESSION_STARTED = "session.started"
+    SESSION_ENDED = "session.ended"
+    SESSION_NUDGED = "session.nudged"
+    WORK_SAVED = "work.saved"
+    # convoys
+    CONVOY_CREATED = "convoy.created"
+    CONVOY_MEMBER_ADDED = "convoy.member_added"
+    CONVOY_LANDED = "convoy.landed"
+    # refinery
+    REQUEST_SUBMITTED = "request.submitted"
+    REQUEST_BOARDED = "request.boarded"
+    REQUEST_RETURNED = "request.returned"
+    REQUEST_LANDED = "request.landed"
+    REQUEST_CANCELLED = "request.cancelled"
+    GATE_RUN_REQUESTED = "gate_run.requested"
+    GATE_RUN_STARTED = "gate_run.started"
+    GATE_RUN_FINISHED = "gate_run.finished"
+    LANDING_INTENDED = "landing.intended"
+    LANDING_VOIDED = "landing.voided"
+    TARGET_RED = "target.red"
+    TARGET_GREEN = "target.green"
+    # town
+    SETTING_CHANGED = "setting.changed"
+    WORKER_STARTED = "worker.started"
+    WORKER_STOPPED = "worker.stopped"
+    WORKER_LOST = "worker.lost"

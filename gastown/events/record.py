@@ -1,0 +1,46 @@
+"""Writing facts."""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlmodel import Session
+
+from gastown import clock
+from gastown.events.kinds import EventKind
+from gastown.events.models import Event
+from gastown.queue import Doorbell
+
+
+def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywords
+    session: Session,
+    kind: EventKind,
+    *,
+    actor: str,
+    bead_id: str | None = None,
+    rig: str | None = None,
+    agent: str | None = None,
+    assignment_id: int | None = None,
+    fence: int | None = None,
+    ring: Doorbell | None = None,
+    **values: Any,
+) -> Event:
+    """Add one fact to this transaction, with its new `values`; `ring` is rung after the commit, swept if that fails."""
+    event = Event(
+        at=clock.now(),
+        kind=kind,
+        actor=actor,
+        bead_id=bead_id,
+        rig=rig,
+        agent=agent,
+        assignment_id=assignment_id,
+        fence=fence,
+        payload=values,
+        task=ring.task.value if ring else None,
+        queue=ring.queue if ring else None,
+        args=list(ring.args) if ring else None,
+    )
+    session.add(event)
+    if ring is not None:
+        session.flush()
+        session.info.setdefault("doorbells", []).append(replace(ring, event_id=event.id))
+    return event

@@ -1,0 +1,233 @@
+"""The door to Celery and Redis: queue and task names, the app, ringing doorbells. Both are imported at first use.
+
+A message is a doorbell: it names a task and ids. It may be lost, doubled, late or reordered without harm, because the
+task looks in SQL what there is to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from gastown import config, logs
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from redis import Redis
+
+log = logs.get(__name__)
+
+# Publishing gives up fast: the outbox sweep rings what this could not.
+PUBLISH_TIMEOUT_S = 2
+# Only the moment between receipt and start is under this clock, since tasks are acknowledged at their start.
+VISIBILITY_TIMEOUT_S = 3600
+# 0 is the highest priority on Redis.
+PRIORITY_STEPS = [0, 3, 6, 9]
+
+
+class Task(StrEnum):
+    """Every task name. Names are part of the wire format: rename by adding, never by changing."""
+
+    SUPERVISE = "sessions.supervise"  # args: assignment id; supervises one agent until it ends
+    REFINERY_STEP = "refinery.step"  # args: rig; the merge queue's next step
+    GATE_RUN = "gates.run"  # args: gate run id; minutes
+    REACT = "events.react"  # args: event id; what follows from a fact
+    DISPATCH = "town.dispatch"  # promotes waiting work into free slots
+    RECONCILE = "town.reconcile"  # expired leases, dead sessions, ready rows without a recent doorbell
+    SWEEP_OUTBOX = "town.sweep_outbox"  # doorbells that were never rung
+    PATROL = "town.patrol"  # witness and deacon checks
+
+
+TOWN_QUEUE = "town"
+GATES_QUEUE = "gates"
+
+
+def rig_queue(rig: str) -> str:
+    """The queue of a rig's polecat work."""
+    return f"rig.{rig}"
+
+
+def refinery_queue(rig: str) -> str:
+    """The queue of a rig's merge train."""
+    return f"refinery.{rig}"
+
+
+def host_queue(host: str) -> str:
+    """The queue of work that only `host` can do: rework in its worktrees, adoption of its sessions."""
+    return f"host.{host}"
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A task to start and where; `event_id` is the outbox row that it answers for."""
+
+    task: Task
+    queue: str
+    args: tuple[Any, ...] = ()
+    priority: int = 3
+    event_id: int | None = field(default=None)
+
+
+_app: Celery | None = None
+
+
+def get_app() -> Celery:
+    """The Celery app of this process's town."""
+    global _app  # noqa: PLW0603 - one process, one broker
+    if _app is None:
+        _app = make_app(config.current())
+    return _app
+
+
+def broker_url(url: str) -> str:
+    """Kombu's spelling of a Redis URL; the unix form wants its own scheme."""
+    return "redis+socket" + url[len("unix") :] if url.startswith("unix://") else url
+
+
+def make_app(settings: config.Settings) -> Celery:
+    """A Celery app for `settings`. Every setting's reason is in docs/celery.md."""
+    from celery import Celery
+
+    app = Celery("gastown", broker=broker_url(settings.redis), set_as_current=False)
+    app.conf.update(
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "priority_steps": PRIORITY_STEPS,
+            "queue_order_strategy": "priority",
+            "global_keyprefix": "gastown:",
+            "socket_timeout": 30,
+            "socket_connect_timeout": PUBLISH_TIMEOUT_S,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "unacked_restore_interval": 10,
+        },
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_reject_on_worker_lost=False,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=TOWN_QUEUE,
+        task_create_missing_queues=True,
+        task_publish_retry=False,
+        task_send_sent_event=False,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_eta_task_limit=1000,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_soft_shutdown_timeout=0,
+        event_queue_expires=60,
+        timezone="UTC",
+    )
+    return app
+
+
+def _forget() -> None:
+    global _app, _redis  # noqa: PLW0603 - one process, one broker
+    if _app is not None:
+        _app.close()
+    _app = None
+    if _redis is not None:
+        _redis.close()
+    _redis = None
+
+
+config.on_change(_forget)
+
+
+def warm() -> bool:
+    """Import Celery and open a connection now, so that ringing after the commit costs milliseconds. False: Redis away."""
+    from kombu.exceptions import OperationalError
+
+    app = get_app()
+    try:
+        with app.producer_pool.acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+            producer.connection.ensure_connection(max_retries=1, interval_start=0, timeout=PUBLISH_TIMEOUT_S)
+            producer.channel.client.ping()
+    except (OperationalError, OSError, TimeoutError, *_redis_errors()):
+        return False
+    return True
+
+
+def ring_all(bells: list[Doorbell]) -> list[Doorbell]:
+    """Publish `bells`; return those that went out. Never raises for a Redis that is away."""
+    if not bells:
+        return []
+    from kombu.exceptions import OperationalError
+
+    app = get_app()
+    rung: list[Doorbell] = []
+    for bell in bells:
+        try:
+            app.send_task(bell.task.value, args=list(bell.args), queue=bell.queue, priority=bell.priority, retry=False)
+        except (OperationalError, OSError, TimeoutError, *_redis_errors()) as error:
+            log.warning("Redis is away, the sweep will ring %d doorbells later: %s", len(bells) - len(rung), error)
+            break
+        rung.append(bell)
+    return rung
+
+
+def _redis_errors() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    return (RedisError,)
+
+
+_redis: Redis | None = None
+
+
+def get_redis() -> Redis:
+    """A Redis client for locks and live output, with short time-outs; callers degrade to SQL when it raises."""
+    global _redis  # noqa: PLW0603 - one process, one Redis
+    if _redis is None:
+        from redis import Redis as Client
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        url = config.current().redis.replace("redis+socket://", "unix://")
+        _redis = Client.from_url(
+            url, socket_timeout=PUBLISH_TIMEOUT_S, socket_connect_timeout=PUBLISH_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+        )
+    return _redis
+
+
+def redis_answers() -> bool:
+    """Whether Redis answers a ping just now."""
+    try:
+        return bool(get_redis().ping())
+    except (OSError, *_redis_errors()):
+        return False
+
+
+def try_lock(name: str, value: str, ttl_s: int, *, replace: str | None = None) -> bool | None:
+    """Take the fast lock `name` for `ttl_s`; True taken, False held by another value, None Redis cannot say.
+
+    `replace` names a value known to be dead: it is overwritten. The proof is never here but in SQL.
+    """
+    client = None
+    try:
+        client = get_redis()
+        if client.set(name, value, nx=True, ex=ttl_s):
+            return True
+        held = client.get(name)
+        found = held.decode() if isinstance(held, bytes) else held
+        if found in (value, replace, None):
+            client.set(name, value, ex=ttl_s)
+            return True
+    except (OSError, *_redis_errors()):
+        return None
+    return False
+
+
+def drop_lock(name: str) -> None:
+    """Let the fast lock go; a Redis that is away forgets it by itself."""
+    try:
+        get_redis().delete(name)
+    except (OSError, *_redis_errors()) as error:
+        log.debug("lock %s left to expire: %s", name, error)
