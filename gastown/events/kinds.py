@@ -67,3 +67,16 @@ class EventKind(StrEnum):
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
     WORKER_LOST = "worker.lost"
+
+
+# Facts from which something follows in a higher noun; `workers/reactions.py` says what.
+REACTED = frozenset(
+    {
+        EventKind.BEAD_CLOSED,
+        EventKind.BEAD_ESCALATED,
+        EventKind.BEAD_DELETED,
+        EventKind.DEPENDENCY_REMOVED,
+        EventKind.ASSIGNMENT_ENDED,
+        EventKind.RIG_UNPARKED,
+    }
+)

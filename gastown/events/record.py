@@ -6,9 +6,9 @@ from typing import Any
 from sqlmodel import Session
 
 from gastown import clock
-from gastown.events.kinds import EventKind
+from gastown.events.kinds import REACTED, EventKind
 from gastown.events.models import Event
-from gastown.queue import Doorbell
+from gastown.queue import TOWN_QUEUE, Doorbell, Task
 
 
 def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywords
@@ -24,7 +24,10 @@ def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywo
     ring: Doorbell | None = None,
     **values: Any,
 ) -> Event:
-    """Add one fact to this transaction, with its new `values`; `ring` is rung after the commit, swept if that fails."""
+    """Add one fact to this transaction, with its new `values`; `ring` is rung after the commit, swept if that fails.
+
+    Without `ring`, kinds that something follows from (`REACTED`) ring for their reaction.
+    """
     event = Event(
         at=clock.now(),
         kind=kind,
@@ -40,6 +43,10 @@ def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywo
         args=list(ring.args) if ring else None,
     )
     session.add(event)
+    if ring is None and kind in REACTED:
+        session.flush()
+        ring = Doorbell(Task.REACT, TOWN_QUEUE, (event.id,))
+        event.task, event.queue, event.args = ring.task.value, ring.queue, list(ring.args)
     if ring is not None:
         session.flush()
         session.info.setdefault("doorbells", []).append(replace(ring, event_id=event.id))

@@ -1,0 +1,274 @@
+"""The lease protocol: offer, claim, heartbeat, adopt, detach, lose. Database time only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from gastown import agents, beads, policy, queue
+from gastown.agents import Polecat, WorktreeState
+from gastown.assignments import queries
+from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired
+from gastown.beads import BeadStatus
+from gastown.db import database_time
+from gastown.errors import Conflict
+from gastown.events import EventKind, record
+from gastown.rigs import Rig
+
+
+class LeaseLost(Conflict):
+    """Another worker holds the lease, or the attempt is over."""
+
+
+class NothingToClaim(Conflict):
+    """No attempt is offered that this host may take now. The usual answer to a doubled doorbell."""
+
+
+class NoRoom(Conflict):
+    """Every slot of the host or of the rig is taken."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A granted lease."""
+
+    assignment: Assignment
+    polecat: Polecat
+    policy: policy.Policy
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """What a heartbeat found of one attempt."""
+
+    assignment_id: int
+    fence: int
+    is_mine: bool
+    """Whether this holder still has it; False: let go and kill nothing."""
+    is_over: bool
+    """Whether the attempt ended, or a higher fence exists: save the work and stop the session."""
+    desired: Desired
+
+
+def lock_name(bead_id: str) -> str:
+    """The Redis key that refuses doubled claims cheaply."""
+    return f"gastown:claim:{bead_id}"
+
+
+def offer(session: Session, row: Assignment, *, actor: str) -> None:
+    """Let any worker of the rig claim a waiting attempt; hooks the bead and rings."""
+    TRANSITIONS.check(f"{row.bead_id}@{row.fence}", row.state, AssignmentState.OFFERED)
+    row.state = AssignmentState.OFFERED
+    row.rung_at = database_time(session)
+    bead = beads.get(session, row.bead_id)
+    if bead.status != BeadStatus.HOOKED:
+        beads.set_status(
+            session, row.bead_id, BeadStatus.HOOKED, actor=actor, fence=row.fence, assignment_id=row.id, rig=row.rig
+        )
+    record(
+        session,
+        EventKind.ASSIGNMENT_OFFERED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        assignment_id=row.id,
+        fence=row.fence,
+        ring=doorbell(session, row),
+    )
+
+
+def doorbell(session: Session, row: Assignment) -> queue.Doorbell:
+    """Who is to be woken for an offered attempt: the preferred polecat's host while it is preferred, else the rig."""
+    where = queue.rig_queue(row.rig)
+    if row.preferred and row.preferred_until and database_time(session) < row.preferred_until:
+        polecat = session.get(Polecat, row.preferred)
+        if polecat is not None:
+            where = queue.host_queue(polecat.host)
+    return queue.Doorbell(queue.Task.SUPERVISE, where, (row.id,))
+
+
+def claim(
+    session: Session,
+    rig_name: str,
+    *,
+    holder: str,
+    host: str,
+    slots: int,
+    refuse: Callable[[Assignment], bool] = lambda _row: False,
+) -> Claim:
+    """Lease the best offered attempt of the rig to `holder` and give it a polecat of `host`.
+
+    `refuse` is the cheap lock: True skips an attempt that somebody else is claiming. Raises NothingToClaim or NoRoom;
+    the rig's row is locked meanwhile, so that its limit holds.
+    """
+    settings = policy.load(session)
+    now = database_time(session)
+    rig = session.exec(select(Rig).where(Rig.name == rig_name).with_for_update()).one_or_none()
+    if rig is None or rig.removed_at is not None or rig.is_parked:
+        raise NothingToClaim(f"rig {rig_name} takes no work now")
+    running = queries.list_running(session)
+    if sum(row.host == host for row in running) >= slots:
+        raise NoRoom(f"all {slots} slots of {host} are taken")
+    if sum(row.rig == rig_name for row in running) >= settings.count("rig.max_polecats"):
+        raise NoRoom(f"rig {rig_name} has as many polecats at work as it may have")
+    for row in queries.list_offered(session, rig_name):
+        if _may_take(session, row, host, now) and not refuse(row):
+            return _grant(session, row, holder=holder, host=host, settings=settings, now=now)
+    raise NothingToClaim(f"nothing is offered in {rig_name}")
+
+
+def _may_take(session: Session, row: Assignment, host: str, now: datetime) -> bool:
+    if row.preferred and row.preferred_until and now < row.preferred_until:
+        polecat = session.get(Polecat, row.preferred)
+        if polecat is None:
+            return True
+        return polecat.host == host and polecat.worktree_state is not WorktreeState.BUSY
+    return True
+
+
+def _grant(
+    session: Session, row: Assignment, *, holder: str, host: str, settings: policy.Policy, now: datetime
+) -> Claim:
+    busy = frozenset(other.polecat for other in queries.list_running(session) if other.polecat)
+    polecat = agents.take_polecat(
+        session,
+        rig=row.rig,
+        host=host,
+        busy=busy,
+        preferred=row.preferred,
+        theme=settings.text("polecat.names"),
+        actor=holder,
+    )
+    granted = session.execute(
+        update(Assignment)
+        .where(
+            col(Assignment.id) == row.id,
+            col(Assignment.fence) == row.fence,
+            col(Assignment.state) == AssignmentState.OFFERED,
+        )
+        .values(
+            state=AssignmentState.RUNNING,
+            holder=holder,
+            host=host,
+            polecat=polecat.address,
+            claimed_at=now,
+            expires_at=now + timedelta(seconds=settings.number("lease.ttl_s")),
+        )
+    )
+    if granted.rowcount != 1:  # type: ignore[attr-defined]
+        raise NothingToClaim(f"{row.bead_id} was claimed by somebody else")
+    session.refresh(row)
+    polecat.worktree_state = WorktreeState.BUSY
+    beads.set_status(
+        session,
+        row.bead_id,
+        BeadStatus.IN_PROGRESS,
+        actor=polecat.address,
+        fence=row.fence,
+        assignment_id=row.id,
+        agent=polecat.address,
+        rig=row.rig,
+        assignee=polecat.address,
+    )
+    record(
+        session,
+        EventKind.ASSIGNMENT_CLAIMED,
+        actor=holder,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=polecat.address,
+        assignment_id=row.id,
+        fence=row.fence,
+        holder=holder,
+        host=host,
+    )
+    return Claim(row, polecat, settings)
+
+
+def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float) -> list[HeldLease]:
+    """Renew the attempts in `leases` (id -> fence) that `holder` still has; say how each of them stands."""
+    now = database_time(session)
+    session.execute(
+        update(Assignment)
+        .where(
+            col(Assignment.id).in_(leases),
+            col(Assignment.holder) == holder,
+            col(Assignment.state) == AssignmentState.RUNNING,
+        )
+        .values(expires_at=now + timedelta(seconds=ttl_s))
+    )
+    rows = session.exec(select(Assignment).where(col(Assignment.id).in_(leases))).all()
+    found = []
+    for row in rows:
+        assert row.id is not None
+        over = row.state is not AssignmentState.RUNNING or row.fence != leases[row.id]
+        found.append(HeldLease(row.id, row.fence, row.holder == holder and not over, over, row.desired))
+    return found
+
+
+def adopt(
+    session: Session, assignment_id: int, *, holder: str, host: str, is_dead: Callable[[str], bool]
+) -> Claim | None:
+    """Take over a running attempt of this host from a holder that is dead or whose lease has expired.
+
+    The fence stays: the session goes on. None when there is nothing to adopt. `is_dead` is asked about holders of this
+    host only; a living one keeps its lease until it expires.
+    """
+    row = queries.get(session, assignment_id, lock=True)
+    now = database_time(session)
+    if row.state is not AssignmentState.RUNNING or row.host != host or row.holder is None or row.holder == holder:
+        return None
+    expired = row.expires_at is None or row.expires_at <= now
+    if not expired and not is_dead(row.holder):
+        return None
+    settings = policy.load(session)
+    changed = session.execute(
+        update(Assignment)
+        .where(
+            col(Assignment.id) == row.id,
+            col(Assignment.fence) == row.fence,
+            col(Assignment.holder) == row.holder,
+            col(Assignment.state) == AssignmentState.RUNNING,
+        )
+        .values(holder=holder, expires_at=now + timedelta(seconds=settings.number("lease.ttl_s")))
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        return None
+    record(
+        session,
+        EventKind.ASSIGNMENT_ADOPTED,
+        actor=holder,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=row.fence,
+        old_holder=row.holder,
+        holder=holder,
+    )
+    session.refresh(row)
+    assert row.polecat is not None
+    return Claim(row, session.get_one(Polecat, row.polecat), settings)
+
+
+def detach(session: Session, assignment_ids: Sequence[int], *, holder: str, grace_s: float) -> None:
+    """A worker that is being stopped leaves its sessions running: anyone of the host may adopt, others after the grace."""
+    now = database_time(session)
+    for assignment_id in assignment_ids:
+        row = queries.get(session, assignment_id, lock=True)
+        if row.holder != holder or row.state is not AssignmentState.RUNNING:
+            continue
+        row.expires_at = now + timedelta(seconds=grace_s)
+        record(
+            session,
+            EventKind.ASSIGNMENT_DETACHED,
+            actor=holder,
+            bead_id=row.bead_id,
+            rig=row.rig,
+            agent=row.polecat,
+            assignment_id=row.id,
+            fence=row.fence,
+            until=row.expires_at.isoformat(),
+        )

@@ -1,0 +1,363 @@
+"""Every write to attempts, except the lease's own (`leases.py`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from gastown import beads, clock, policy
+from gastown.assignments import queries, retry
+from gastown.assignments.leases import offer
+from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired, Reason
+from gastown.beads import BeadStatus
+from gastown.errors import Conflict
+from gastown.events import EventKind, record
+
+
+class AlreadySlung(Conflict):
+    """The bead has an open attempt."""
+
+
+class StaleFence(Conflict):
+    """The attempt is over; whatever it wanted to write is not written."""
+
+
+@dataclass(frozen=True)
+class NewAttempt:
+    """What an attempt starts from."""
+
+    bead_id: str
+    rig: str
+    preset: str
+    reason: Reason
+    priority: int = 2
+    slung_by: str = ""
+    not_before: datetime | None = None
+    preferred: str | None = None
+    notes: str = ""
+    start_oid: str = ""
+    rework: Mapping[str, Any] | None = None
+
+
+def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) -> Assignment:
+    """Add the bead's next attempt with the next fence: offered when `ready`, else waiting."""
+    newest = session.exec(select(func.max(Assignment.fence)).where(Assignment.bead_id == new.bead_id)).one() or 0
+    if queries.find_open(session, new.bead_id) is not None:
+        raise AlreadySlung(f"{new.bead_id} is slung already", hint=f"`gt log {new.bead_id}` shows where it is.")
+    until = policy.load(session).number("affinity_s")
+    row = Assignment(
+        bead_id=new.bead_id,
+        rig=new.rig,
+        preset=new.preset,
+        state=AssignmentState.WAITING,
+        reason=new.reason,
+        fence=newest + 1,
+        priority=new.priority,
+        slung_by=new.slung_by,
+        not_before=new.not_before,
+        preferred=new.preferred,
+        preferred_until=clock.now() + timedelta(seconds=until) if new.preferred else None,
+        notes=new.notes,
+        base_oid=new.start_oid,
+        rework=dict(new.rework or {}),
+        created_at=clock.now(),
+    )
+    session.add(row)
+    session.flush()
+    record(
+        session,
+        EventKind.ASSIGNMENT_SLUNG,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        assignment_id=row.id,
+        fence=row.fence,
+        reason=row.reason.value,
+        preset=row.preset,
+        priority=row.priority,
+        not_before=row.not_before.isoformat() if row.not_before else None,
+        preferred=row.preferred,
+    )
+    if ready and row.not_before is None:
+        offer(session, row, actor=actor)
+    return row
+
+
+def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor: str, outcome: str) -> None:
+    """End an attempt: one conditional write that names its fence, one event."""
+    TRANSITIONS.check(f"{row.bead_id}@{row.fence}", row.state, state)
+    changed = session.execute(
+        update(Assignment)
+        .where(col(Assignment.id) == row.id, col(Assignment.fence) == row.fence, col(Assignment.state) == row.state)
+        .values(state=state, ended_at=clock.now(), outcome=outcome[:1000], expires_at=None)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise StaleFence(f"attempt {row.fence} at {row.bead_id} is over")
+    session.refresh(row)
+    kind = EventKind.ASSIGNMENT_SUBMITTED if state is AssignmentState.SUBMITTED else EventKind.ASSIGNMENT_ENDED
+    record(
+        session,
+        kind,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=row.fence,
+        state=state.value,
+        outcome=outcome[:1000],
+        head_oid=row.head_oid,
+    )
+
+
+def running(session: Session, assignment_id: int, fence: int) -> Assignment:
+    """The attempt, locked, if it still runs under this fence; StaleFence otherwise."""
+    row = queries.get(session, assignment_id, lock=True)
+    if row.state is not AssignmentState.RUNNING or row.fence != fence:
+        raise StaleFence(
+            f"this attempt at {row.bead_id} is over ({row.state})",
+            hint="Nothing more is to be done here: leave your commits as they are and end the session.",
+        )
+    return row
+
+
+def submit(session: Session, assignment_id: int, fence: int, *, head_oid: str, actor: str) -> Assignment:
+    """Hand the work to the merge queue: the attempt ends submitted, the bead waits for its landing."""
+    row = running(session, assignment_id, fence)
+    row.head_oid = head_oid
+    session.flush()
+    _finish(session, row, AssignmentState.SUBMITTED, actor=actor, outcome="submitted")
+    beads.set_status(
+        session, row.bead_id, BeadStatus.SUBMITTED, actor=actor, fence=fence, assignment_id=row.id, agent=row.polecat
+    )
+    return row
+
+
+def end(
+    session: Session, assignment_id: int, fence: int, state: AssignmentState, *, actor: str, outcome: str
+) -> Assignment:
+    """End a running attempt in `state` without deciding what follows."""
+    row = running(session, assignment_id, fence)
+    _finish(session, row, state, actor=actor, outcome=outcome)
+    return row
+
+
+def fail(session: Session, assignment_id: int, fence: int, *, actor: str, outcome: str) -> Assignment | None:
+    """The agent failed: end the attempt and make the next, or escalate when the cap is spent (None)."""
+    row = end(session, assignment_id, fence, AssignmentState.FAILED, actor=actor, outcome=outcome)
+    return follow(session, row, Reason.RETRY, actor=actor, notes=row.notes)
+
+
+def hand_over(session: Session, assignment_id: int, fence: int, *, actor: str, notes: str) -> Assignment | None:
+    """The agent asks for a fresh session: end the attempt and make the next one for the same polecat, with `notes`."""
+    row = end(session, assignment_id, fence, AssignmentState.RELEASED, actor=actor, outcome="handed off")
+    return follow(session, row, Reason.HANDOFF, actor=actor, notes=notes)
+
+
+def follow(
+    session: Session,
+    ended: Assignment,
+    reason: Reason,
+    *,
+    actor: str,
+    notes: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Assignment | None:
+    """Make the attempt after `ended`, from what it left; None when a cap is spent and the bead was escalated."""
+    settings = policy.load(session)
+    rows = queries.history(session, ended.bead_id)
+    plan = retry.plan_next(reason, retry.tally(rows), settings, clock.now())
+    if isinstance(plan, retry.GiveUp):
+        _escalate_bead(session, ended, actor=actor, why=plan.why)
+        return None
+    beads.set_status(
+        session, ended.bead_id, BeadStatus.HOOKED, actor=actor, fence=ended.fence, assignment_id=ended.id, reason=reason
+    )
+    new = NewAttempt(
+        bead_id=ended.bead_id,
+        rig=ended.rig,
+        preset=ended.preset,
+        reason=reason,
+        priority=ended.priority,
+        slung_by=ended.slung_by,
+        not_before=plan.not_before,
+        preferred=ended.polecat,
+        notes=notes,
+        start_oid=ended.head_oid,
+        rework=details,
+    )
+    return open_attempt(session, new, actor=actor, ready=True)
+
+
+def rework(session: Session, bead_id: str, *, details: Mapping[str, Any], actor: str) -> Assignment | None:
+    """The merge queue returned the bead: next attempt for the polecat that knows it; None when escalated instead."""
+    last = queries.history(session, bead_id)[-1]
+    return follow(session, last, Reason.REWORK, actor=actor, notes=last.notes, details=details)
+
+
+def lose(session: Session, row: Assignment, *, actor: str, outcome: str) -> Assignment | None:
+    """Give up an attempt whose lease expired and whose host nobody serves; make the next one, or escalate (None)."""
+    ended = end(session, row.id or 0, row.fence, AssignmentState.LOST, actor=actor, outcome=outcome)
+    return follow(session, ended, Reason.TAKEOVER, actor=actor, notes=ended.notes)
+
+
+def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> Assignment:
+    """The agent asks for a person: the attempt ends and the bead waits, escalated."""
+    row = end(session, assignment_id, fence, AssignmentState.ESCALATED, actor=actor, outcome=why)
+    _escalate_bead(session, row, actor=actor, why=why)
+    return row
+
+
+def _escalate_bead(session: Session, row: Assignment, *, actor: str, why: str) -> None:
+    tried = [
+        {"fence": past.fence, "state": past.state.value, "reason": past.reason.value, "outcome": past.outcome}
+        for past in queries.history(session, row.bead_id)
+    ]
+    beads.set_status(
+        session, row.bead_id, BeadStatus.ESCALATED, actor=actor, fence=row.fence, assignment_id=row.id, reason=why
+    )
+    record(
+        session,
+        EventKind.BEAD_ESCALATED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        assignment_id=row.id,
+        fence=row.fence,
+        why=why,
+        tried=tried,
+    )
+
+
+def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignment | None:
+    """Take the bead off its hook: at once when nobody runs it, else its holder is asked to save, stop and let go."""
+    row = queries.find_open(session, bead_id, lock=True)
+    if row is None:
+        return None
+    if row.state is AssignmentState.RUNNING:
+        row.desired = Desired.STOP
+        row.outcome = why[:1000]
+        record(
+            session,
+            EventKind.ASSIGNMENT_STOP_ASKED,
+            actor=actor,
+            bead_id=bead_id,
+            rig=row.rig,
+            agent=row.polecat,
+            assignment_id=row.id,
+            fence=row.fence,
+            why=why,
+        )
+        return row
+    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    _put_back(session, row, actor=actor, why=why)
+    return row
+
+
+def put_back(session: Session, assignment_id: int, fence: int, *, actor: str) -> Assignment:
+    """A stopped session has been saved: end its attempt released, with the bead open again."""
+    row = running(session, assignment_id, fence)
+    why = row.outcome or "stopped"
+    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    _put_back(session, row, actor=actor, why=why)
+    return row
+
+
+def _put_back(session: Session, row: Assignment, *, actor: str, why: str) -> None:
+    bead = beads.get(session, row.bead_id)
+    if bead.status in (BeadStatus.HOOKED, BeadStatus.IN_PROGRESS):
+        beads.set_status(
+            session, row.bead_id, BeadStatus.OPEN, actor=actor, fence=row.fence, assignment_id=row.id, reason=why
+        )
+
+
+def note_run(
+    session: Session, assignment_id: int, fence: int, *, actor: str, agent_session_id: str, values: Mapping[str, Any]
+) -> Assignment:
+    """Count one start of the agent's process."""
+    row = running(session, assignment_id, fence)
+    row.runs += 1
+    row.agent_session_id = agent_session_id
+    row.started_at = row.started_at or clock.now()
+    record(
+        session,
+        EventKind.SESSION_STARTED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=row.fence,
+        run=row.runs,
+        **values,
+    )
+    return row
+
+
+def note_saved(session: Session, assignment_id: int, fence: int, *, actor: str, head_oid: str, why: str) -> None:
+    """Note the newest commit that is safe; also for an attempt that has just ended (it names its own fence)."""
+    row = queries.get(session, assignment_id, lock=True)
+    if row.fence != fence or row.head_oid == head_oid:
+        return
+    row.head_oid = head_oid
+    record(
+        session,
+        EventKind.WORK_SAVED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=fence,
+        head_oid=head_oid,
+        why=why,
+    )
+
+
+def book_usage(  # noqa: PLR0913 - one keyword a column
+    session: Session,
+    assignment_id: int,
+    fence: int,
+    *,
+    actor: str,
+    run: int,
+    exit_code: int | None,
+    exit_signal: int | None,
+    exit_reason: str,
+    tokens: Mapping[str, int],
+    cost_usd: float | None,
+    model: str,
+    agent_session_id: str,
+) -> None:
+    """Book one run's end and what it cost, once: a run that is booked already changes nothing."""
+    row = queries.get(session, assignment_id, lock=True)
+    if row.fence != fence or row.booked_runs >= run:
+        return
+    row.booked_runs = run
+    for name, count in tokens.items():
+        setattr(row, name, getattr(row, name) + count)
+    if cost_usd is not None:
+        row.cost_usd = (row.cost_usd or 0.0) + cost_usd
+    row.model = model or row.model
+    row.agent_session_id = agent_session_id or row.agent_session_id
+    record(
+        session,
+        EventKind.SESSION_ENDED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=fence,
+        run=run,
+        exit_code=exit_code,
+        exit_signal=exit_signal,
+        exit_reason=exit_reason,
+        cost_usd=cost_usd,
+        model=model,
+        done=row.state is not AssignmentState.RUNNING,
+        **tokens,
+    )

@@ -1,0 +1,93 @@
+"""Named leases with a fence, for work that spans several units of work (a rig's refinery, a patrol).
+
+The row is never deleted; each grant raises its fence, so that whatever the holder writes can name the grant.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, or_, update
+from sqlmodel import Field, Session, SQLModel, col
+
+from gastown.db.columns import UtcTime
+from gastown.db.engine import database_time
+from gastown.errors import Conflict
+
+
+class LeaseLost(Conflict):
+    """Somebody else holds this lease now; whatever was being done must stop."""
+
+
+class Lease(SQLModel, table=True):
+    """Who may do a thing that one process at a time may do."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True, max_length=128)
+    fence: int = Field(default=0)
+    holder: str = Field(default="", max_length=200)
+    expires_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+
+
+@dataclass(frozen=True)
+class LockProof:
+    """Proof of a grant. Functions that are dangerous without the lease demand one."""
+
+    name: str
+    fence: int
+    holder: str
+
+
+def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> LockProof | None:
+    """Grant the lease if it is free or has expired by the database's clock; None while somebody else holds it."""
+    now = database_time(session)
+    if session.get(Lease, name) is None:
+        _insert(session, name)
+    granted = session.execute(
+        update(Lease)
+        .where(col(Lease.name) == name, or_(col(Lease.expires_at).is_(None), col(Lease.expires_at) <= now))
+        .values(fence=Lease.fence + 1, holder=holder, expires_at=now + timedelta(seconds=ttl_s))
+    )
+    if granted.rowcount != 1:  # type: ignore[attr-defined]
+        return None
+    row = session.get(Lease, name, populate_existing=True)
+    assert row is not None
+    return LockProof(name, row.fence, holder)
+
+
+def _insert(session: Session, name: str) -> None:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    dialect = session.get_bind().dialect.name
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(Lease)
+    session.execute(insert.values(name=name, fence=0, holder="").on_conflict_do_nothing())
+
+
+def renew(session: Session, proof: LockProof, *, ttl_s: float) -> None:
+    """Push the expiry out; raise LeaseLost when the grant is no longer the newest."""
+    now = database_time(session)
+    renewed = session.execute(
+        update(Lease)
+        .where(col(Lease.name) == proof.name, col(Lease.fence) == proof.fence, col(Lease.holder) == proof.holder)
+        .values(expires_at=now + timedelta(seconds=ttl_s))
+    )
+    if renewed.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLost(f"{proof.name} is held by somebody else")
+
+
+def check(session: Session, proof: LockProof) -> None:
+    """Raise LeaseLost unless `proof` is the newest grant; locks the row until the transaction ends (PostgreSQL)."""
+    from sqlmodel import select
+
+    row = session.exec(select(Lease).where(Lease.name == proof.name).with_for_update()).one_or_none()
+    if row is None or (row.fence, row.holder) != (proof.fence, proof.holder):
+        raise LeaseLost(f"{proof.name} is held by somebody else")
+
+
+def release(session: Session, proof: LockProof) -> None:
+    """Let the lease go; a newer grant is left alone."""
+    session.execute(
+        update(Lease)
+        .where(col(Lease.name) == proof.name, col(Lease.fence) == proof.fence, col(Lease.holder) == proof.holder)
+        .values(expires_at=None)
+    )

@@ -1,0 +1,22 @@
+"""Town-wide settings: what every host must agree on, kept in SQL and read where it is used.
+
+Not here: how a process reaches SQL and Redis (`gastown.config`), and what belongs to one rig (`gastown.rigs`).
+"""
+
+from gastown.policy.keys import KEYS, Key, UnknownKey, parse
+from gastown.policy.models import Setting
+from gastown.policy.store import Policy, clear_value, load, presets, set_preset, set_value
+
+__all__ = [
+    "KEYS",
+    "Key",
+    "Policy",
+    "Setting",
+    "UnknownKey",
+    "clear_value",
+    "load",
+    "parse",
+    "presets",
+    "set_preset",
+    "set_value",
+]

@@ -1,0 +1,70 @@
+"""The settings a town has: name, default, range, meaning."""
+
+import difflib
+from dataclasses import dataclass
+
+from gastown.errors import Invalid
+
+Value = int | float | str | bool
+
+
+class UnknownKey(Invalid):
+    """No setting has this name."""
+
+
+class BadValue(Invalid):
+    """The setting does not take this value."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting."""
+
+    default: Value
+    meaning: str
+    least: float = 0
+    most: float = 1e9
+
+
+KEYS: dict[str, Key] = {
+    "default_agent": Key("claude", "preset used when neither the sling nor the rig names one"),
+    "lease.ttl_s": Key(60, "seconds after its last heartbeat until an attempt's lease may be taken", 5, 3600),
+    "lease.heartbeat_s": Key(10, "seconds between heartbeats; at most a third of the TTL", 1, 600),
+    "lease.grace_s": Key(600, "seconds a session may run with no worker holding it", 10, 86400),
+    "session.timeout_s": Key(14400, "seconds an agent may run in one go", 10, 604800),
+    "session.output_limit_mb": Key(256, "megabytes of output after which a session is stopped", 1, 10240),
+    "session.nudges": Key(1, "times an agent that ended without `gt done` is asked again in the same attempt", 0, 5),
+    "cap.agent_failures": Key(3, "failed attempts of agents after which a bead is escalated", 1, 20),
+    "cap.infrastructure": Key(5, "attempts lost to dead workers and hosts after which a bead is escalated", 1, 50),
+    "cap.reworks": Key(5, "returns from the merge queue after which a bead is escalated", 1, 50),
+    "cap.handoffs": Key(20, "handoffs after which a bead is escalated", 1, 200),
+    "cooldown_s": Key(300, "seconds before a fresh attempt, from an agent's second failure on", 0, 86400),
+    "affinity_s": Key(600, "seconds for which rework waits for the polecat that knows the change", 0, 86400),
+    "rig.max_polecats": Key(10, "agents at once in one rig", 1, 1000),
+    "refinery.max_infrastructure_retries": Key(3, "gate runs without a verdict before a rig's queue stops", 1, 50),
+    "gate.timeout_s": Key(900, "seconds a gate may run unless it says otherwise", 1, 86400),
+    "done.max_behind": Key(200, "commits behind the target from which `gt done` is refused", 1, 100000),
+    "doorbell.again_s": Key(30, "seconds after which offered work that nobody claimed is rung again", 1, 3600),
+    "disk.floor_mb": Key(500, "free megabytes under which no new work is claimed", 0, 10_000_000),
+    "polecat.names": Key("mad-max", "theme of polecat names: mad-max, minerals or wasteland"),
+}
+
+
+def parse(name: str, text: str) -> Value:
+    """Read `text` as the setting's type; refuse unknown names, other types and what is out of range."""
+    key = KEYS.get(name)
+    if key is None:
+        close = difflib.get_close_matches(name, KEYS, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else "`gt config list` shows them all."
+        raise UnknownKey(f"no setting is called {name!r}", hint=hint)
+    if isinstance(key.default, str):
+        if not text or len(text) > 200 or not text.isprintable():
+            raise BadValue(f"{name} takes a short text", hint=f"The default is {key.default!r}.")
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        raise BadValue(f"{name} takes a number, not {text!r}", hint=f"The default is {key.default}.") from None
+    if not key.least <= number <= key.most:
+        raise BadValue(f"{name} is out of range: {text}", hint=f"Give {key.least:g} to {key.most:g}.")
+    return int(number) if isinstance(key.default, int) else number

@@ -1,0 +1,147 @@
+"""Every write to rigs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from gastown import clock
+from gastown.events import EventKind, record
+from gastown.ids import check_label_name, check_prefix, check_rig_name
+from gastown.rigs.models import Gate, Rig, TargetState
+from gastown.rigs.queries import NoGates, RigExists, get
+
+# `hq` is the town's own.
+RESERVED_PREFIXES = frozenset({"hq"})
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """A gate as given on the command line."""
+
+    name: str
+    command: str
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True)
+class NewRig:
+    """What a rig is made from; the repository has been probed by the caller."""
+
+    name: str
+    prefix: str
+    remote_url: str
+    branch: str
+    gates: Sequence[GateSpec] = ()
+    no_gates: bool = False
+    setup_command: str = ""
+    agent: str = ""
+    push_atomic: bool = True
+    push_fence: bool = True
+    updates_checkout: bool = False
+
+
+def add(session: Session, new: NewRig, *, actor: str) -> Rig:
+    """Register a repository; refuse a taken name or prefix, and a rig without gates that does not say so."""
+    check_rig_name(new.name)
+    check_prefix(new.prefix)
+    if not new.gates and not new.no_gates:
+        raise NoGates(
+            f"rig {new.name} has no gate",
+            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates if nothing is to be tested.",
+        )
+    _check_free(session, new)
+    rig = Rig(
+        name=new.name,
+        prefix=new.prefix,
+        remote_url=new.remote_url,
+        branch=new.branch,
+        setup_command=new.setup_command,
+        agent=new.agent,
+        no_gates=not new.gates,
+        push_atomic=new.push_atomic,
+        push_fence=new.push_fence,
+        updates_checkout=new.updates_checkout,
+        created_at=clock.now(),
+    )
+    session.add(rig)
+    session.flush()
+    for position, gate in enumerate(new.gates):
+        session.add(
+            Gate(
+                rig=new.name,
+                name=check_label_name(gate.name),
+                command=gate.command,
+                position=position,
+                timeout_s=gate.timeout_s,
+            )
+        )
+    record(
+        session,
+        EventKind.RIG_ADDED,
+        actor=actor,
+        rig=new.name,
+        prefix=new.prefix,
+        branch=new.branch,
+        gates={gate.name: gate.command for gate in new.gates},
+        setup=new.setup_command,
+        preset=new.agent,
+    )
+    return rig
+
+
+def _check_free(session: Session, new: NewRig) -> None:
+    if session.get(Rig, new.name) is not None:
+        raise RigExists(f"a rig called {new.name!r} exists or existed", hint="Choose another name.")
+    taken = session.exec(select(Rig).where(Rig.prefix == new.prefix)).first()
+    if taken is not None or new.prefix in RESERVED_PREFIXES:
+        owner = f"rig {taken.name}" if taken else "the town itself"
+        raise RigExists(f"the prefix {new.prefix!r} belongs to {owner}", hint="Give another with --prefix.")
+
+
+def remove(session: Session, name: str, *, actor: str) -> Rig:
+    """Take the rig off the town's list. Its beads, its history and its folder stay."""
+    rig = get(session, name)
+    rig.removed_at = clock.now()
+    record(session, EventKind.RIG_REMOVED, actor=actor, rig=name)
+    return rig
+
+
+def park(session: Session, name: str, *, actor: str) -> Rig:
+    """Start nothing new in this rig; what runs goes on."""
+    rig = get(session, name)
+    if not rig.is_parked:
+        rig.is_parked = True
+        record(session, EventKind.RIG_PARKED, actor=actor, rig=name, is_parked=True)
+    return rig
+
+
+def unpark(session: Session, name: str, *, actor: str) -> Rig:
+    """Start work in this rig again."""
+    rig = get(session, name)
+    if rig.is_parked:
+        rig.is_parked = False
+        record(session, EventKind.RIG_UNPARKED, actor=actor, rig=name, is_parked=False)
+    return rig
+
+
+def update(session: Session, name: str, *, actor: str, **values: object) -> Rig:
+    """Change what the remote allows or which preset is used."""
+    rig = get(session, name)
+    for key, value in values.items():
+        setattr(rig, key, value)
+    record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, **values)
+    return rig
+
+
+def set_target_state(session: Session, name: str, state: TargetState, oid: str, *, actor: str, why: str = "") -> Rig:
+    """Note what the gates said of the target's head; an event only when that changes."""
+    rig = get(session, name)
+    if (rig.target_state, rig.target_oid) == (state, oid):
+        return rig
+    turned = rig.target_state != state
+    rig.target_state, rig.target_oid = state, oid
+    if turned and state in (TargetState.RED, TargetState.BROKEN, TargetState.GREEN):
+        kind = EventKind.TARGET_GREEN if state is TargetState.GREEN else EventKind.TARGET_RED
+        record(session, kind, actor=actor, rig=name, oid=oid, state=state.value, why=why)
+    return rig

@@ -1,0 +1,54 @@
+"""A rig's row and its gates."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from gastown.db import UtcTime, enum_column
+
+
+class TargetState(StrEnum):
+    """What is known of the head of the rig's target branch."""
+
+    UNKNOWN = "unknown"  # not gated yet
+    GREEN = "green"  # its tree passed
+    RED = "red"  # its tree failed: the train stops, nobody is blamed
+    BROKEN = "broken"  # its gates cannot run: the train stops, a person is asked
+
+
+class Rig(SQLModel, table=True):
+    """One repository that the town works on."""
+
+    __tablename__ = "rigs"
+
+    name: str = Field(primary_key=True, max_length=40)
+    prefix: str = Field(unique=True, max_length=12)  # of its beads' ids
+    remote_url: str = Field(max_length=2000)
+    branch: str = Field(max_length=200)  # the target
+    setup_command: str = Field(default="", max_length=4000)  # run before gates, and in a new worktree
+    agent: str = Field(default="", max_length=40)  # preset; empty: the town's default
+    no_gates: bool = Field(default=False)  # said explicitly: what merges cleanly lands
+    is_parked: bool = Field(default=False)  # nothing new starts; what runs goes on
+    push_atomic: bool = Field(default=True)  # the remote takes --atomic
+    push_fence: bool = Field(default=True)  # the remote takes refs/gastown/fence
+    updates_checkout: bool = Field(default=False)  # the remote is somebody's checkout that takes pushes
+    target_state: TargetState = Field(
+        default=TargetState.UNKNOWN, sa_column=Column(enum_column(TargetState), nullable=False)
+    )
+    target_oid: str = Field(default="", max_length=64)  # the head that target_state speaks of
+    created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+    removed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+
+
+class Gate(SQLModel, table=True):
+    """One check that a tree must pass before it lands."""
+
+    __tablename__ = "gates"
+
+    rig: str = Field(primary_key=True, max_length=40, foreign_key="rigs.name")
+    name: str = Field(primary_key=True, max_length=40)
+    command: str = Field(max_length=4000)  # the user's own shell command, run with `sh -c`
+    position: int = Field(default=0)
+    timeout_s: int | None = Field(default=None)  # None: the town's gate.timeout_s

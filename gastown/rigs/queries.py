@@ -1,0 +1,52 @@
+"""Reading rigs."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from gastown.errors import Conflict, Invalid, NotFound
+from gastown.rigs.models import Gate, Rig
+
+
+class RigNotFound(NotFound):
+    """No rig of this name."""
+
+
+class RigExists(Conflict):
+    """The name or the prefix is taken."""
+
+
+class NoGates(Invalid):
+    """A rig needs a gate, or the words that it has none."""
+
+
+def get(session: Session, name: str) -> Rig:
+    """The rig called `name`, or RigNotFound; a removed one is not found."""
+    rig = session.get(Rig, name)
+    if rig is None or rig.removed_at is not None:
+        known = ", ".join(row.name for row in list_all(session)) or "none yet"
+        raise RigNotFound(f"no rig is called {name[:60]!r}", hint=f"Rigs of this town: {known}.")
+    return rig
+
+
+def list_all(session: Session) -> Sequence[Rig]:
+    """Every rig, by name."""
+    return session.exec(select(Rig).where(col(Rig.removed_at).is_(None)).order_by(col(Rig.name))).all()
+
+
+def find_by_prefix(session: Session, prefix: str) -> Rig | None:
+    """The rig whose beads carry `prefix`."""
+    return session.exec(select(Rig).where(Rig.prefix == prefix, col(Rig.removed_at).is_(None))).one_or_none()
+
+
+def list_gates(session: Session, name: str) -> Sequence[Gate]:
+    """A rig's gates, in the order in which they run."""
+    return session.exec(select(Gate).where(Gate.rig == name).order_by(col(Gate.position), col(Gate.name))).all()
+
+
+def config_hash(rig: Rig, gates: Sequence[Gate]) -> str:
+    """What a verdict depends on besides the tree: set-up command and gates."""
+    parts = [rig.setup_command, *([gate.name, gate.command, gate.timeout_s] for gate in gates)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""Sling: give beads to a rig, where an agent starts on each at once.
+
+Not here: how an agent is run (`gastown.sessions`) or how work lands (`gastown.refinery`); this package joins them. What
+is ready is offered, the rest waits and follows as its blockers close, by priority, then age, with a fair share between
+rigs.
+"""
+
+from gastown.sling.dispatch import DispatchResult, dispatch, list_stale_offers
+from gastown.sling.execute import NotSlung, Slung, sling, unsling
+from gastown.sling.plan import Refusal, SlingRefused, Target, choose_preset, split_targets
+from gastown.sling.submission import Submission, defer, escalate, hand_over, submit
+
+__all__ = [
+    "DispatchResult",
+    "NotSlung",
+    "Refusal",
+    "SlingRefused",
+    "Slung",
+    "Submission",
+    "Target",
+    "choose_preset",
+    "defer",
+    "dispatch",
+    "escalate",
+    "hand_over",
+    "list_stale_offers",
+    "sling",
+    "split_targets",
+    "submit",
+    "unsling",
+]
