@@ -1,0 +1,181 @@
+"""Questions about commits in a repository that we trust. A missing object raises `ObjectMissing`: it is no "no"."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gastown.git.errors import BadObjectId, GitFailed, ObjectMissing
+from gastown.git.names import check_oid
+from gastown.git.run import Options, Result, git
+
+_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%B"
+_FIELDS = _FORMAT.count("%x00") + 1
+_ANY = Options(expect=None)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit as it is recorded."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    committer: str
+    committed_at: datetime
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0]
+
+    def trailers(self, key: str) -> list[str]:
+        """The values of the message's `key: value` lines in its last paragraph, in order."""
+        last = self.message.rstrip().rpartition("\n\n")[2]
+        prefix = f"{key.lower()}: "
+        return [line[len(prefix) :].strip() for line in last.splitlines() if line.lower().startswith(prefix)]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two commits are apart."""
+
+    ahead: int
+    """Commits of the head that the base lacks."""
+    behind: int
+    """Commits of the base that the head lacks."""
+
+
+def _describe(repo: Path, names: Sequence[str]) -> list[tuple[str, str] | None]:
+    """The object id and type of each name, or None where there is no such object; one process for all."""
+    answer = git(repo, "cat-file", "--batch-check=%(objectname) %(objecttype)", options=Options(input="\n".join(names)))
+    described: list[tuple[str, str] | None] = []
+    for line in answer.stdout.splitlines():
+        oid, _, kind = line.rpartition(" ")
+        described.append(None if kind in {"missing", "ambiguous"} else (oid, kind))
+    return described
+
+
+def has_commit(repo: Path, oid: str) -> bool:
+    """Whether the repository has this commit object (not whether all that it names is there as well)."""
+    return _describe(repo, [check_oid(oid)]) == [(oid, "commit")]
+
+
+def require_commits(repo: Path, *oids: str) -> None:
+    """Raise `ObjectMissing` naming the first of these commits that the repository does not have."""
+    for oid, found in zip(oids, _describe(repo, [check_oid(oid) for oid in oids]), strict=True):
+        if found != (oid, "commit"):
+            raise ObjectMissing(f"{repo} has no commit {oid}", hint="It may not have been fetched yet: try again.")
+
+
+def fail(repo: Path, result: Result, *oids: str) -> GitFailed:
+    """The error for a command about these commits that failed; raises `ObjectMissing` where one of them is missing."""
+    require_commits(repo, *oids)
+    return GitFailed(f"git ended with {result.code} in {repo}: {result.complaint or 'no message'}")
+
+
+def _ask(repo: Path, args: Sequence[str], *oids: str) -> Result:
+    for oid in oids:
+        check_oid(oid)
+    result = git(repo, *args, options=_ANY)
+    if result.code:
+        raise fail(repo, result, *oids)
+    return result
+
+
+def is_ancestor(repo: Path, ancestor: str, descendant: str) -> bool:
+    """Whether `descendant` contains `ancestor`; a commit contains itself."""
+    for oid in (ancestor, descendant):
+        check_oid(oid)
+    result = git(repo, "merge-base", "--is-ancestor", ancestor, descendant, options=_ANY)
+    if result.code in {0, 1}:
+        return result.code == 0
+    raise fail(repo, result, ancestor, descendant)
+
+
+def merge_base(repo: Path, one: str, other: str) -> str | None:
+    """The best common ancestor of two commits, or None where they share no history."""
+    for oid in (one, other):
+        check_oid(oid)
+    result = git(repo, "merge-base", one, other, options=_ANY)
+    if result.code in {0, 1}:
+        return result.line or None
+    raise fail(repo, result, one, other)
+
+
+def tree_of(repo: Path, commit: str) -> str:
+    """The id of the commit's tree."""
+    (found,) = _describe(repo, [f"{check_oid(commit)}^{{tree}}"])
+    if found is None:
+        raise ObjectMissing(f"{repo} has no commit {commit}", hint="It may not have been fetched yet: try again.")
+    return found[0]
+
+
+def distance(repo: Path, base: str, head: str) -> Distance:
+    """How many commits `head` is ahead of `base`, and how many behind."""
+    counts = _ask(repo, ["rev-list", "--left-right", "--count", f"{base}...{head}", "--"], base, head)
+    behind, ahead = counts.line.split()
+    return Distance(int(ahead), int(behind))
+
+
+def commits_ahead(repo: Path, base: str, head: str) -> int:
+    """How many commits `head` has that `base` lacks."""
+    return distance(repo, base, head).ahead
+
+
+def behind(repo: Path, head: str, target: str) -> int:
+    """How many commits `target` has that `head` lacks."""
+    return distance(repo, target, head).behind
+
+
+def first_parent(repo: Path, since: str | None, until: str) -> list[Commit]:
+    """The first-parent commits after `since` (None: from the first one) up to and with `until`, oldest first."""
+    span = until if since is None else f"{since}..{until}"
+    oids = [until] if since is None else [since, until]
+    answer = _ask(repo, ["log", "-z", "--first-parent", "--reverse", f"--format={_FORMAT}", span, "--"], *oids)
+    parts = answer.stdout.split("\0")
+    return [_commit(parts[at : at + _FIELDS]) for at in range(0, len(parts) - _FIELDS + 1, _FIELDS)]
+
+
+def _commit(parts: list[str]) -> Commit:
+    oid, tree, parents, author, email, committer, seconds, message = parts
+    return Commit(
+        oid=oid,
+        tree=tree,
+        parents=tuple(parents.split()),
+        author=author,
+        author_email=email,
+        committer=committer,
+        committed_at=datetime.fromtimestamp(int(seconds), UTC),
+        message=message.rstrip("\n"),
+    )
+
+
+def changed_paths(repo: Path, base: str, head: str) -> list[str]:
+    """The files that differ between two commits, without rename detection."""
+    return _ask(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head, "--"], base, head).fields
+
+
+def has_blob(repo: Path, oid: str) -> bool:
+    """Whether the repository has this blob."""
+    return _describe(repo, [check_oid(oid)]) == [(oid, "blob")]
+
+
+def read_text(repo: Path, oid: str) -> str:
+    """The content of a blob."""
+    result = git(repo, "cat-file", "blob", check_oid(oid), options=_ANY)
+    if result.code:
+        raise ObjectMissing(f"{repo} has no blob {oid}")
+    return result.stdout
+
+
+def ref_value(repo: Path, ref: str) -> str | None:
+    """The object id that a full ref name points at, or None. Tries the ref's own file first: that starts no process."""
+    with contextlib.suppress(OSError, UnicodeDecodeError, BadObjectId):
+        return check_oid((repo / ref).read_text().strip())
+    result = git(repo, "rev-parse", "--quiet", "--verify", ref, options=_ANY)
+    return result.line if result.code == 0 else None

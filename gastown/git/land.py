@@ -1,0 +1,98 @@
+"""`land.git`: the rig's own bare repository, the only one with a remote. Heads come in by object id and are pinned."""
+
+import shutil
+from pathlib import Path
+
+from gastown.git import history, layout, remote
+from gastown.git.errors import GitFailed, ObjectMissing, RepositoryExists
+from gastown.git.locks import exclusive
+from gastown.git.names import check_branch_name, check_oid, check_remote_url
+from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
+
+_HEADS = "refs/gastown/heads"
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+
+
+def create_land(path: Path, url: str, branch: str) -> str:
+    """Make the rig's `land.git` and fetch the target; returns the target's commit.
+
+    Safe to repeat and to be killed: the repository appears at `path` complete or not at all. Raises `RepositoryExists`
+    where one with another remote is there.
+    """
+    check_remote_url(url)
+    check_branch_name(branch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(path.with_name(f".{path.name}.flock"), timeout_s=NETWORK_TIMEOUT_S):
+        if not path.exists():
+            _build(path, url, branch)
+        elif remote.origin(path) != url:
+            raise RepositoryExists(f"{path} belongs to another remote", hint="Use another rig name.")
+    return history.ref_value(path, _tracking(branch)) or fetch_branch(path, branch)
+
+
+def _build(path: Path, url: str, branch: str) -> None:
+    half_made = path.with_name(f".{path.name}.new")
+    if half_made.exists():
+        shutil.rmtree(half_made)
+    head = remote.probe(url, branch)
+    settings = (
+        f'[remote "origin"]\n\turl = {layout.quoted(url)}\n\ttagOpt = --no-tags\n'
+        f"\tfetch = {layout.quoted(f'+refs/heads/{branch}:{_tracking(branch)}')}\n"
+    )
+    layout.make_bare(half_made, branch, oid=head.oid, settings=settings)
+    fetch_branch(half_made, branch)
+    half_made.rename(path)
+
+
+def _tracking(branch: str) -> str:
+    return f"refs/remotes/origin/{branch}"
+
+
+def fetch_branch(land: Path, branch: str) -> str:
+    """Fetch one branch of the remote and return its commit. Raises `BranchMissing` or `RemoteUnreachable`."""
+    spec = f"+refs/heads/{check_branch_name(branch)}:{_tracking(branch)}"
+    # Two fetches of one ref at once would make one of them fail on the other's lock.
+    with exclusive(land / "gastown.fetch.flock", timeout_s=NETWORK_TIMEOUT_S):
+        result = git(land, *_FETCH, "origin", spec, options=Options(as_user=True, expect=None))
+        oid = history.ref_value(land, _tracking(branch)) if result.code == 0 else None
+    if oid is None:
+        raise remote.missing_branch(land, branch)
+    return oid
+
+
+def fetch_head(land: Path, work: Path, oid: str) -> None:
+    """Bring commit `oid` with all its history from `work` into `land` and pin it there, so that nothing prunes it.
+
+    Objects come from agents, so each new one is checked (`fsck`). Doing it again is free. Raises `ObjectMissing` where
+    `work` does not have the commit.
+    """
+    if is_pinned(land, oid):
+        return
+    source = layout.view_of(work)
+    result = git(
+        Place(land),
+        *_FETCH,
+        "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack",
+        str(source),
+        f"{oid}:{_HEADS}/{oid}",
+        options=Options(expect=None, timeout_s=NETWORK_TIMEOUT_S, settings={"fetch.fsckObjects": "true"}),
+    )
+    if result.code and not is_pinned(land, oid):
+        if not history.has_commit(source, oid):
+            raise ObjectMissing(f"{work} has no commit {oid}", hint="Its agent may not have committed yet: try again.")
+        raise GitFailed(f"commit {oid} could not be fetched: {result.complaint}", hint="Try again.")
+
+
+def is_pinned(land: Path, oid: str) -> bool:
+    """Whether `land` holds the commit completely: the pin is written only after git has seen all that it needs."""
+    return history.ref_value(land, f"{_HEADS}/{check_oid(oid)}") == oid
+
+
+def pin(land: Path, oid: str) -> None:
+    """Keep a commit that is already in `land`, such as a candidate that gates are testing."""
+    git(land, "update-ref", f"{_HEADS}/{check_oid(oid)}", oid)
+
+
+def unpin(land: Path, oid: str) -> None:
+    """Let go of a commit that has landed or is no longer wanted; its objects stay until somebody prunes them."""
+    git(land, "update-ref", "-d", f"{_HEADS}/{check_oid(oid)}")

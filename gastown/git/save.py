@@ -1,0 +1,110 @@
+"""Save before stop: commit what a session leaves behind to its own branch, without asking its worktree's leave."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from gastown.git import history, layout
+from gastown.git.errors import GitFailed
+from gastown.git.merge import Draft, Person, commit_tree
+from gastown.git.names import check_branch_name
+from gastown.git.run import Options, Place, git
+from gastown.git.worktree import place_of
+
+_GITLINK = "160000"
+_LONGEST_S = 300.0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where the work of a session is safe now."""
+
+    oid: str
+    """The commit that the branch names."""
+    new: bool
+    """Whether a commit had to be made."""
+    left_out: tuple[str, ...]
+    """Paths that git could not take (unreadable, or repositories inside the worktree): keep the folder while there are any."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who saves, when, and with what words."""
+
+    message: str
+    person: Person
+    when: datetime
+
+
+def save_work(work: Path, path: Path, branch: str, keeper: Keeper) -> Saved:
+    """Commit all that is in the worktree and not ignored, new files too, on top of its head, and put `branch` there.
+
+    Works from a copy of the index, so that a lock or a half-done merge of the agent does not stop it; nothing that the
+    branch held gets lost, also when a rebase had left it behind. Raises `WorktreeBroken` or `GitFailed`.
+    """
+    place = place_of(work, path)
+    view = layout.view_of(work)
+    ref = f"refs/heads/{check_branch_name(branch)}"
+    admin = place.git_dir or path
+    with tempfile.TemporaryDirectory(prefix="gastown-save-", dir=view) as folder:
+        index = Path(folder, "index")
+        scratch = replace(place, index=index)
+        head, tip = _commit_at(place, "HEAD"), _commit_at(place, ref)
+        if (admin / "index").exists():
+            shutil.copy2(admin / "index", index)
+        elif head:
+            git(scratch, "read-tree", head)
+        added = git(scratch, "add", "--all", "--ignore-errors", options=Options(expect=None, timeout_s=_LONGEST_S))
+        tree = git(scratch, "write-tree").line
+        left_out = _left_out(scratch, view, head, tree, complete=added.code == 0)
+        parents = tuple(dict.fromkeys(oid for oid in (head, tip) if oid))
+        if len(parents) == 1 and history.tree_of(view, parents[0]) == tree:
+            oid, new = parents[0], False
+        else:
+            draft = Draft(tree, parents, keeper.message, keeper.person, keeper.person, keeper.when)
+            oid, new = commit_tree(view, draft), True
+        if oid != tip:
+            git(place, "update-ref", "-m", "saved", ref, oid, tip or "0" * len(oid))
+        if new and not left_out:
+            _adopt_index(admin, index, on_branch=_reads(admin / "HEAD") == f"ref: {ref}")
+    return Saved(oid, new, left_out)
+
+
+def _commit_at(place: Place, name: str) -> str | None:
+    result = git(place, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}", options=Options(expect=None))
+    return result.line if result.code == 0 else None
+
+
+def _reads(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _left_out(scratch: Place, view: Path, head: str | None, tree: str, *, complete: bool) -> tuple[str, ...]:
+    """What the saved tree does not hold: files that could not be added, and repositories of which it has only a name."""
+    missed: list[str] = []
+    if not complete:
+        status = git(scratch, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        missed = [part[3:] for part in status.fields if part[1] != " "]
+    before = history.tree_of(view, head) if head else git(view, "mktree", options=Options(input="")).line
+    entries = git(view, "diff-tree", "-r", "-z", "--raw", "--no-renames", before, tree).fields
+    described = zip(entries[::2], entries[1::2], strict=True)  # ":mode mode id id letter", then the path
+    nested = [name for entry, name in described if entry.split(" ")[1] == _GITLINK]
+    return tuple(sorted({*missed, *nested}))
+
+
+def _adopt_index(admin: Path, index: Path, *, on_branch: bool) -> None:
+    """Let the worktree's own index follow its branch, if no other git has it in hand; a resumed session sees it clean."""
+    if not on_branch:
+        return
+    lock = admin / "index.lock"
+    with contextlib.suppress(FileExistsError, GitFailed):
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        shutil.copy2(index, lock)
+        lock.rename(admin / "index")
