@@ -1,4 +1,9 @@
-"""A convoy and its members."""
+"""A convoy and its members.
+
+    open ─► landed      every member's work is on its target, or a person settled it without code
+      ▲        │
+      └────────┘        work was added
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from gastown.db import UtcTime, enum_column
+from gastown.db import Transitions, UtcTime, enum_column
 
 
 class ConvoyStatus(StrEnum):
@@ -14,6 +19,15 @@ class ConvoyStatus(StrEnum):
 
     OPEN = "open"
     LANDED = "landed"  # every member's work is on its target (or a person closed it without code)
+
+
+TRANSITIONS = Transitions[ConvoyStatus](
+    "convoy",
+    {
+        ConvoyStatus.OPEN: frozenset({ConvoyStatus.LANDED}),
+        ConvoyStatus.LANDED: frozenset({ConvoyStatus.OPEN}),
+    },
+)
 
 
 class Convoy(SQLModel, table=True):

@@ -50,13 +50,19 @@ KEYS: dict[str, Key] = {
 }
 
 
-def parse(name: str, text: str) -> Value:
-    """Read `text` as the setting's type; refuse unknown names, other types and what is out of range."""
+def get_key(name: str) -> Key:
+    """What is known of a setting; refuses a name that none has, naming the nearest one."""
     key = KEYS.get(name)
     if key is None:
         close = difflib.get_close_matches(name, KEYS, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else "`gt config list` shows them all."
-        raise UnknownKey(f"no setting is called {name!r}", hint=hint)
+        raise UnknownKey(f"no setting is called {name[:60]!r}", hint=hint)
+    return key
+
+
+def parse(name: str, text: str) -> Value:
+    """Read `text` as the setting's type; refuse unknown names, other types and what is out of range."""
+    key = get_key(name)
     if isinstance(key.default, str):
         if not text or len(text) > 200 or not text.isprintable():
             raise BadValue(f"{name} takes a short text", hint=f"The default is {key.default!r}.")

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from gastown import clock
 from gastown.events import EventKind, record
 from gastown.ids import check_label_name
-from gastown.policy.keys import KEYS, UnknownKey, Value, parse
+from gastown.policy.keys import KEYS, Value, get_key, parse
 from gastown.policy.models import Setting
 
 PRESET_PREFIX = "preset."
@@ -54,13 +54,12 @@ def set_value(session: Session, name: str, text: str, *, actor: str) -> Value:
 
 def clear_value(session: Session, name: str, *, actor: str) -> Value:
     """Go back to the default."""
-    if name not in KEYS:
-        raise UnknownKey(f"no setting is called {name!r}", hint="`gt config list` shows them all.")
+    default = get_key(name).default
     row = session.get(Setting, name)
     if row is not None:
         session.delete(row)
-        record(session, EventKind.SETTING_CHANGED, actor=actor, name=name, old=row.value, new=KEYS[name].default)
-    return KEYS[name].default
+        record(session, EventKind.SETTING_CHANGED, actor=actor, name=name, old=row.value, new=default)
+    return default
 
 
 def presets(session: Session) -> dict[str, dict[str, object]]:

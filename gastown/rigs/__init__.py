@@ -12,11 +12,13 @@ from gastown.rigs.queries import (
     NoGates,
     RigExists,
     RigNotFound,
+    check_free,
     config_hash,
     find_by_prefix,
     get,
     list_all,
     list_gates,
+    taken_prefixes,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "RigNotFound",
     "TargetState",
     "add",
+    "check_free",
     "config_hash",
     "find_by_prefix",
     "gates_dir",
@@ -41,6 +44,7 @@ __all__ = [
     "remove",
     "rig_dir",
     "set_target_state",
+    "taken_prefixes",
     "unpark",
     "update",
     "work_git",

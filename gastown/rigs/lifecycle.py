@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from gastown import clock
 from gastown.events import EventKind, record
 from gastown.ids import check_label_name, check_prefix, check_rig_name
 from gastown.rigs.models import Gate, Rig, TargetState
-from gastown.rigs.queries import NoGates, RigExists, get
-
-# `hq` is the town's own.
-RESERVED_PREFIXES = frozenset({"hq"})
+from gastown.rigs.queries import NoGates, check_free, get
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
             f"rig {new.name} has no gate",
             hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates if nothing is to be tested.",
         )
-    _check_free(session, new)
+    check_free(session, new.name, new.prefix)
     rig = Rig(
         name=new.name,
         prefix=new.prefix,
@@ -88,15 +85,6 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         preset=new.agent,
     )
     return rig
-
-
-def _check_free(session: Session, new: NewRig) -> None:
-    if session.get(Rig, new.name) is not None:
-        raise RigExists(f"a rig called {new.name!r} exists or existed", hint="Choose another name.")
-    taken = session.exec(select(Rig).where(Rig.prefix == new.prefix)).first()
-    if taken is not None or new.prefix in RESERVED_PREFIXES:
-        owner = f"rig {taken.name}" if taken else "the town itself"
-        raise RigExists(f"the prefix {new.prefix!r} belongs to {owner}", hint="Give another with --prefix.")
 
 
 def remove(session: Session, name: str, *, actor: str) -> Rig:

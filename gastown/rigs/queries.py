@@ -9,6 +9,9 @@ from sqlmodel import Session, col, select
 from gastown.errors import Conflict, Invalid, NotFound
 from gastown.rigs.models import Gate, Rig
 
+# `hq` is the town's own.
+RESERVED_PREFIXES = frozenset({"hq"})
+
 
 class RigNotFound(NotFound):
     """No rig of this name."""
@@ -39,6 +42,21 @@ def list_all(session: Session) -> Sequence[Rig]:
 def find_by_prefix(session: Session, prefix: str) -> Rig | None:
     """The rig whose beads carry `prefix`."""
     return session.exec(select(Rig).where(Rig.prefix == prefix, col(Rig.removed_at).is_(None))).one_or_none()
+
+
+def taken_prefixes(session: Session) -> frozenset[str]:
+    """Every prefix that no new rig may have; those of removed rigs are among them."""
+    return RESERVED_PREFIXES | set(session.exec(select(Rig.prefix)).all())
+
+
+def check_free(session: Session, name: str, prefix: str | None) -> None:
+    """Refuse a name, or a prefix, that a rig has or had."""
+    if session.get(Rig, name) is not None:
+        raise RigExists(f"a rig called {name!r} exists or existed", hint="Choose another name.")
+    taken = session.exec(select(Rig).where(Rig.prefix == prefix)).first() if prefix else None
+    if taken is not None or prefix in RESERVED_PREFIXES:
+        owner = f"rig {taken.name}" if taken else "the town itself"
+        raise RigExists(f"the prefix {prefix!r} belongs to {owner}", hint="Give another with --prefix.")
 
 
 def list_gates(session: Session, name: str) -> Sequence[Gate]:

@@ -1,0 +1,109 @@
+"""`gt config`: town-wide settings."""
+
+import click
+
+from gastown.cli.commands import group, pass_context
+from gastown.cli.context import Context
+from gastown.cli.output import table
+
+
+@group("config")
+def config_group() -> None:
+    """Read and change what every host of the town agrees on.
+
+    How one host reaches its database and Redis is in its town.toml instead.
+
+    \b
+    Examples:
+      gt config list
+      gt config get default_agent
+      gt config set cap.agent_failures 5
+    """
+
+
+@config_group.command("list")
+@pass_context
+def list_(context: Context) -> None:
+    """List every setting with its value, its default and its meaning.
+
+    \b
+    Example:
+      gt config list --json
+    """
+    from gastown import policy
+
+    with context.read() as session:
+        values = policy.load(session).values
+    if context.json:
+        context.print_json(
+            [
+                {"name": name, "value": values[name], "default": key.default, "meaning": key.meaning}
+                for name, key in policy.KEYS.items()
+            ]
+        )
+        return
+    rows = [
+        (name, values[name], "" if values[name] == key.default else f"(default {key.default})", key.meaning)
+        for name, key in policy.KEYS.items()
+    ]
+    table(context, ("NAME", "VALUE", "", "MEANING"), rows, empty="There are no settings.")
+
+
+@config_group.command("get")
+@click.argument("name")
+@pass_context
+def get(context: Context, name: str) -> None:
+    """Print one setting's value.
+
+    \b
+    Example:
+      gt config get lease.ttl_s
+    """
+    from gastown import policy
+
+    policy.get_key(name)
+    with context.read() as session:
+        value = policy.load(session).values[name]
+    _print(context, name, value)
+
+
+@config_group.command("set")
+@click.argument("name")
+@click.argument("value")
+@pass_context
+def set_(context: Context, name: str, value: str) -> None:
+    """Change one setting for the whole town; it counts from the next time it is read.
+
+    \b
+    Example:
+      gt config set rig.max_polecats 20
+    """
+    from gastown import policy
+
+    with context.write() as session:
+        stored = policy.set_value(session, name, value, actor=context.actor)
+    _print(context, name, stored)
+
+
+@config_group.command("unset")
+@click.argument("name")
+@pass_context
+def unset(context: Context, name: str) -> None:
+    """Go back to a setting's default.
+
+    \b
+    Example:
+      gt config unset rig.max_polecats
+    """
+    from gastown import policy
+
+    with context.write() as session:
+        value = policy.clear_value(session, name, actor=context.actor)
+    _print(context, name, value)
+
+
+def _print(context: Context, name: str, value: object) -> None:
+    if context.json:
+        context.print_json({"name": name, "value": value})
+    else:
+        context.echo(str(value))

@@ -1,0 +1,228 @@
+"""`gt rig`: the repositories of the town."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gastown.cli.commands import group, pass_context
+from gastown.cli.context import Context
+from gastown.cli.output import iso, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gastown.rigs import Gate, GateSpec, Rig
+
+
+@group("rig")
+def rig() -> None:
+    """Add, list, park and remove repositories.
+
+    \b
+    Examples:
+      gt rig add app https://example.com/app.git --gate test='pytest -q'
+      gt rig list
+      gt rig park app
+    """
+
+
+@rig.command("add")
+@click.argument("name")
+@click.argument("source", metavar="URL-OR-PATH")
+@click.option("--prefix", help="Of its beads' ids (default: made from the name).")
+@click.option("--branch", help="Where work lands (default: the remote's own default branch).")
+@click.option("--gate", "gates", metavar="NAME=CMD", multiple=True, help="What must pass before work lands; repeatable.")
+@click.option("--no-gates", is_flag=True, help="Nothing is tested: what merges cleanly lands.")
+@click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
+@click.option("--setup", default="", metavar="CMD", help="Run in a new worktree and before the gates.")
+@click.option("--agent", default="", metavar="PRESET", help="Its agents' preset (default: the town's).")
+@pass_context
+def add(context: Context, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
+    """Make a repository a rig: agents get worktrees of it, and what passes its gates lands on its branch.
+
+    A path that is somebody's checkout stands for that checkout's origin. A push is tried at once, moving nothing.
+
+    \b
+    Examples:
+      gt rig add app https://example.com/app.git --gate test='pytest -q'
+      gt rig add web ~/src/web --branch develop --setup 'npm ci' --gate test='npm test' --gate lint='npm run lint'
+    """
+    from gastown.town.add_rig import Request
+    from gastown.town.add_rig import add as add_rig
+
+    request = Request(
+        name=name,
+        source=source,
+        cwd=Path.cwd(),
+        prefix=rest["prefix"],
+        branch=rest["branch"],
+        gates=[_gate(text, gate_timeout) for text in gates],
+        no_gates=rest["no_gates"],
+        setup_command=rest["setup"],
+        agent=rest["agent"],
+    )
+    added = add_rig(request, context.settings, read=context.read, write=context.write, actor=context.actor)
+    if context.json:
+        context.print_json({**_as_json(added.rig, added.gates), "warnings": list(added.warnings)})
+        return
+    context.echo(f"Rig {added.rig.name}: work lands on {added.rig.branch}; its beads are {added.rig.prefix}-...")
+    for warning in added.warnings:
+        context.warn(f"Note: {warning}")
+    context.echo(f"Next: bd create \"TITLE\" --rig {added.rig.name}, then gt sling BEAD {added.rig.name}")
+
+
+def _gate(text: str, timeout_s: int | None) -> "GateSpec":
+    from gastown.rigs import GateSpec
+
+    name, found, command = text.partition("=")
+    if not found:
+        raise click.BadParameter(f"{text!r} is not NAME=CMD, as in test='pytest -q'", param_hint="--gate")
+    return GateSpec(name.strip(), command.strip(), timeout_s)
+
+
+@rig.command("list")
+@pass_context
+def list_(context: Context) -> None:
+    """List the town's rigs.
+
+    \b
+    Example:
+      gt rig list --json
+    """
+    from gastown import rigs
+
+    with context.read() as session:
+        found = [(row, rigs.list_gates(session, row.name)) for row in rigs.list_all(session)]
+    if context.json:
+        context.print_json([_as_json(row, gates) for row, gates in found])
+        return
+    table(
+        context,
+        ("NAME", "PREFIX", "BRANCH", "TARGET", "STATE", "GATES", "REMOTE"),
+        [
+            (
+                row.name,
+                row.prefix,
+                row.branch,
+                row.target_state.value,
+                "parked" if row.is_parked else "active",
+                ", ".join(gate.name for gate in gates) or "none",
+                _shown_url(row),
+            )
+            for row, gates in found
+        ],
+        empty="No rig yet. `gt rig add NAME URL-OR-PATH --gate NAME=CMD` adds one.",
+    )
+
+
+@rig.command("show")
+@click.argument("name")
+@pass_context
+def show(context: Context, name: str) -> None:
+    """Show one rig: its remote, branch, gates and state.
+
+    \b
+    Example:
+      gt rig show app
+    """
+    from gastown import rigs
+
+    with context.read() as session:
+        row, gates = rigs.get(session, name), rigs.list_gates(session, name)
+    shown = _as_json(row, gates)
+    if context.json:
+        context.print_json(shown)
+        return
+    for key, value in shown.items():
+        if key != "gates":
+            context.echo(f"{key:18}{'' if value is None else value}")
+    for gate in gates:
+        context.echo(f"gate {gate.name:13}{gate.command}")
+
+
+@rig.command("remove")
+@click.argument("name")
+@pass_context
+def remove(context: Context, name: str) -> None:
+    """Take a rig off the town's list; refused while work of it is under way. Its folder and history stay.
+
+    \b
+    Example:
+      gt rig remove app
+    """
+    from gastown import rigs
+    from gastown.town.remove_rig import remove as remove_rig
+
+    with context.write() as session:
+        row = remove_rig(session, name, actor=context.actor)
+    folder = rigs.rig_dir(context.settings.town, name)
+    _changed(context, row, f"Rig {name} is off the list. Its repositories and worktrees stay in {folder}.")
+
+
+@rig.command("park")
+@click.argument("name")
+@pass_context
+def park(context: Context, name: str) -> None:
+    """Start nothing new in a rig; what runs goes on.
+
+    \b
+    Example:
+      gt rig park app
+    """
+    from gastown import rigs
+
+    with context.write() as session:
+        row = rigs.park(session, name, actor=context.actor)
+    _changed(context, row, f"Rig {name} is parked: nothing new starts. `gt rig unpark {name}` ends that.")
+
+
+@rig.command("unpark")
+@click.argument("name")
+@pass_context
+def unpark(context: Context, name: str) -> None:
+    """Start work in a parked rig again.
+
+    \b
+    Example:
+      gt rig unpark app
+    """
+    from gastown import rigs
+
+    with context.write() as session:
+        row = rigs.unpark(session, name, actor=context.actor)
+    _changed(context, row, f"Rig {name} takes work again.")
+
+
+def _changed(context: Context, row: "Rig", words: str) -> None:
+    if context.json:
+        context.print_json(
+            {"name": row.name, "is_parked": row.is_parked, "removed_at": iso(row.removed_at)},
+        )
+    else:
+        context.echo(words)
+
+
+def _shown_url(row: "Rig") -> str:
+    from gastown.git import redact
+
+    return redact(row.remote_url)
+
+
+def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "prefix": row.prefix,
+        "remote_url": _shown_url(row),
+        "branch": row.branch,
+        "agent": row.agent or None,
+        "setup": row.setup_command or None,
+        "is_parked": row.is_parked,
+        "target_state": row.target_state.value,
+        "target_oid": row.target_oid or None,
+        "push_atomic": row.push_atomic,
+        "push_fence": row.push_fence,
+        "updates_checkout": row.updates_checkout,
+        "created_at": iso(row.created_at),
+        "gates": [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates],
+    }

@@ -1,0 +1,232 @@
+"""Adding a repository: everything that can be wrong with it is found out before anything is made.
+
+The act spans git and SQL: words are checked, the remote is asked, the two repositories are built, the row comes last.
+Until then a marker in the rig's folder says that nobody can have worked there, so that a second try, after a crash of
+the first, may start from nothing. Hosts that join later build their own repositories from the row.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from gastown import config, git, patrols, policy, queue, rigs, runtimes
+from gastown.errors import Conflict, Invalid, NotFound, Refused
+from gastown.ids import check_label_name, check_prefix, check_rig_name
+from gastown.town.prefixes import choose_prefix
+
+Units = Callable[[], AbstractContextManager[Session]]
+_MARKER = ".adding"
+_LONGEST_COMMAND = 4000  # characters, as the column
+_LONGEST_TIMEOUT_S = 86400
+
+
+class BadGate(Invalid):
+    """A gate's words cannot be a gate."""
+
+
+class CommandMissing(NotFound):
+    """A command that the rig would need is not there."""
+
+
+class FolderTaken(Conflict):
+    """Something that no add has left lies where the rig's folder would be."""
+
+
+class CheckoutInUse(Refused):
+    """Landing into this checkout would touch what somebody is working on."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for. None: find it out."""
+
+    name: str
+    source: str
+    cwd: Path
+    prefix: str | None = None
+    branch: str | None = None
+    gates: Sequence[rigs.GateSpec] = ()
+    no_gates: bool = False
+    setup_command: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True)
+class Added:
+    """A rig that is now the town's, and what a person should know of it."""
+
+    rig: rigs.Rig
+    gates: Sequence[rigs.Gate]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the remote said."""
+
+    source: git.Source
+    branch: str
+
+
+def add(request: Request, settings: config.Settings, *, read: Units, write: Units, actor: str) -> Added:
+    """Make a repository a rig: build its repositories on this host, then register it and let workers know.
+
+    Refuses, having made nothing: bad names, a taken name or prefix, no gates, a gate or preset that does not exist, a
+    remote that does not answer, has no such branch, or takes no pushes. A failure on the way leaves nothing behind.
+    """
+    check_words(request)
+    with read() as session:
+        rigs.check_free(session, request.name, request.prefix)
+        prefix = request.prefix or choose_prefix(request.name, rigs.taken_prefixes(session))
+        preset = runtimes.get_preset(request.agent or policy.load(session).text("default_agent"), policy.presets(session))
+    _check_programs(request)
+    found = _ask_remote(request)
+    rigs.rig_dir(settings.town, request.name).parent.mkdir(parents=True, exist_ok=True)
+    with _folder(settings.town, request.name, read):
+        support = _build(request, found, settings.town)
+        new = rigs.NewRig(
+            name=request.name,
+            prefix=prefix,
+            remote_url=found.source.url,
+            branch=found.branch,
+            gates=request.gates,
+            no_gates=request.no_gates,
+            setup_command=request.setup_command,
+            agent=request.agent,
+            push_atomic=support.atomic,
+            push_fence=support.fence_refs,
+            updates_checkout=found.source.checkout is not None,
+        )
+        rig, gates = _register(new, write, actor)
+    queue.announce_rig(rig.name)
+    return Added(rig, gates, [*_warn(request, found, support), *runtimes.login_warnings(preset)])
+
+
+def check_words(request: Request) -> None:
+    """Refuse what can be seen to be wrong without asking anybody."""
+    check_rig_name(request.name)
+    if request.prefix is not None:
+        check_prefix(request.prefix)
+    if request.branch is not None:
+        git.check_branch_name(request.branch)
+    if request.agent:
+        check_label_name(request.agent)
+    if not request.gates and not request.no_gates:
+        raise rigs.NoGates(
+            f"rig {request.name} has no gate",
+            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates if nothing is to be tested.",
+        )
+    if request.gates and request.no_gates:
+        raise BadGate("--gate and --no-gates exclude each other", hint="Leave one of them out.")
+    names = [gate.name for gate in request.gates]
+    for gate in request.gates:
+        check_label_name(gate.name)
+        _check_command(gate.command, f"gate {gate.name}")
+        if names.count(gate.name) > 1:
+            raise BadGate(f"two gates are called {gate.name!r}", hint="Give each its own name.")
+        if gate.timeout_s is not None and not 1 <= gate.timeout_s <= _LONGEST_TIMEOUT_S:
+            raise BadGate(f"a gate's time-out is 1 to {_LONGEST_TIMEOUT_S} seconds, not {gate.timeout_s}")
+    if request.setup_command:
+        _check_command(request.setup_command, "the set-up command")
+
+
+def _check_command(command: str, what: str) -> None:
+    if not command.strip() or len(command) > _LONGEST_COMMAND or "\0" in command:
+        raise BadGate(f"{what} has no command, or one of more than {_LONGEST_COMMAND} characters")
+
+
+def _check_programs(request: Request) -> None:
+    """Refuse a gate whose program is not on this host's PATH, where its words tell."""
+    path = config.environment().get("PATH", "")
+    commands = [(f"gate {gate.name}", gate.command) for gate in request.gates]
+    for what, command in [*commands, ("the set-up command", request.setup_command)]:
+        missing = patrols.missing_program(command, path)
+        if missing is not None:
+            raise CommandMissing(
+                f"{what} starts with {missing!r}, which is not on the PATH",
+                hint="Install it, name its full path, or one inside the repository (./NAME); then add the rig again.",
+            )
+
+
+def _ask_remote(request: Request) -> _Found:
+    source = git.resolve_source(request.source, cwd=request.cwd)
+    branch = request.branch or git.default_branch(source.url)
+    git.probe(source.url, branch)
+    if source.checkout is not None:
+        answer = git.checkout_accepts(source.checkout, branch)
+        if not answer.accepted:
+            raise CheckoutInUse(
+                f"work cannot land in {source.checkout}: {answer.reason}",
+                hint="Commit what you have there, check out another branch, or give the repository an origin.",
+            )
+    return _Found(source, branch)
+
+
+@contextmanager
+def _folder(town: Path, name: str, read: Units) -> Iterator[Path]:
+    """The rig's folder, new; gone again if the block raises. One add of a name at a time on this host."""
+    folder = rigs.rig_dir(town, name)
+    with git.exclusive(folder.with_name(f".{name}.flock")):
+        with read() as session:
+            rigs.check_free(session, name, None)  # before anything is removed: the folder may have become somebody's
+        if folder.exists():
+            if not (folder / _MARKER).exists():
+                raise FolderTaken(f"{folder} is there already", hint="Move it away, or choose another name for the rig.")
+            shutil.rmtree(folder)
+        folder.mkdir()
+        (folder / _MARKER).touch()
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        (folder / _MARKER).unlink(missing_ok=True)
+
+
+def _build(request: Request, found: _Found, town: Path) -> git.PushSupport:
+    land = rigs.land_git(town, request.name)
+    oid = git.create_land(land, found.source.url, found.branch)
+    if not request.setup_command:  # which might make the file
+        _check_files(request, land, oid)
+    support = git.try_push(land, found.branch)
+    git.create_work(rigs.work_git(town, request.name), land, found.branch)
+    return support
+
+
+def _check_files(request: Request, land: Path, oid: str) -> None:
+    for gate in request.gates:
+        path = patrols.path_in_tree(gate.command)
+        if path is not None and not git.git(land, "ls-tree", "-z", "--name-only", oid, "--", path).stdout:
+            raise CommandMissing(
+                f"gate {gate.name} starts with {path!r}, which the repository does not have",
+                hint="Commit that file first, name another command, or give the --setup CMD that makes it.",
+            )
+
+
+def _register(new: rigs.NewRig, write: Units, actor: str) -> tuple[rigs.Rig, Sequence[rigs.Gate]]:
+    try:
+        with write() as session:
+            rig = rigs.add(session, new, actor=actor)
+            session.flush()
+            return rig, rigs.list_gates(session, new.name)
+    except IntegrityError:
+        raise rigs.RigExists(f"a rig called {new.name!r} was added meanwhile", hint="Choose another name.") from None
+
+
+def _warn(request: Request, found: _Found, support: git.PushSupport) -> Iterator[str]:
+    if request.no_gates:
+        yield "Nothing is tested: whatever merges cleanly lands."
+    if found.source.via is not None and found.source.checkout is None:
+        yield f"Work lands on {git.redact(found.source.url)}, the origin of {found.source.via}, not in that folder."
+    if found.source.checkout is not None:
+        yield (
+            f"Work lands in {found.source.checkout} itself. Keep its tree clean while {found.branch} is checked out there, "
+            "or nothing can land."
+        )
+    if not support.atomic or not support.fence_refs:
+        yield "The remote takes no atomic push with refs/gastown/fence; the target's own compare-and-swap decides landings."
