@@ -1,0 +1,76 @@
+"""The one way in which a bead's row changes: set what differs, count the time, record the event with the new values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from gastown import clock
+from gastown.beads.errors import BeadNotFound
+from gastown.beads.models import Bead, BeadStatus
+from gastown.events import EventKind, record
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who changed a bead, and for which attempt."""
+
+    actor: str
+    rig: str | None = None
+    agent: str | None = None
+    assignment_id: int | None = None
+    fence: int | None = None
+
+
+def lock(session: Session, bead_id: str) -> Bead:
+    """The bead as it is now, held against other writers until the end of the transaction."""
+    session.flush()
+    bead = session.get(Bead, bead_id, with_for_update=True, populate_existing=True)
+    if bead is None or bead.status == BeadStatus.TOMBSTONE:
+        raise BeadNotFound(bead_id)
+    return bead
+
+
+def as_json(value: Any) -> Any:
+    """A column's value as the event's payload holds it."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def note(session: Session, kind: EventKind, bead_id: str, cause: Cause, **values: Any) -> None:
+    """Record one fact about a bead."""
+    record(
+        session,
+        kind,
+        actor=cause.actor,
+        bead_id=bead_id,
+        rig=cause.rig,
+        agent=cause.agent,
+        assignment_id=cause.assignment_id,
+        fence=cause.fence,
+        **values,
+    )
+
+
+def apply(  # noqa: PLR0913 - a change has this many sides
+    session: Session, bead: Bead, kind: EventKind, values: Mapping[str, Any], *, cause: Cause, **facts: Any
+) -> bool:
+    """Set the `values` that differ and record them, with `facts`, as one event; False when nothing differs."""
+    changed = {name: value for name, value in values.items() if getattr(bead, name) != value}
+    if not changed:
+        return False
+    changed["updated_at"] = clock.now()
+    for name, value in changed.items():
+        setattr(bead, name, value)
+    session.add(bead)
+    note(session, kind, bead.id, cause, **{name: as_json(value) for name, value in changed.items()}, **facts)
+    return True
+
+
+def touch(session: Session, bead_id: str) -> None:
+    """Count a change to a bead's labels, edges or comments as a change of the bead."""
+    bead = session.get(Bead, bead_id)
+    if bead is not None:
+        bead.updated_at = clock.now()
+        session.add(bead)

@@ -1,0 +1,195 @@
+"""Closing beads: the guards, the landing, and opening again."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, select
+
+from gastown import clock
+from gastown.beads import readiness
+from gastown.beads.changes import Cause, apply, lock
+from gastown.beads.errors import BadField, BeadMoved, CloseRefused, CodeBead
+from gastown.beads.models import LANDED_PREFIX, Bead, BeadStatus, Label, counts_as_failure
+from gastown.beads.queries import blockers_of, count_open_children
+from gastown.errors import GastownError
+from gastown.events import EventKind
+
+DEFAULT_REASON = "Closed"
+_SHORT_SHA = 12
+# The address of a worker agent. A person's actor name never has this form.
+_AGENT = re.compile(r"[^/]+/polecats/[^/]+")
+
+
+def is_agent(actor: str) -> bool:
+    """Whether `actor` is a worker agent's address."""
+    return _AGENT.fullmatch(actor) is not None
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What became of a `close`: the beads that are closed, who was set free, and why the others are not closed."""
+
+    closed: list[Bead] = field(default_factory=list)
+    refused: list[tuple[str, GastownError]] = field(default_factory=list)
+    unblocked: list[str] = field(default_factory=list)
+
+
+def close(  # noqa: PLR0913 - the flags of `bd close`
+    session: Session,
+    bead_ids: Sequence[str],
+    *,
+    actor: str,
+    reason: str | Sequence[str] = DEFAULT_REASON,
+    force: bool = False,
+    no_code: bool = False,
+) -> Closing:
+    """Close each of these beads unless a guard stands in its way; closed ones stay as they are.
+
+    `force` passes the guards of work (templates, pins, children, blockers). None passes for a bead that was slung for
+    code: only its landing closes it, or a person who says `no_code` and why, which ends the attempt.
+    An unknown id stops everything.
+    """
+    reasons = _reasons(bead_ids, reason)
+    readiness.lock_graph(session)
+    beads = {bead_id: lock(session, bead_id) for bead_id in sorted(set(bead_ids))}
+    result = Closing()
+    for bead_id in dict.fromkeys(bead_ids):
+        bead = beads[bead_id]
+        if bead.status == BeadStatus.CLOSED:
+            result.closed.append(bead)
+            continue
+        why = reasons[bead_id].strip() or DEFAULT_REASON
+        try:
+            _guard_code(bead, actor=actor, why=why, no_code=no_code)
+            if not force:
+                _guard_work(session, bead)
+        except GastownError as error:
+            result.refused.append((bead_id, error))
+            continue
+        facts = {"no_code": True} if bead.is_code and no_code else {}
+        if facts:
+            bead.is_code = False  # nothing of it will land: a convoy need not wait for that
+            facts["is_code"] = False
+        _set_closed(session, bead, why, Cause(actor), **facts)
+        result.closed.append(bead)
+    result.unblocked.extend(_settle(session, [bead.id for bead in result.closed]))
+    return result
+
+
+def close_landed(  # noqa: PLR0913 - the facts of a landing
+    session: Session,
+    bead_id: str,
+    *,
+    actor: str,
+    sha: str,
+    target: str,
+    fence: int,
+    assignment_id: int,
+    rig: str,
+) -> Bead:
+    """Close a bead because its commit `sha` is on `target`; refuses a bead that is closed already."""
+    readiness.lock_graph(session)
+    bead = lock(session, bead_id)
+    if bead.status == BeadStatus.CLOSED:
+        raise BeadMoved(f"{bead_id} is closed already ({bead.close_reason})")
+    bead.landed_sha = sha
+    cause = Cause(actor, rig=rig, assignment_id=assignment_id, fence=fence)
+    _set_closed(session, bead, LANDED_PREFIX + sha[:_SHORT_SHA], cause, sha=sha, target=target, landed_sha=sha)
+    _settle(session, [bead_id])
+    return bead
+
+
+def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> bool:
+    """Make a closed bead open again, as if it had never been slung; False when it is not closed."""
+    readiness.lock_graph(session)
+    bead = lock(session, bead_id)
+    if bead.status != BeadStatus.CLOSED:
+        return False
+    apply(
+        session,
+        bead,
+        EventKind.BEAD_REOPENED,
+        {"status": BeadStatus.OPEN.value, **OPENED},
+        cause=Cause(actor),
+        reason=reason,
+    )
+    _settle(session, [bead_id])
+    return True
+
+
+# What a bead that leaves `closed` loses.
+OPENED: dict[str, object] = {
+    "closed_at": None,
+    "close_reason": "",
+    "closed_by_session": "",
+    "is_failure": False,
+    "is_code": None,
+    "landed_sha": "",
+}
+
+
+def _reasons(bead_ids: Sequence[str], reason: str | Sequence[str]) -> dict[str, str]:
+    given = [reason] if isinstance(reason, str) else list(reason) or [DEFAULT_REASON]
+    if len(given) == 1:
+        return dict.fromkeys(bead_ids, given[0])
+    if len(given) != len(bead_ids):
+        raise BadField(f"{len(given)} reasons for {len(bead_ids)} issues", hint="Give one reason, or one for each id.")
+    return dict(zip(bead_ids, given, strict=True))
+
+
+def _guard_code(bead: Bead, *, actor: str, why: str, no_code: bool) -> None:
+    if not bead.is_code:
+        return
+    if is_agent(actor):
+        raise CodeBead(
+            f"cannot close {bead.id}: it closes when its work lands; use gt done",
+            hint="Commit your work and run `gt done`, which submits it.",
+        )
+    if not no_code or why == DEFAULT_REASON:
+        raise CodeBead(
+            f"cannot close {bead.id}: it was slung for code and closes when its work lands",
+            hint=f"`bd close {bead.id} --no-code --reason WHY` cancels the attempt and closes it without a landing.",
+        )
+
+
+def _guard_work(session: Session, bead: Bead) -> None:
+    if bead.is_template:
+        raise CloseRefused(f"cannot close {bead.id}: templates are read-only")
+    if bead.pinned or bead.status == BeadStatus.PINNED:
+        raise CloseRefused(f"cannot close {bead.id}: it is pinned (use --force to override)")
+    if bead.issue_type == "epic" and (number := count_open_children(session, bead.id)):
+        raise CloseRefused(
+            f"cannot close epic {bead.id}: {number} open child issue(s); close children first or use --force to override"
+        )
+    blockers = blockers_of(session, bead.id)
+    if blockers:
+        raise CloseRefused(
+            f"cannot close {bead.id}: blocked by open issues [{', '.join(blockers)}] (use --force to override)"
+        )
+
+
+def _set_closed(session: Session, bead: Bead, why: str, cause: Cause, **facts: object) -> None:
+    values = {
+        "status": BeadStatus.CLOSED.value,
+        "closed_at": clock.now(),
+        "close_reason": why,
+        "is_failure": counts_as_failure(why),
+    }
+    apply(session, bead, EventKind.BEAD_CLOSED, values, cause=cause, **facts)
+
+
+def _settle(session: Session, ids: Sequence[str]) -> list[str]:
+    """Carry a change between open and closed to everything that waits; return who was set free."""
+    session.flush()
+    provided = session.exec(
+        select(Label.label).where(
+            Label.bead_id.in_(ids),  # type: ignore[attr-defined]
+            Label.label.startswith(readiness.PROVIDES),  # type: ignore[attr-defined]
+        )
+    ).all()
+    touched: list[str] = []
+    for label in sorted(set(provided)):
+        touched += readiness.refresh_external(session, label.removeprefix(readiness.PROVIDES))
+    freed = readiness.recompute(session, [*ids, *touched])
+    return [bead_id for bead_id in freed if bead_id not in ids]

@@ -1,0 +1,222 @@
+"""Making beads: what a new one must be like, and the allocation of its id."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select, update
+
+from gastown import clock, ids
+from gastown.beads import edges, readiness
+from gastown.beads.changes import Cause, lock, note
+from gastown.beads.errors import BadField, BeadExists, BeadNotFound, NoIdLeft, ParentNotFound
+from gastown.beads.jsonl import unix_ns
+from gastown.beads.models import (
+    ISSUE_TYPES,
+    LOWEST_PRIORITY,
+    TITLE_LIMIT,
+    TYPE_ALIASES,
+    Bead,
+    BeadStatus,
+    Dependency,
+    DependencyType,
+    Label,
+    NewBead,
+)
+from gastown.beads.rendering import bead_json
+from gastown.db import is_sqlite
+from gastown.events import EventKind
+
+_NONCES = 10
+# How far the beads of a prefix are counted: each step is just above the count from which ids get longer.
+_COUNT_STEPS = (1_000, 6_000, 36_000, 220_000)
+LABEL_LIMIT = 255
+
+
+def check_title(title: str) -> str:
+    """The title without blanks around it; refuses an empty or an overlong one."""
+    title = title.strip()
+    if not title:
+        raise BadField("title cannot be empty", hint="Say in one line what is to be done.")
+    if len(title) > TITLE_LIMIT:
+        raise BadField(f"title is longer than {TITLE_LIMIT} characters", hint="Put the rest into the description.")
+    return check_text("title", title)
+
+
+def check_text(name: str, text: str) -> str:
+    """The text itself; refuses what a database cannot store."""
+    if "\x00" in text:
+        raise BadField(f"{name} holds a null character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadField(f"{name} is not UTF-8 text") from None
+    return text
+
+
+def check_short(name: str, text: str) -> str:
+    """A name or reference of at most 255 characters."""
+    if len(text) > LABEL_LIMIT:
+        raise BadField(f"{name} is longer than {LABEL_LIMIT} characters")
+    return check_text(name, text)
+
+
+def check_priority(priority: int) -> int:
+    """0 (most urgent) to 4."""
+    if not 0 <= priority <= LOWEST_PRIORITY:
+        raise BadField(f"invalid priority {priority}", hint=f"Give 0 (most urgent) to {LOWEST_PRIORITY}.")
+    return priority
+
+
+def check_type(name: str) -> str:
+    """The type's own name; aliases are accepted."""
+    name = TYPE_ALIASES.get(name.lower(), name.lower())
+    if name not in ISSUE_TYPES:
+        raise BadField(f"invalid issue type {name[:60]!r}", hint=f"Known: {', '.join(ISSUE_TYPES)}.")
+    return name
+
+
+def check_label(label: str) -> str:
+    """The label without blanks around it; refuses an empty one."""
+    label = label.strip()
+    if not label:
+        raise BadField("label cannot be empty")
+    return check_short("label", label)
+
+
+def check_estimate(minutes: int | None) -> int | None:
+    """Minutes, or None."""
+    if minutes is not None and not 0 <= minutes < 2**31:
+        raise BadField("estimate must be a non-negative number of minutes")
+    return minutes
+
+
+def _row(new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
+    deferred = new.defer_until is not None and new.defer_until > now
+    bead = Bead(
+        id="",
+        prefix="",
+        title=check_title(new.title),
+        description=check_text("description", new.description),
+        design=check_text("design", new.design),
+        acceptance_criteria=check_text("acceptance criteria", new.acceptance_criteria),
+        notes=check_text("notes", new.notes),
+        spec_id=check_short("spec id", new.spec_id),
+        status=(BeadStatus.DEFERRED if deferred else BeadStatus.OPEN).value,
+        priority=check_priority(new.priority),
+        issue_type=check_type(new.issue_type),
+        assignee=check_short("assignee", new.assignee),
+        owner=check_short("owner", new.owner),
+        estimated_minutes=check_estimate(new.estimated_minutes),
+        created_at=now,
+        created_by=check_short("actor", actor),
+        updated_at=now,
+        due_at=new.due_at,
+        defer_until=new.defer_until,
+        external_ref=check_short("external ref", new.external_ref) if new.external_ref else None,
+        meta=dict(new.metadata),
+        ephemeral=new.ephemeral,
+    )
+    return bead.model_dump()
+
+
+def create(session: Session, new: NewBead, *, actor: str) -> Bead:
+    """File a bead, with its labels and dependencies, under an id that nobody else gets.
+
+    Refuses what the fields cannot hold, an unknown parent or dependency, and an explicit id that is taken.
+    """
+    now = clock.now()
+    row = _row(new, actor, now)
+    labels = {check_label(label) for label in new.labels}
+    # A new bead touches the readiness of others only where edges can reach it.
+    if new.deps or new.parent or new.id:
+        readiness.lock_graph(session)
+    parent = _parent(session, new.parent) if new.parent else None
+    if parent is not None and new.inherit_labels:
+        labels.update(session.exec(select(Label.label).where(Label.bead_id == parent.id)))
+    bead_id = _insert(session, row, new, parent)
+    bead = session.get_one(Bead, bead_id)
+    for label in sorted(labels):
+        session.add(Label(bead_id=bead_id, label=label))
+    if parent is not None:
+        session.add(
+            Dependency(
+                issue_id=bead_id,
+                depends_on_id=parent.id,
+                type=DependencyType.PARENT_CHILD.value,
+                created_at=now,
+                created_by=actor,
+            )
+        )
+    said = bead_json(bead) | ({"labels": sorted(labels)} if labels else {})
+    note(session, EventKind.BEAD_CREATED, bead_id, Cause(actor), bead=said, parent=new.parent)
+    if parent is not None or new.id:
+        readiness.recompute(session, [bead_id])
+    for text in new.deps:
+        edges.add_by_text(session, bead_id, text, actor=actor, prefix=new.prefix)
+    if parent is not None or new.deps or new.id:
+        session.refresh(bead)
+    return bead
+
+
+def _parent(session: Session, bead_id: str) -> Bead:
+    try:
+        return lock(session, bead_id)
+    except BeadNotFound:
+        raise ParentNotFound(f"parent issue {bead_id} not found", hint="`bd list` shows the ids.") from None
+
+
+def _insert(session: Session, row: Mapping[str, Any], new: NewBead, parent: Bead | None) -> str:
+    if new.id:
+        if parent is not None:
+            raise BadField("an explicit id and a parent exclude each other")
+        bead_id = ids.check_bead_id(new.id)
+        if not _try(session, row, bead_id):
+            raise BeadExists(f"issue {bead_id} already exists", hint="Leave --id out and the store gives one.")
+        return bead_id
+    if parent is not None:
+        return _insert_child(session, row, parent.id)
+    prefix = ids.check_prefix(new.prefix)
+    moment = unix_ns(row["created_at"])
+    for length in range(_hash_length(session, prefix), ids.MAX_HASH_LENGTH + 1):
+        for nonce in range(_NONCES):
+            seed = f"{row['title']}|{row['description']}|{row['created_by']}|{moment}|{nonce}"
+            bead_id = f"{prefix}-{ids.hash_part(seed, length)}"
+            if _try(session, row, bead_id):
+                return bead_id
+    raise NoIdLeft(f"no free id for prefix {prefix}", hint="Run the command again: the time is part of the id.")
+
+
+def _insert_child(session: Session, row: Mapping[str, Any], parent: str) -> str:
+    # The counter's row lock makes writers of one parent take turns; imported children may be ahead of it.
+    while True:
+        number = session.execute(
+            update(Bead)
+            .where(col(Bead.id) == parent)
+            .values(last_child=col(Bead.last_child) + 1)
+            .returning(col(Bead.last_child)),
+            execution_options={"synchronize_session": False},
+        ).scalar_one()
+        bead_id = ids.check_bead_id(f"{parent}.{number}")
+        if _try(session, row, bead_id):
+            return bead_id
+
+
+def _try(session: Session, row: Mapping[str, Any], bead_id: str) -> bool:
+    """Insert the bead under this id; False when it is taken, also by a transaction that has not ended yet."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    values = {**row, "id": bead_id, "prefix": ids.prefix_of(bead_id), "is_top": "." not in bead_id}
+    done = session.execute(insert(Bead).values(values).on_conflict_do_nothing(index_elements=["id"]))
+    return int(getattr(done, "rowcount", 0)) == 1
+
+
+def _hash_length(session: Session, prefix: str) -> int:
+    existing = 0
+    for bound in _COUNT_STEPS:
+        some = select(Bead.id).where(Bead.prefix == prefix, col(Bead.is_top).is_(True)).limit(bound).subquery()
+        existing = session.exec(select(func.count()).select_from(some)).one()
+        if existing < bound:
+            break
+    return ids.hash_length(existing)

@@ -1,0 +1,429 @@
+"""Every other write: status, fields, claims, labels, comments, deferral, deletion. (New: creation. Closed: closing.)"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+from sqlalchemy import or_, update
+from sqlmodel import Session, col, select
+
+from gastown import clock
+from gastown.beads import creation as check
+from gastown.beads import edges, readiness
+from gastown.beads import filters as sql
+from gastown.beads.changes import Cause, apply, lock, note, touch
+from gastown.beads.closing import OPENED, close, close_landed, reopen
+from gastown.beads.creation import create
+from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
+from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead, DeleteRefused
+from gastown.beads.filters import Filters
+from gastown.beads.models import (
+    ATTEMPT_TRANSITIONS,
+    SETTLED,
+    UNDER_WAY,
+    Bead,
+    BeadStatus,
+    Comment,
+    Dependency,
+    Label,
+)
+from gastown.beads.queries import dependents_of, get
+from gastown.events import EventKind
+
+__all__ = [
+    "Patch",
+    "add_by_text",
+    "add_comment",
+    "add_dependency",
+    "add_label",
+    "claim",
+    "claim_ready",
+    "close",
+    "close_landed",
+    "create",
+    "defer",
+    "delete",
+    "mark_slung",
+    "remove_dependency",
+    "remove_label",
+    "reopen",
+    "set_labels",
+    "set_parent",
+    "set_status",
+    "undefer",
+    "update",
+]
+
+_STATUS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
+METADATA_LIMIT = 64 * 1024  # characters of JSON
+_TEXT_FIELDS = ("description", "design", "acceptance_criteria", "notes")
+
+
+def set_status(  # noqa: PLR0913 - the facts of an attempt's step
+    session: Session,
+    bead_id: str,
+    status: BeadStatus,
+    *,
+    actor: str,
+    fence: int | None = None,
+    assignment_id: int | None = None,
+    agent: str | None = None,
+    rig: str | None = None,
+    assignee: str | None = None,
+    reason: str = "",
+) -> Bead:
+    """Take the bead one step through the life of an attempt; refuses steps that the table does not list.
+
+    Never closes: `close` and `close_landed` do. `assignee` "" clears it, None leaves it.
+    """
+    bead = lock(session, bead_id)
+    if bead.status not in BeadStatus.__members__.values():
+        raise BeadMoved(f"{bead_id} is {bead.status}, which only a person can change")
+    ATTEMPT_TRANSITIONS.check(bead_id, BeadStatus(bead.status), status)
+    values: dict[str, Any] = {"status": status.value}
+    if status == BeadStatus.IN_PROGRESS and bead.started_at is None:
+        values["started_at"] = clock.now()
+    if bead.status == BeadStatus.DEFERRED:
+        values["defer_until"] = None
+    if assignee is not None:
+        values["assignee"] = assignee
+    kind = EventKind.BEAD_ESCALATED if status == BeadStatus.ESCALATED else EventKind.BEAD_STATUS_CHANGED
+    cause = Cause(actor, rig=rig, agent=agent, assignment_id=assignment_id, fence=fence)
+    apply(session, bead, kind, values, cause=cause, was=bead.status, reason=reason)
+    return bead
+
+
+def mark_slung(session: Session, bead_id: str, *, is_code: bool, actor: str) -> Bead:
+    """Note that the bead is slung, and whether only a landing closes it."""
+    bead = lock(session, bead_id)
+    apply(session, bead, EventKind.BEAD_UPDATED, {"is_code": is_code}, cause=Cause(actor))
+    return bead
+
+
+class Patch(TypedDict, total=False):
+    """Changes to a bead's own fields; absent keys stay as they are."""
+
+    title: str
+    description: str
+    design: str
+    acceptance_criteria: str
+    notes: str
+    append_notes: str
+    spec_id: str
+    status: str
+    priority: int
+    issue_type: str
+    assignee: str
+    estimated_minutes: int | None
+    external_ref: str | None
+    due_at: datetime | None
+    defer_until: datetime | None
+    merge_metadata: dict[str, Any]
+    unset_metadata: Sequence[str]
+
+
+def update_values(bead: Bead, patch: Patch) -> dict[str, Any]:
+    """The columns that `patch` sets on `bead`; refuses values that a bead cannot have. The status is not among them."""
+    values: dict[str, Any] = {}
+    for name in _TEXT_FIELDS:
+        if name in patch:
+            values[name] = check.check_text(name, str(patch[name]))  # type: ignore[literal-required]
+    if "append_notes" in patch:
+        added = check.check_text("notes", patch["append_notes"])
+        values["notes"] = f"{bead.notes}\n{added}" if bead.notes else added
+    for name in ("spec_id", "assignee"):
+        if name in patch:
+            values[name] = check.check_short(name, str(patch[name]))  # type: ignore[literal-required]
+    if "title" in patch:
+        values["title"] = check.check_title(patch["title"])
+    if "priority" in patch:
+        values["priority"] = check.check_priority(patch["priority"])
+    if "issue_type" in patch:
+        values["issue_type"] = check.check_type(patch["issue_type"])
+    if "estimated_minutes" in patch:
+        values["estimated_minutes"] = check.check_estimate(patch["estimated_minutes"])
+    if "external_ref" in patch:
+        values["external_ref"] = check.check_short("external ref", patch["external_ref"] or "") or None
+    for name in ("due_at", "defer_until"):
+        if name in patch:
+            values[name] = patch[name]  # type: ignore[literal-required]
+    if "merge_metadata" in patch or "unset_metadata" in patch:
+        values["meta"] = _metadata(bead, patch)
+    return values
+
+
+def _metadata(bead: Bead, patch: Patch) -> dict[str, Any]:
+    gone = set(patch.get("unset_metadata", ()))
+    merged = {key: value for key, value in bead.meta.items() if key not in gone} | patch.get("merge_metadata", {})
+    for key in merged:
+        if _KEY.fullmatch(key) is None:
+            raise BadField(f"invalid metadata key {key[:60]!r}", hint="Use letters, digits and _ . - : /")
+    if len(check.check_text("metadata", json.dumps(merged, ensure_ascii=False))) > METADATA_LIMIT:
+        raise BadField(f"metadata is longer than {METADATA_LIMIT} characters")
+    return merged
+
+
+def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> bool:
+    """Change a bead's fields as `patch` says; False when nothing differs.
+
+    Refuses bad values, a template, and any status while an attempt is at work on the bead. A status `closed` obeys the
+    guards of `close`.
+    """
+    readiness.lock_graph(session)
+    bead = lock(session, bead_id)
+    if bead.is_template:
+        raise BeadMoved(f"{bead_id} is a template, which is read-only")
+    values = update_values(bead, patch)
+    status = patch.get("status") or _implied_status(bead, patch)
+    wants_close = status == BeadStatus.CLOSED and bead.status != BeadStatus.CLOSED
+    settles = False
+    if status is not None and not wants_close and status != bead.status:
+        values |= _status_values(session, bead, status)
+        settles = (status in SETTLED) != (bead.status in SETTLED)
+    changed = apply(
+        session,
+        bead,
+        EventKind.BEAD_STATUS_CHANGED if "status" in values else EventKind.BEAD_UPDATED,
+        values,
+        cause=Cause(actor),
+    )
+    if settles:
+        readiness.recompute(session, [bead_id])
+    if wants_close:
+        for _, error in close(session, [bead_id], actor=actor).refused:
+            raise error
+        return True
+    return changed
+
+
+# The face calls it `update`; inside this module that name is SQL's.
+def _implied_status(bead: Bead, patch: Patch) -> str | None:
+    if "defer_until" not in patch or bead.status not in (BeadStatus.OPEN, BeadStatus.DEFERRED):
+        return None
+    until = patch["defer_until"]
+    if until is None:
+        return BeadStatus.OPEN.value if bead.status == BeadStatus.DEFERRED else None
+    return BeadStatus.DEFERRED.value if until > clock.now() else None
+
+
+def _status_values(session: Session, bead: Bead, status: str) -> dict[str, Any]:
+    _check_status(session, status)
+    if bead.is_code is not None and bead.status in UNDER_WAY:
+        raise CodeBead(
+            f"{bead.id} is slung: its attempt sets its status",
+            hint="Its agent runs `gt done`; `gt hook` shows the attempt.",
+        )
+    values: dict[str, Any] = {"status": status}
+    if bead.status == BeadStatus.CLOSED:
+        values |= OPENED
+    if bead.status == BeadStatus.PINNED:
+        values["pinned"] = False
+    if status == BeadStatus.IN_PROGRESS and bead.started_at is None:
+        values["started_at"] = clock.now()
+    return values
+
+
+def _check_status(session: Session, status: str) -> None:
+    if status in BeadStatus.__members__.values() and status != BeadStatus.TOMBSTONE:
+        return
+    known = _STATUS.fullmatch(status) is not None and status != BeadStatus.TOMBSTONE
+    if not known or session.exec(select(Bead.id).where(Bead.status == status).limit(1)).first() is None:
+        names = ", ".join(name for name in BeadStatus if name != BeadStatus.TOMBSTONE)
+        raise BadField(f"invalid status {status[:60]!r}", hint=f"Known: {names}.")
+
+
+def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
+    """Take an open bead: one compare-and-set, so that of many callers one wins. Again by the same actor it is a no-op."""
+    bead = get(session, bead_id)
+    if _take(session, bead_id, actor):
+        session.refresh(bead)
+        return bead
+    session.refresh(bead)
+    if bead.status == BeadStatus.IN_PROGRESS and bead.assignee == actor:
+        return bead
+    if bead.assignee and bead.assignee != actor:
+        raise AlreadyClaimed(f"{bead_id} already claimed by {bead.assignee}", hint="`bd ready` shows what is free.")
+    raise AlreadyClaimed(f"{bead_id} not claimable: status {bead.status}", hint="`bd ready` shows what is free.")
+
+
+def _take(session: Session, bead_id: str, actor: str) -> bool:
+    now = clock.now()
+    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
+    done = session.execute(
+        update(Bead)
+        .where(
+            col(Bead.id) == bead_id,
+            or_(col(Bead.status) == BeadStatus.OPEN.value, came_back),
+            col(Bead.assignee).in_(("", actor)),
+        )
+        .values(status=BeadStatus.IN_PROGRESS.value, assignee=actor, started_at=now, updated_at=now, defer_until=None),
+        execution_options={"synchronize_session": False},
+    )
+    if int(getattr(done, "rowcount", 0)) != 1:
+        return False
+    moment = now.isoformat()
+    values = {"status": BeadStatus.IN_PROGRESS.value, "assignee": actor, "started_at": moment, "updated_at": moment}
+    note(session, EventKind.BEAD_CLAIMED, bead_id, Cause(actor), **values, defer_until=None)
+    return True
+
+
+def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | None:
+    """Take the most urgent ready bead that nobody has; None when there is none. No two callers get the same one."""
+    now = clock.now()
+    candidate = (
+        select(Bead.id)
+        .where(*sql.ready(filters, now), col(Bead.assignee) == "")
+        .order_by(*sql.order(filters, now))
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Bead)
+    )
+    while (bead_id := session.exec(candidate).first()) is not None:
+        if _take(session, bead_id, actor):
+            return session.get_one(Bead, bead_id, populate_existing=True)
+    return None
+
+
+def add_label(session: Session, bead_id: str, label: str, *, actor: str) -> bool:
+    """Put a label on a bead; False when it is there. Refuses an empty one."""
+    label = check.check_label(label)
+    bead = lock(session, bead_id)
+    if session.get(Label, (bead_id, label)) is not None:
+        return False
+    session.add(Label(bead_id=bead_id, label=label))
+    note(session, EventKind.LABEL_ADDED, bead_id, Cause(actor), label=label)
+    _relabelled(session, bead, [label])
+    return True
+
+
+def remove_label(session: Session, bead_id: str, label: str, *, actor: str) -> bool:
+    """Take a label off a bead; False when it is not there."""
+    bead = lock(session, bead_id)
+    row = session.get(Label, (bead_id, label.strip()))
+    if row is None:
+        return False
+    session.delete(row)
+    note(session, EventKind.LABEL_REMOVED, bead_id, Cause(actor), label=row.label)
+    _relabelled(session, bead, [row.label])
+    return True
+
+
+def set_labels(session: Session, bead_id: str, labels: Iterable[str], *, actor: str) -> None:
+    """Make these the bead's labels."""
+    wanted = {check.check_label(label) for label in labels}
+    lock(session, bead_id)
+    for old in session.exec(select(Label.label).where(Label.bead_id == bead_id)).all():
+        if old not in wanted:
+            remove_label(session, bead_id, old, actor=actor)
+    for label in sorted(wanted):
+        add_label(session, bead_id, label, actor=actor)
+
+
+def _relabelled(session: Session, bead: Bead, labels: Sequence[str]) -> None:
+    touch(session, bead.id)
+    for label in labels:
+        if label.startswith(readiness.PROVIDES) and bead.status == BeadStatus.CLOSED:
+            readiness.lock_graph(session)
+            capability = label.removeprefix(readiness.PROVIDES)
+            readiness.recompute(session, readiness.refresh_external(session, capability))
+
+
+def add_comment(session: Session, bead_id: str, text: str, *, actor: str) -> Comment:
+    """Add a remark to a bead; refuses an empty one."""
+    if not text.strip():
+        raise BadField("comment text cannot be empty")
+    lock(session, bead_id)
+    comment = Comment(
+        bead_id=bead_id,
+        id=str(uuid.uuid4()),
+        author=check.check_short("author", actor),
+        text=check.check_text("comment", text),
+        created_at=clock.now(),
+    )
+    session.add(comment)
+    touch(session, bead_id)
+    note(session, EventKind.BEAD_COMMENTED, bead_id, Cause(actor), id=comment.id, text=text)
+    return comment
+
+
+def defer(session: Session, bead_id: str, until: datetime | None, *, actor: str) -> Bead:
+    """Put a bead off, until a time or for good; refuses closed beads and those that an attempt is at work on."""
+    bead = lock(session, bead_id)
+    if bead.status in UNDER_WAY or bead.status in SETTLED:
+        raise BeadMoved(f"cannot defer {bead_id}: it is {bead.status}")
+    values = {"status": BeadStatus.DEFERRED.value, "defer_until": until}
+    apply(session, bead, EventKind.BEAD_STATUS_CHANGED, values, cause=Cause(actor))
+    return bead
+
+
+def undefer(session: Session, bead_id: str, *, actor: str) -> bool:
+    """Make a deferred bead open; False when it is not deferred."""
+    bead = lock(session, bead_id)
+    if bead.status != BeadStatus.DEFERRED:
+        return False
+    values = {"status": BeadStatus.OPEN.value, "defer_until": None}
+    return apply(session, bead, EventKind.BEAD_STATUS_CHANGED, values, cause=Cause(actor))
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What a deletion does, or would do."""
+
+    ids: list[str]
+    edges: int
+    rewritten: list[str]
+    """Beads in whose text the ids are replaced by `[deleted:<id>]`."""
+
+
+def delete(
+    session: Session, bead_ids: Sequence[str], *, actor: str, reason: str = "", orphan: bool = False
+) -> Deletion:
+    """Turn beads into tombstones, without their edges; mentions in connected beads become `[deleted:<id>]`.
+
+    Refuses a bead that an attempt is at work on, and one that others wait for unless `orphan` leaves those without it.
+    """
+    readiness.lock_graph(session)
+    beads = [lock(session, bead_id) for bead_id in sorted(set(bead_ids))]
+    names = [bead.id for bead in beads]
+    for bead in beads:
+        if bead.is_code is not None and bead.status in UNDER_WAY:
+            raise DeleteRefused(f"cannot delete {bead.id}: an agent is at work on it", hint="Let it end first.")
+        waiting = [name for name in dependents_of(session, bead.id) if name not in names]
+        if waiting and not orphan:
+            raise DeleteRefused(f"cannot delete {bead.id}: {', '.join(waiting[:5])} depend on it", hint="Add --force.")
+    near = _neighbours(session, names)
+    rewritten = [bead.id for bead in near if _forget_mentions(session, bead, names, actor)]
+    dropped = edges.drop_all(session, names, actor=actor)
+    now = clock.now()
+    for bead in beads:
+        values = {
+            "status": BeadStatus.TOMBSTONE.value,
+            "original_type": bead.issue_type,
+            "deleted_at": now,
+            "deleted_by": actor,
+            "delete_reason": reason,
+            "closed_at": None,
+        }
+        apply(session, bead, EventKind.BEAD_DELETED, values, cause=Cause(actor))
+    readiness.recompute(session, [*names, *(bead.id for bead in near)])
+    return Deletion(names, dropped, rewritten)
+
+
+def _neighbours(session: Session, names: Sequence[str]) -> list[Bead]:
+    rows = session.exec(
+        select(Dependency.issue_id, Dependency.depends_on_id).where(
+            col(Dependency.issue_id).in_(names) | col(Dependency.depends_on_id).in_(names)
+        )
+    )
+    others = {end for pair in rows for end in pair} - set(names)
+    return [bead for name in sorted(others) if (bead := session.get(Bead, name)) is not None]
+
+
+def _forget_mentions(session: Session, bead: Bead, names: Sequence[str], actor: str) -> bool:
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, names))})(?![\w-]|\.\d)")
+    values = {name: pattern.sub(r"[deleted:\g<0>]", getattr(bead, name)) for name in _TEXT_FIELDS}
+    return apply(session, bead, EventKind.BEAD_UPDATED, values, cause=Cause(actor))

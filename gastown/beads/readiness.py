@@ -1,0 +1,169 @@
+"""Keeps `is_blocked`: whether something must be settled before a bead can start.
+
+A bead is blocked while it is not settled itself and
+  - the target of a blocking edge exists and is not settled (for `conditional-blocks`: until it closed as a failure; for
+    `merge-blocks`: until it landed), or an external target is not provided;
+  - a `waits-for` gate over the target's children is not satisfied; or
+  - its parent is blocked, to any depth.
+Dangling targets hold nobody up. The value is recomputed from nothing for every bead that a write can have touched, so
+that parents in a circle cannot keep each other blocked.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Integer, bindparam, cast, column, func, select, table, text, update
+from sqlmodel import Session, col
+
+from gastown.beads.models import BLOCKING_TYPES, EXTERNAL, LANDED_PREFIX, SETTLED, Bead, BeadStatus, Dependency, Label
+from gastown.db import is_sqlite
+
+# Any constant will do: it names the lock under which edges and settling statuses change on PostgreSQL.
+_GRAPH_LOCK = 0x6265616473
+# With more seeds than this everything is recomputed, which is then cheaper.
+_MANY = 1000
+PROVIDES = "provides:"
+
+_RIGS = table("rigs", column("name"), column("prefix"))  # a sibling's table, by name: a capability names a rig
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
+
+
+_SETTLED = _quoted(SETTLED)
+_BLOCKING = _quoted(BLOCKING_TYPES)
+
+_AFFECTED = f"""
+roots(id) AS (
+  SELECT id FROM beads WHERE id IN :seeds
+  UNION
+  SELECT d.issue_id FROM dependencies d WHERE d.depends_on_id IN :seeds AND d.type IN ({_BLOCKING}, 'waits-for')
+  UNION
+  SELECT w.issue_id FROM dependencies pc
+    JOIN dependencies w ON w.depends_on_id = pc.depends_on_id AND w.type = 'waits-for'
+   WHERE pc.issue_id IN :seeds AND pc.type = 'parent-child'
+),
+affected(id) AS (
+  SELECT id FROM roots
+  UNION
+  SELECT pc.issue_id FROM affected a JOIN dependencies pc ON pc.depends_on_id = a.id AND pc.type = 'parent-child'
+),"""  # noqa: S608 - constants only
+
+_EVERYTHING = "affected(id) AS (SELECT id FROM beads),"
+
+_FLIPS = f"""
+live(id) AS (
+  SELECT a.id FROM affected a JOIN beads b ON b.id = a.id WHERE b.status NOT IN ({_SETTLED})
+),
+own(id) AS (
+  SELECT l.id FROM live l
+    JOIN dependencies d ON d.issue_id = l.id
+    JOIN beads t ON t.id = d.depends_on_id
+   WHERE (d.type IN ({_BLOCKING}) AND t.status NOT IN ({_SETTLED}))
+      OR (d.type = 'conditional-blocks' AND t.status = 'closed' AND NOT t.is_failure)
+      OR (d.type = 'merge-blocks' AND t.status = 'closed'
+          AND substr(t.close_reason, 1, {len(LANDED_PREFIX)}) <> '{LANDED_PREFIX}')
+  UNION
+  SELECT l.id FROM live l JOIN dependencies d ON d.issue_id = l.id
+   WHERE d.type IN ({_BLOCKING}) AND d.depends_on_id LIKE '{EXTERNAL}%' AND NOT d.is_provided
+  UNION
+  SELECT l.id FROM live l JOIN dependencies d ON d.issue_id = l.id AND d.type = 'waits-for'
+    JOIN dependencies pc ON pc.depends_on_id = d.depends_on_id AND pc.type = 'parent-child'
+    JOIN beads c ON c.id = pc.issue_id AND c.status NOT IN ('closed', 'tombstone')
+   WHERE NOT d.any_child OR NOT EXISTS (
+     SELECT 1 FROM dependencies pd JOIN beads done ON done.id = pd.issue_id AND done.status = 'closed'
+      WHERE pd.depends_on_id = d.depends_on_id AND pd.type = 'parent-child')
+  UNION
+  SELECT l.id FROM live l JOIN dependencies pc ON pc.issue_id = l.id AND pc.type = 'parent-child'
+    JOIN beads p ON p.id = pc.depends_on_id
+   WHERE p.is_blocked AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.id = p.id)
+),
+held(id) AS (
+  SELECT id FROM own
+  UNION
+  SELECT pc.issue_id FROM held h JOIN dependencies pc ON pc.depends_on_id = h.id AND pc.type = 'parent-child'
+    JOIN live l ON l.id = pc.issue_id
+)
+SELECT a.id, b.is_blocked FROM affected a JOIN beads b ON b.id = a.id
+  LEFT JOIN held h ON h.id = a.id
+ WHERE b.is_blocked <> (h.id IS NOT NULL)
+"""  # noqa: S608 - constants only
+
+_FLIPS_OF = text("WITH RECURSIVE" + _AFFECTED + _FLIPS).bindparams(bindparam("seeds", expanding=True))
+_FLIPS_OF_ALL = text("WITH RECURSIVE " + _EVERYTHING + _FLIPS)
+
+
+def lock_graph(session: Session) -> None:
+    """Let one transaction at a time change edges and settle beads; held to the end of the transaction.
+
+    Without it two closes of two blockers of one bead would each still see the other as open. SQLite has one writer anyway.
+    """
+    if not is_sqlite(session):
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GRAPH_LOCK})
+
+
+def recompute(session: Session, changed: Sequence[str]) -> list[str]:
+    """Bring `is_blocked` up to date after `changed` beads (or their edges) were written; return those set free."""
+    if not changed:
+        return []
+    session.flush()
+    if len(changed) > _MANY:
+        return recompute_all(session)
+    rows = session.execute(_FLIPS_OF, {"seeds": sorted(set(changed))}).all()
+    return _flip(session, [(str(row[0]), bool(row[1])) for row in rows])
+
+
+def recompute_all(session: Session) -> list[str]:
+    """Bring every bead's `is_blocked` up to date; return those set free."""
+    session.flush()
+    return _flip(session, [(str(row[0]), bool(row[1])) for row in session.execute(_FLIPS_OF_ALL).all()])
+
+
+def _flip(session: Session, rows: Sequence[tuple[str, bool]]) -> list[str]:
+    for was_blocked in (True, False):
+        ids = [bead_id for bead_id, blocked in rows if blocked is was_blocked]
+        for start in range(0, len(ids), _MANY):
+            session.execute(
+                update(Bead).where(col(Bead.id).in_(ids[start : start + _MANY])).values(is_blocked=not was_blocked),
+                execution_options={"synchronize_session": "evaluate"},
+            )
+    return sorted(bead_id for bead_id, blocked in rows if blocked)
+
+
+def is_provided(session: Session, target: str) -> bool:
+    """Whether a closed bead of the project in `external:<project>:<capability>` is labelled `provides:<capability>`."""
+    _, _, rest = target.partition(EXTERNAL)
+    project, _, capability = rest.partition(":")
+    prefixes = select(_RIGS.c.prefix).where(_RIGS.c.name == project)
+    provided = (
+        select(col(Bead.id))
+        .join(Label, col(Label.bead_id) == col(Bead.id))
+        .where(
+            col(Label.label) == PROVIDES + capability,
+            col(Bead.status) == BeadStatus.CLOSED,
+            (col(Bead.prefix) == project) | col(Bead.prefix).in_(prefixes),
+        )
+        .limit(1)
+    )
+    return session.execute(provided).first() is not None
+
+
+def refresh_external(session: Session, capability: str | None = None) -> list[str]:
+    """Look again at what external targets wait for (one capability, or all); return the beads that may have changed."""
+    session.flush()
+    waiting = (
+        select(Dependency.depends_on_id, func.max(cast(col(Dependency.is_provided), Integer)))
+        .where(col(Dependency.depends_on_id).startswith(EXTERNAL))
+        .group_by(col(Dependency.depends_on_id))
+    )
+    if capability is not None:
+        waiting = waiting.where(col(Dependency.depends_on_id).endswith(f":{capability}", autoescape=True))
+    touched: list[str] = []
+    for target, was in session.execute(waiting).all():
+        now = is_provided(session, target)
+        if now == bool(was):
+            continue
+        edges = col(Dependency.depends_on_id) == target
+        session.execute(update(Dependency).where(edges).values(is_provided=now))
+        touched.extend(session.execute(select(Dependency.issue_id).where(edges)).scalars())
+    return touched
