@@ -9,7 +9,10 @@ assignment) and not a change in git (that is a merge request). Invariants:
 The statuses and the steps that an attempt may take are in models.py.
 """
 
-from gastown.beads.closing import Closing, is_agent
+from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
+from gastown.beads.creation import create
+from gastown.beads.deletion import Deletion, delete
+from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
 from gastown.beads.errors import (
     AlreadyClaimed,
     AmbiguousBead,
@@ -28,25 +31,14 @@ from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.graph import cycles, waves
 from gastown.beads.importer import Imported, import_lines
 from gastown.beads.lifecycle import (
-    Deletion,
-    Patch,
-    add_by_text,
     add_comment,
-    add_dependency,
     add_label,
     claim,
     claim_ready,
-    close,
-    close_landed,
-    create,
     defer,
-    delete,
     mark_slung,
-    remove_dependency,
     remove_label,
-    reopen,
     set_labels,
-    set_parent,
     set_status,
     undefer,
 )
@@ -64,6 +56,7 @@ from gastown.beads.models import (
     DependencyType,
     NewBead,
 )
+from gastown.beads.patches import Patch
 from gastown.beads.queries import (
     Relations,
     blockers_of,

@@ -53,7 +53,7 @@ def note(session: Session, kind: EventKind, bead_id: str, cause: Cause, **values
     )
 
 
-def apply(  # noqa: PLR0913 - a change has this many sides
+def apply(
     session: Session, bead: Bead, kind: EventKind, values: Mapping[str, Any], *, cause: Cause, **facts: Any
 ) -> bool:
     """Set the `values` that differ and record them, with `facts`, as one event; False when nothing differs."""

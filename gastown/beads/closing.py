@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import readiness
@@ -35,7 +35,7 @@ class Closing:
     unblocked: list[str] = field(default_factory=list)
 
 
-def close(  # noqa: PLR0913 - the flags of `bd close`
+def close(
     session: Session,
     bead_ids: Sequence[str],
     *,
@@ -160,7 +160,8 @@ def _guard_work(session: Session, bead: Bead) -> None:
         raise CloseRefused(f"cannot close {bead.id}: it is pinned (use --force to override)")
     if bead.issue_type == "epic" and (number := count_open_children(session, bead.id)):
         raise CloseRefused(
-            f"cannot close epic {bead.id}: {number} open child issue(s); close children first or use --force to override"
+            f"cannot close epic {bead.id}: {number} open child issue(s); "
+            "close children first or use --force to override"
         )
     blockers = blockers_of(session, bead.id)
     if blockers:
@@ -183,10 +184,7 @@ def _settle(session: Session, ids: Sequence[str]) -> list[str]:
     """Carry a change between open and closed to everything that waits; return who was set free."""
     session.flush()
     provided = session.exec(
-        select(Label.label).where(
-            Label.bead_id.in_(ids),  # type: ignore[attr-defined]
-            Label.label.startswith(readiness.PROVIDES),  # type: ignore[attr-defined]
-        )
+        select(Label.label).where(col(Label.bead_id).in_(ids), col(Label.label).startswith(readiness.PROVIDES))
     ).all()
     touched: list[str] = []
     for label in sorted(set(provided)):

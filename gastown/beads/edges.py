@@ -96,7 +96,7 @@ def _is_ancestor(session: Session, ancestor: str, bead_id: str) -> bool:
     return False
 
 
-def add_dependency(  # noqa: PLR0913 - an edge has this many parts
+def add_dependency(
     session: Session, bead_id: str, target: str, *, actor: str, type: str = DependencyType.BLOCKS, metadata: str = ""
 ) -> Dependency:
     """Make `bead_id` depend on `target`; again with the same type only the metadata changes.
@@ -108,9 +108,7 @@ def add_dependency(  # noqa: PLR0913 - an edge has this many parts
     bead = lock(session, bead_id)
     if bead_id == target:
         raise DependencyRefused(f"{bead_id} cannot depend on itself")
-    for edge in session.exec(
-        select(Dependency).where(Dependency.issue_id == bead_id, Dependency.depends_on_id == target)
-    ):
+    for edge in _between(session, bead_id, target):
         if edge.type == type:
             return _again(session, edge, metadata, actor)
         raise DependencyRefused(
@@ -143,6 +141,12 @@ def add_dependency(  # noqa: PLR0913 - an edge has this many parts
     return edge
 
 
+def _between(session: Session, bead_id: str, target: str) -> Sequence[Dependency]:
+    return session.exec(
+        select(Dependency).where(Dependency.issue_id == bead_id, Dependency.depends_on_id == target)
+    ).all()
+
+
 def _again(session: Session, edge: Dependency, metadata: str, actor: str) -> Dependency:
     if metadata and metadata != edge.meta:
         edge.meta = metadata
@@ -159,9 +163,7 @@ def remove_dependency(session: Session, bead_id: str, target: str, *, actor: str
     """Take away the edge between the two, whatever its type; False when there is none."""
     readiness.lock_graph(session)
     lock(session, bead_id)
-    edges = session.exec(
-        select(Dependency).where(Dependency.issue_id == bead_id, Dependency.depends_on_id == target)
-    ).all()
+    edges = _between(session, bead_id, target)
     for edge in edges:
         session.delete(edge)
         values = {"depends_on_id": target, "type": edge.type}
@@ -187,7 +189,7 @@ def set_parent(session: Session, bead_id: str, parent: str, *, actor: str) -> No
 
 
 def add_by_text(session: Session, bead_id: str, said: str, *, actor: str, prefix: str | None = None) -> Dependency:
-    """Add what one item of `--deps` says: `id`, `type:id` or `external:...`; `blocks:id` makes that bead wait for this."""
+    """Add what one item of `--deps` says: `id`, `type:id`, `external:...`; `blocks:id` makes that bead wait."""
     kind, _, rest = said.partition(":")
     if said.startswith(EXTERNAL) or not rest:
         kind, rest = DependencyType.BLOCKS, said

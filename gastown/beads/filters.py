@@ -92,7 +92,7 @@ class Filters:
 
 
 def _labelled(words: Sequence[str]) -> ColumnElement[bool]:
-    return exists(select(Label.bead_id).where(col(Label.bead_id) == col(Bead.id), col(Label.label).in_(words)))
+    return exists(select(col(Label.bead_id)).where(col(Label.bead_id) == col(Bead.id), col(Label.label).in_(words)))
 
 
 def _contains(column: Any, text: str) -> ColumnElement[bool]:
@@ -122,18 +122,18 @@ def _labels(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.exclude_labels:
         conditions.append(~_labelled(filters.exclude_labels))
     if filters.no_labels:
-        conditions.append(~exists(select(Label.bead_id).where(col(Label.bead_id) == col(Bead.id))))
+        conditions.append(~exists(select(col(Label.bead_id)).where(col(Label.bead_id) == col(Bead.id))))
     return conditions
 
 
 def _parents(filters: Filters) -> list[ColumnElement[bool]]:
     edge = aliased(Dependency)
-    child = (edge.issue_id == Bead.id) & (edge.type == DependencyType.PARENT_CHILD.value)
+    child = (col(edge.issue_id) == col(Bead.id)) & (col(edge.type) == DependencyType.PARENT_CHILD.value)
     conditions: list[ColumnElement[bool]] = []
     if filters.parent:
-        conditions.append(exists(select(edge.issue_id).where(child, edge.depends_on_id == filters.parent)))
+        conditions.append(exists(select(col(edge.issue_id)).where(child, col(edge.depends_on_id) == filters.parent)))
     if filters.no_parent:
-        conditions.append(~exists(select(edge.issue_id).where(child)))
+        conditions.append(~exists(select(col(edge.issue_id)).where(child)))
     return conditions
 
 
@@ -221,12 +221,12 @@ def ready(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
 def _has_open_child() -> ColumnElement[bool]:
     edge, child = aliased(Dependency), aliased(Bead)
     return exists(
-        select(edge.issue_id)
-        .join(child, child.id == edge.issue_id)
+        select(col(edge.issue_id))
+        .join(child, col(child.id) == edge.issue_id)
         .where(
-            edge.depends_on_id == Bead.id,
-            edge.type == DependencyType.PARENT_CHILD.value,
-            child.status.not_in((BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)),
+            col(edge.depends_on_id) == col(Bead.id),
+            col(edge.type) == DependencyType.PARENT_CHILD.value,
+            col(child.status).not_in((BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)),
         )
     )
 
@@ -234,9 +234,13 @@ def _has_open_child() -> ColumnElement[bool]:
 def _parent_deferred(now: datetime) -> ColumnElement[bool]:
     edge, parent = aliased(Dependency), aliased(Bead)
     return exists(
-        select(edge.issue_id)
-        .join(parent, parent.id == edge.depends_on_id)
-        .where(edge.issue_id == Bead.id, edge.type == DependencyType.PARENT_CHILD.value, parent.defer_until > now)
+        select(col(edge.issue_id))
+        .join(parent, col(parent.id) == edge.depends_on_id)
+        .where(
+            col(edge.issue_id) == col(Bead.id),
+            col(edge.type) == DependencyType.PARENT_CHILD.value,
+            col(parent.defer_until) > now,
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock, ids
 from gastown.beads import graph, jsonl, readiness
-from gastown.beads.jsonl import EXCHANGED, Line, LineRefused
+from gastown.beads.jsonl import EXCHANGED, Line, LineRefused, failure_of
 from gastown.beads.models import (
     BLOCKING_TYPES,
     UNDER_WAY,
@@ -19,12 +19,11 @@ from gastown.beads.models import (
     Comment,
     Dependency,
     Label,
-    counts_as_failure,
 )
 from gastown.events import Event, EventKind
 
 CHUNK = 1000
-_NEVER = datetime.min
+_NEVER = datetime.min.replace(tzinfo=UTC)
 # What the engine decides on; a file does not know it.
 _OWN = ("is_code",)
 
@@ -115,7 +114,7 @@ def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
 class _Stored:
     """What the store holds of one chunk's beads."""
 
-    rows: dict[str, Mapping[str, Any]]
+    rows: dict[str, dict[str, Any]]
     labels: set[tuple[str, str]]
     edges: dict[tuple[str, str, str], Mapping[str, Any]]
     comments: set[tuple[str, str]]
@@ -126,12 +125,12 @@ _ROW = [getattr(Bead, name).label(name) for name in ("id", *EXCHANGED, *_OWN)]
 
 
 def _load(session: Session, names: Sequence[str]) -> _Stored:
-    rows = session.execute(select(*_ROW).where(col(Bead.id).in_(names))).mappings()  # type: ignore[call-overload]
+    rows = session.execute(select(*_ROW).where(col(Bead.id).in_(names))).mappings()
     labels = session.exec(select(Label.bead_id, Label.label).where(col(Label.bead_id).in_(names)))
     edges = session.exec(select(Dependency).where(col(Dependency.issue_id).in_(names)))
     comments = session.exec(select(Comment).where(col(Comment.bead_id).in_(names))).all()
     return _Stored(
-        rows={row["id"]: row for row in rows},
+        rows={row["id"]: dict(row) for row in rows},
         labels=set(labels),
         edges={(edge.issue_id, edge.depends_on_id, edge.type): edge.model_dump() for edge in edges},
         comments={(row.bead_id, row.id) for row in comments},
@@ -193,7 +192,7 @@ class _Batch:
     def add(self, line: Line) -> None:
         """A bead that the store does not have."""
         derived = {"prefix": ids.prefix_of(line.id), "is_top": "." not in line.id}
-        self.beads.append({**_BLANK, **line.values, "id": line.id, **derived, "is_failure": _failure(line.values)})
+        self.beads.append({**_BLANK, **line.values, "id": line.id, **derived, "is_failure": failure_of(line.values)})
         self.changed.append(line)
         self.grow(line, _NOTHING)
 
@@ -203,7 +202,7 @@ class _Batch:
             return False
         reopened = row["status"] == BeadStatus.CLOSED and line.values["status"] != BeadStatus.CLOSED
         own = {"is_code": None, "landed_sha": ""} if reopened else {"is_code": row["is_code"]}
-        self.replaced.append({**line.values, "id": line.id, "is_failure": _failure(line.values), **own})
+        self.replaced.append({**line.values, "id": line.id, "is_failure": failure_of(line.values), **own})
         return True
 
     def grow(self, line: Line, stored: _Stored) -> bool:
@@ -252,10 +251,6 @@ _BLANK = Bead(id="", prefix="", title="", created_at=_NEVER, updated_at=_NEVER).
 _NOTHING = _Stored({}, set(), {}, set(), set())
 
 
-def _failure(values: Mapping[str, Any]) -> bool:
-    return values["status"] == BeadStatus.CLOSED and counts_as_failure(values["close_reason"])
-
-
 def _unique(items: Sequence[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str, Any]]:
     return list({tuple(item[name] for name in key): item for item in items}.values())
 
@@ -267,9 +262,7 @@ def _event(line: Line, actor: str, now: datetime) -> dict[str, Any]:
         "actor": actor,
         "bead_id": line.id,
         "payload": {
-            "bead": _plain(
-                {name: value for name, value in line.values.items() if value not in (None, "", [], {}, False)}
-            ),
+            "bead": _plain({name: value for name, value in line.values.items() if value != _BLANK[name]}),
             "labels": line.labels,
             "dependencies": [_plain(edge) for edge in line.edges],
             "comments": [_plain(comment) for comment in line.comments],

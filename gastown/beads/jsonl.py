@@ -1,7 +1,7 @@
 """Reading a line of the exchange format without loss (rendering.py writes it).
 
-What a column cannot give back exactly (unknown keys, explicit empties, times with nine digits) is kept beside the columns
-and written out again.
+What a column cannot give back exactly (unknown keys, explicit empties, times with nine digits) is kept beside the
+columns and written out again.
 """
 
 import json
@@ -55,7 +55,8 @@ _EMPTY: dict[str, Any] = {
     **dict.fromkeys(TIMES, None),
     **{name: [] for name in _LISTS},
     **dict.fromkeys(OPTIONAL, None),
-    **{"status": BeadStatus.OPEN.value, "issue_type": "task"},
+    "status": BeadStatus.OPEN.value,
+    "issue_type": "task",
 }
 _LIMITS = {"status": 64, "issue_type": 64, "assignee": 255, "owner": 255, "created_by": 255, "external_ref": 255}
 
@@ -99,7 +100,7 @@ def parse(raw: bytes, number: int, now: datetime) -> Line:
     if "wisp" in data:
         values["ephemeral"] = values["ephemeral"] or _typed("wisp", data["wisp"], bool, "a flag")
         extra["wisp"] = data["wisp"]
-    line = Line(
+    return Line(
         number=number,
         id=bead_id,
         values={**values, "meta": _metadata(data, extra), "extra": extra, "exact_times": exact},
@@ -108,7 +109,6 @@ def parse(raw: bytes, number: int, now: datetime) -> Line:
         comments=[_comment(bead_id, item, place) for place, item in enumerate(_items(data, "comments"), 1)],
         untimed=untimed,
     )
-    return line
 
 
 def _decode(raw: bytes) -> dict[str, Any]:
@@ -169,6 +169,11 @@ def _columns(data: Mapping[str, Any], extra: dict[str, Any], exact: dict[str, st
     for name in TIMES:
         if data.get(name) is not None:
             values[name] = _take_time(name, data[name], extra, exact)
+    _check_ranges(values)
+    return values
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
     if not 0 <= values["priority"] <= LOWEST_PRIORITY:
         raise LineRefused(f"invalid priority {values['priority']}")
     for name, limit in _LIMITS.items():
@@ -178,12 +183,9 @@ def _columns(data: Mapping[str, Any], extra: dict[str, Any], exact: dict[str, st
         bits = 63 if name == "timeout" else 31
         if values[name] is not None and not -(2**bits) <= values[name] < 2**bits:
             raise LineRefused(f"{name} is out of range")
-    return values
 
 
-def _take(  # noqa: PLR0913 - called in one place
-    name: str, value: Any, kind: type, word: str, *, values: dict[str, Any], extra: dict[str, Any]
-) -> None:
+def _take(name: str, value: Any, kind: type, word: str, *, values: dict[str, Any], extra: dict[str, Any]) -> None:
     if value is None or (not value and name not in OPTIONAL and kind is not int):
         extra[name] = value  # said explicitly: written again
         return
@@ -345,4 +347,4 @@ def _comment(bead_id: str, item: Mapping[str, Any], place: int) -> dict[str, Any
 
 def failure_of(values: Mapping[str, Any]) -> bool:
     """The derived column `is_failure` of a line's values."""
-    return values["status"] == BeadStatus.CLOSED and counts_as_failure(values["close_reason"])
+    return bool(values["status"] == BeadStatus.CLOSED) and counts_as_failure(values["close_reason"])

@@ -1,25 +1,22 @@
-"""Every other write: status, fields, claims, labels, comments, deferral, deletion. (New: creation. Closed: closing.)"""
+"""Every other write: status, fields, claims, labels, comments, deferral, deletion. (Creation, closing, edges
+and deletion are in modules of their own.)"""
 
-import json
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import creation as check
-from gastown.beads import edges, readiness
 from gastown.beads import filters as sql
+from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, lock, note, touch
-from gastown.beads.closing import OPENED, close, close_landed, reopen
-from gastown.beads.creation import create
-from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
-from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead, DeleteRefused
+from gastown.beads.closing import OPENED, close
+from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead
 from gastown.beads.filters import Filters
 from gastown.beads.models import (
     ATTEMPT_TRANSITIONS,
@@ -28,40 +25,13 @@ from gastown.beads.models import (
     Bead,
     BeadStatus,
     Comment,
-    Dependency,
     Label,
 )
-from gastown.beads.queries import dependents_of, get
+from gastown.beads.patches import Patch, update_values
+from gastown.beads.queries import get
 from gastown.events import EventKind
 
-__all__ = [
-    "Patch",
-    "add_by_text",
-    "add_comment",
-    "add_dependency",
-    "add_label",
-    "claim",
-    "claim_ready",
-    "close",
-    "close_landed",
-    "create",
-    "defer",
-    "delete",
-    "mark_slung",
-    "remove_dependency",
-    "remove_label",
-    "reopen",
-    "set_labels",
-    "set_parent",
-    "set_status",
-    "undefer",
-    "update",
-]
-
 _STATUS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
-METADATA_LIMIT = 64 * 1024  # characters of JSON
-_TEXT_FIELDS = ("description", "design", "acceptance_criteria", "notes")
 
 
 def set_status(  # noqa: PLR0913 - the facts of an attempt's step
@@ -105,69 +75,7 @@ def mark_slung(session: Session, bead_id: str, *, is_code: bool, actor: str) -> 
     return bead
 
 
-class Patch(TypedDict, total=False):
-    """Changes to a bead's own fields; absent keys stay as they are."""
-
-    title: str
-    description: str
-    design: str
-    acceptance_criteria: str
-    notes: str
-    append_notes: str
-    spec_id: str
-    status: str
-    priority: int
-    issue_type: str
-    assignee: str
-    estimated_minutes: int | None
-    external_ref: str | None
-    due_at: datetime | None
-    defer_until: datetime | None
-    merge_metadata: dict[str, Any]
-    unset_metadata: Sequence[str]
-
-
-def update_values(bead: Bead, patch: Patch) -> dict[str, Any]:
-    """The columns that `patch` sets on `bead`; refuses values that a bead cannot have. The status is not among them."""
-    values: dict[str, Any] = {}
-    for name in _TEXT_FIELDS:
-        if name in patch:
-            values[name] = check.check_text(name, str(patch[name]))  # type: ignore[literal-required]
-    if "append_notes" in patch:
-        added = check.check_text("notes", patch["append_notes"])
-        values["notes"] = f"{bead.notes}\n{added}" if bead.notes else added
-    for name in ("spec_id", "assignee"):
-        if name in patch:
-            values[name] = check.check_short(name, str(patch[name]))  # type: ignore[literal-required]
-    if "title" in patch:
-        values["title"] = check.check_title(patch["title"])
-    if "priority" in patch:
-        values["priority"] = check.check_priority(patch["priority"])
-    if "issue_type" in patch:
-        values["issue_type"] = check.check_type(patch["issue_type"])
-    if "estimated_minutes" in patch:
-        values["estimated_minutes"] = check.check_estimate(patch["estimated_minutes"])
-    if "external_ref" in patch:
-        values["external_ref"] = check.check_short("external ref", patch["external_ref"] or "") or None
-    for name in ("due_at", "defer_until"):
-        if name in patch:
-            values[name] = patch[name]  # type: ignore[literal-required]
-    if "merge_metadata" in patch or "unset_metadata" in patch:
-        values["meta"] = _metadata(bead, patch)
-    return values
-
-
-def _metadata(bead: Bead, patch: Patch) -> dict[str, Any]:
-    gone = set(patch.get("unset_metadata", ()))
-    merged = {key: value for key, value in bead.meta.items() if key not in gone} | patch.get("merge_metadata", {})
-    for key in merged:
-        if _KEY.fullmatch(key) is None:
-            raise BadField(f"invalid metadata key {key[:60]!r}", hint="Use letters, digits and _ . - : /")
-    if len(check.check_text("metadata", json.dumps(merged, ensure_ascii=False))) > METADATA_LIMIT:
-        raise BadField(f"metadata is longer than {METADATA_LIMIT} characters")
-    return merged
-
-
+# The face calls it `update`; inside this module that name is SQL's.
 def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> bool:
     """Change a bead's fields as `patch` says; False when nothing differs.
 
@@ -201,7 +109,6 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     return changed
 
 
-# The face calls it `update`; inside this module that name is SQL's.
 def _implied_status(bead: Bead, patch: Patch) -> str | None:
     if "defer_until" not in patch or bead.status not in (BeadStatus.OPEN, BeadStatus.DEFERRED):
         return None
@@ -238,7 +145,7 @@ def _check_status(session: Session, status: str) -> None:
 
 
 def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
-    """Take an open bead: one compare-and-set, so that of many callers one wins. Again by the same actor it is a no-op."""
+    """Take an open bead: one compare-and-set, so that of many callers one wins. Again by its holder changes nothing."""
     bead = get(session, bead_id)
     if _take(session, bead_id, actor):
         session.refresh(bead)
@@ -367,63 +274,3 @@ def undefer(session: Session, bead_id: str, *, actor: str) -> bool:
         return False
     values = {"status": BeadStatus.OPEN.value, "defer_until": None}
     return apply(session, bead, EventKind.BEAD_STATUS_CHANGED, values, cause=Cause(actor))
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """What a deletion does, or would do."""
-
-    ids: list[str]
-    edges: int
-    rewritten: list[str]
-    """Beads in whose text the ids are replaced by `[deleted:<id>]`."""
-
-
-def delete(
-    session: Session, bead_ids: Sequence[str], *, actor: str, reason: str = "", orphan: bool = False
-) -> Deletion:
-    """Turn beads into tombstones, without their edges; mentions in connected beads become `[deleted:<id>]`.
-
-    Refuses a bead that an attempt is at work on, and one that others wait for unless `orphan` leaves those without it.
-    """
-    readiness.lock_graph(session)
-    beads = [lock(session, bead_id) for bead_id in sorted(set(bead_ids))]
-    names = [bead.id for bead in beads]
-    for bead in beads:
-        if bead.is_code is not None and bead.status in UNDER_WAY:
-            raise DeleteRefused(f"cannot delete {bead.id}: an agent is at work on it", hint="Let it end first.")
-        waiting = [name for name in dependents_of(session, bead.id) if name not in names]
-        if waiting and not orphan:
-            raise DeleteRefused(f"cannot delete {bead.id}: {', '.join(waiting[:5])} depend on it", hint="Add --force.")
-    near = _neighbours(session, names)
-    rewritten = [bead.id for bead in near if _forget_mentions(session, bead, names, actor)]
-    dropped = edges.drop_all(session, names, actor=actor)
-    now = clock.now()
-    for bead in beads:
-        values = {
-            "status": BeadStatus.TOMBSTONE.value,
-            "original_type": bead.issue_type,
-            "deleted_at": now,
-            "deleted_by": actor,
-            "delete_reason": reason,
-            "closed_at": None,
-        }
-        apply(session, bead, EventKind.BEAD_DELETED, values, cause=Cause(actor))
-    readiness.recompute(session, [*names, *(bead.id for bead in near)])
-    return Deletion(names, dropped, rewritten)
-
-
-def _neighbours(session: Session, names: Sequence[str]) -> list[Bead]:
-    rows = session.exec(
-        select(Dependency.issue_id, Dependency.depends_on_id).where(
-            col(Dependency.issue_id).in_(names) | col(Dependency.depends_on_id).in_(names)
-        )
-    )
-    others = {end for pair in rows for end in pair} - set(names)
-    return [bead for name in sorted(others) if (bead := session.get(Bead, name)) is not None]
-
-
-def _forget_mentions(session: Session, bead: Bead, names: Sequence[str], actor: str) -> bool:
-    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, names))})(?![\w-]|\.\d)")
-    values = {name: pattern.sub(r"[deleted:\g<0>]", getattr(bead, name)) for name in _TEXT_FIELDS}
-    return apply(session, bead, EventKind.BEAD_UPDATED, values, cause=Cause(actor))

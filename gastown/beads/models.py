@@ -89,8 +89,10 @@ class DependencyType(StrEnum):
 # Types that point from a bead to what must be settled first.
 BLOCKING_TYPES = frozenset({DependencyType.BLOCKS, DependencyType.CONDITIONAL, DependencyType.MERGE})
 ASSOCIATIONS = frozenset(
-    "discovered-from related relates-to replies-to duplicates supersedes authored-by assigned-to approved-by attests "
-    "tracks until caused-by validates delegated-from".split()
+    (
+        *("discovered-from", "related", "relates-to", "replies-to", "duplicates", "supersedes", "authored-by"),
+        *("assigned-to", "approved-by", "attests", "tracks", "until", "caused-by", "validates", "delegated-from"),
+    )
 )
 WELL_KNOWN_TYPES = frozenset(DependencyType) | ASSOCIATIONS
 
@@ -99,8 +101,12 @@ ISSUE_TYPES: tuple[str, ...] = (
     *("milestone", "event", "merge-request", "agent", "role", "rig", "convoy"),
 )
 TYPE_ALIASES: dict[str, str] = {
-    **{"enhancement": "feature", "feat": "feature", "dec": "decision", "adr": "decision", "investigation": "spike"},
-    **{"timebox": "spike", "user-story": "story", "user_story": "story", "ms": "milestone", "mr": "merge-request"},
+    **dict.fromkeys(("enhancement", "feat"), "feature"),
+    **dict.fromkeys(("dec", "adr"), "decision"),
+    **dict.fromkeys(("investigation", "timebox"), "spike"),
+    **dict.fromkeys(("user-story", "user_story"), "story"),
+    "ms": "milestone",
+    "mr": "merge-request",
     "mol": "molecule",
 }
 INFRA_TYPES = frozenset({"agent", "rig", "role", "message"})  # hidden from lists, exported with --all

@@ -116,7 +116,7 @@ def is_ready(bead: Bead) -> bool:
 
 
 def list_blocked(session: Session, filters: Filters | None = None) -> list[tuple[Bead, list[str]]]:
-    """Every unsettled bead that must wait, most urgent first, with what it waits for (its parent, if that is blocked)."""
+    """Every unsettled bead that must wait, most urgent first, with what it waits for (or its waiting parent)."""
     filters, now = filters or Filters(), clock.now()
     conditions = [*sql.conditions(filters), col(Bead.is_blocked).is_(True), col(Bead.status).not_in(SETTLED)]
     found = _listed(session, conditions, filters, now)

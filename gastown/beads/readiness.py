@@ -96,7 +96,7 @@ _FLIPS_OF_ALL = text("WITH RECURSIVE " + _EVERYTHING + _FLIPS)
 def lock_graph(session: Session) -> None:
     """Let one transaction at a time change edges and settle beads; held to the end of the transaction.
 
-    Without it two closes of two blockers of one bead would each still see the other as open. SQLite has one writer anyway.
+    Without it two closes of two blockers of one bead would each still see the other as open. SQLite has one writer.
     """
     if not is_sqlite(session):
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GRAPH_LOCK})
@@ -152,7 +152,7 @@ def refresh_external(session: Session, capability: str | None = None) -> list[st
     """Look again at what external targets wait for (one capability, or all); return the beads that may have changed."""
     session.flush()
     waiting = (
-        select(Dependency.depends_on_id, func.max(cast(col(Dependency.is_provided), Integer)))
+        select(col(Dependency.depends_on_id), func.max(cast(col(Dependency.is_provided), Integer)))
         .where(col(Dependency.depends_on_id).startswith(EXTERNAL))
         .group_by(col(Dependency.depends_on_id))
     )
@@ -165,5 +165,5 @@ def refresh_external(session: Session, capability: str | None = None) -> list[st
             continue
         edges = col(Dependency.depends_on_id) == target
         session.execute(update(Dependency).where(edges).values(is_provided=now))
-        touched.extend(session.execute(select(Dependency.issue_id).where(edges)).scalars())
+        touched.extend(session.execute(select(col(Dependency.issue_id)).where(edges)).scalars())
     return touched

@@ -13,7 +13,7 @@ _YEARS = range(1900, 2201)
 
 
 def parse_when(text: str, now: datetime, *, option: str = "time") -> datetime:
-    """Read `+2d`, `2026-03-01` (local midnight), an ISO time, `tomorrow`, `next monday` or `in 3 days`; refuse the rest."""
+    """Read `+2d`, `2026-03-01` (local midnight), ISO times, `tomorrow`, `next monday`, `in 3 days`; refuse the rest."""
     said = text.strip()
     try:
         moment = _offset(said, now) or _words(said.lower(), now) or datetime.fromisoformat(said)

@@ -1,0 +1,76 @@
+"""Changes to a bead's own fields, as values: which there are and what they may hold."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypedDict
+
+from gastown.beads import creation as check
+from gastown.beads.errors import BadField
+from gastown.beads.models import Bead
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
+METADATA_LIMIT = 64 * 1024  # characters of JSON
+LONG_TEXTS = ("description", "design", "acceptance_criteria", "notes")
+
+
+class Patch(TypedDict, total=False):
+    """Changes to a bead's own fields; absent keys stay as they are."""
+
+    title: str
+    description: str
+    design: str
+    acceptance_criteria: str
+    notes: str
+    append_notes: str
+    spec_id: str
+    status: str
+    priority: int
+    issue_type: str
+    assignee: str
+    estimated_minutes: int | None
+    external_ref: str | None
+    due_at: datetime | None
+    defer_until: datetime | None
+    merge_metadata: dict[str, Any]
+    unset_metadata: Sequence[str]
+
+
+# What checks each field that is set as it is given.
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    **{name: partial(check.check_text, name) for name in LONG_TEXTS},
+    "title": check.check_title,
+    "spec_id": partial(check.check_short, "spec id"),
+    "assignee": partial(check.check_short, "assignee"),
+    "priority": check.check_priority,
+    "issue_type": check.check_type,
+    "estimated_minutes": check.check_estimate,
+    "external_ref": lambda value: check.check_short("external ref", value or "") or None,
+    "due_at": lambda value: value,
+    "defer_until": lambda value: value,
+}
+
+
+def update_values(bead: Bead, patch: Patch) -> dict[str, Any]:
+    """The columns that `patch` sets on `bead`, the status apart; refuses values that a bead cannot have."""
+    given: Mapping[str, Any] = patch
+    values = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
+    if "append_notes" in patch:
+        added = check.check_text("notes", patch["append_notes"])
+        values["notes"] = f"{bead.notes}\n{added}" if bead.notes else added
+    if "merge_metadata" in patch or "unset_metadata" in patch:
+        values["meta"] = _metadata(bead, patch)
+    return values
+
+
+def _metadata(bead: Bead, patch: Patch) -> dict[str, Any]:
+    gone = set(patch.get("unset_metadata", ()))
+    merged = {key: value for key, value in bead.meta.items() if key not in gone} | patch.get("merge_metadata", {})
+    for key in merged:
+        if _KEY.fullmatch(key) is None:
+            raise BadField(f"invalid metadata key {key[:60]!r}", hint="Use letters, digits and _ . - : /")
+    if len(check.check_text("metadata", json.dumps(merged, ensure_ascii=False))) > METADATA_LIMIT:
+        raise BadField(f"metadata is longer than {METADATA_LIMIT} characters")
+    return merged
