@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from gastown import clock
-from gastown.errors import Bug, Conflict, Invalid, NotFound, Refused, Unavailable
+from gastown.errors import Bug, Conflict, Invalid, Refused, Unavailable
 from gastown.runtimes import session_facts as facts
+from gastown.runtimes.base import CommandMissing
 from gastown.runtimes.session_wire import DIR_VARIABLE
 
 SOCKET_NAME = "keeper.sock"
@@ -36,10 +37,6 @@ class KeeperUnavailable(Unavailable):
 
 class SessionNotStarted(Refused):
     """The keeper could not start the agent: working folder, input file or logs."""
-
-
-class CommandMissing(NotFound):
-    """The agent's command is not on this host or cannot be executed."""
 
 
 class SessionEnded(Conflict):
