@@ -208,8 +208,8 @@ def _try(session: Session, row: Mapping[str, Any], bead_id: str) -> bool:
     """Insert the bead under this id; False when it is taken, also by a transaction that has not ended yet."""
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     values = {**row, "id": bead_id, "prefix": ids.prefix_of(bead_id), "is_top": "." not in bead_id}
-    done = session.execute(insert(Bead).values(values).on_conflict_do_nothing(index_elements=["id"]))
-    return int(getattr(done, "rowcount", 0)) == 1
+    statement = insert(Bead).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(col(Bead.id))
+    return session.execute(statement).first() is not None
 
 
 def _hash_length(session: Session, prefix: str) -> int:

@@ -22,7 +22,7 @@ _BLOCKING = ", ".join(f"'{kind}'" for kind in sorted(BLOCKING_TYPES))
 _REACH = text(
     f"""
 WITH RECURSIVE reach(id, closing) AS (
-  SELECT :start, :closing
+  SELECT CAST(:start AS VARCHAR), CAST(:closing AS INTEGER)
   UNION
   SELECT CASE WHEN d.issue_id = r.id THEN d.depends_on_id ELSE d.issue_id END,
          CASE WHEN d.issue_id = r.id AND d.type = 'parent-child' THEN 0 ELSE 1 END
