@@ -6,6 +6,7 @@ task looks in SQL what there is to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -205,24 +206,34 @@ def redis_answers() -> bool:
         return False
 
 
-def try_lock(name: str, value: str, ttl_s: int, *, replace: str | None = None) -> bool | None:
+def try_lock(name: str, value: str, ttl_s: int, *, is_stale: Callable[[str], bool]) -> bool | None:
     """Take the fast lock `name` for `ttl_s`; True taken, False held by another value, None Redis cannot say.
 
-    `replace` names a value known to be dead: it is overwritten. The proof is never here but in SQL.
+    A value for which `is_stale` is true belonged to somebody who is gone and is overwritten. The proof is never here
+    but in SQL.
     """
-    client = None
     try:
         client = get_redis()
         if client.set(name, value, nx=True, ex=ttl_s):
             return True
         held = client.get(name)
-        found = held.decode() if isinstance(held, bytes) else held
-        if found in (value, replace, None):
+        found = held.decode() if isinstance(held, bytes) else ""
+        if found == value or is_stale(found):
             client.set(name, value, ex=ttl_s)
             return True
     except (OSError, *_redis_errors()):
         return None
     return False
+
+
+def announce_rig(name: str) -> None:
+    """Have running workers look at once which rigs there are; those that miss it look within ten seconds."""
+    from kombu.exceptions import OperationalError
+
+    try:
+        get_app().control.broadcast("follow_rigs", arguments={"rig": name}, reply=False)
+    except (OperationalError, OSError, *_redis_errors()) as error:
+        log.info("workers will find rig %s by themselves: %s", name, error)
 
 
 def drop_lock(name: str) -> None:

@@ -86,7 +86,7 @@ def doorbell(session: Session, row: Assignment) -> queue.Doorbell:
         polecat = session.get(Polecat, row.preferred)
         if polecat is not None:
             where = queue.host_queue(polecat.host)
-    return queue.Doorbell(queue.Task.SUPERVISE, where, (row.id,))
+    return queue.Doorbell(queue.Task.SUPERVISE, where, (row.id, row.bead_id))
 
 
 def claim(
@@ -218,18 +218,19 @@ def adopt(
     """
     row = queries.get(session, assignment_id, lock=True)
     now = database_time(session)
-    if row.state is not AssignmentState.RUNNING or row.host != host or row.holder is None or row.holder == holder:
+    if row.state is not AssignmentState.RUNNING or row.host != host or row.holder is None:
         return None
     expired = row.expires_at is None or row.expires_at <= now
-    if not expired and not is_dead(row.holder):
+    if not expired and (row.holder == holder or not is_dead(row.holder)):
         return None
+    old_holder = row.holder
     settings = policy.load(session)
     changed = session.execute(
         update(Assignment)
         .where(
             col(Assignment.id) == row.id,
             col(Assignment.fence) == row.fence,
-            col(Assignment.holder) == row.holder,
+            col(Assignment.holder) == old_holder,
             col(Assignment.state) == AssignmentState.RUNNING,
         )
         .values(holder=holder, expires_at=now + timedelta(seconds=settings.number("lease.ttl_s")))
@@ -245,7 +246,7 @@ def adopt(
         agent=row.polecat,
         assignment_id=row.id,
         fence=row.fence,
-        old_holder=row.holder,
+        old_holder=old_holder,
         holder=holder,
     )
     session.refresh(row)

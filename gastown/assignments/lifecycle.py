@@ -42,6 +42,16 @@ class NewAttempt:
     rework: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """One start of an agent's process."""
+
+    pass_hash: str
+    """SHA-256 of the session's pass."""
+    agent_session_id: str = ""
+    is_resumed: bool = False
+
+
 def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) -> Assignment:
     """Add the bead's next attempt with the next fence: offered when `ready`, else waiting."""
     newest = session.exec(select(func.max(Assignment.fence)).where(Assignment.bead_id == new.bead_id)).one() or 0
@@ -165,8 +175,12 @@ def follow(
     actor: str,
     notes: str = "",
     details: Mapping[str, Any] | None = None,
+    delay_s: float = 0,
 ) -> Assignment | None:
-    """Make the attempt after `ended`, from what it left; None when a cap is spent and the bead was escalated."""
+    """Make the attempt after `ended`, from what it left; None when a cap is spent and the bead was escalated.
+
+    `delay_s` keeps trouble that will last (an unreachable remote) from spending the cap within seconds.
+    """
     settings = policy.load(session)
     rows = queries.history(session, ended.bead_id)
     plan = retry.plan_next(reason, retry.tally(rows), settings, clock.now())
@@ -183,7 +197,7 @@ def follow(
         reason=reason,
         priority=ended.priority,
         slung_by=ended.slung_by,
-        not_before=plan.not_before,
+        not_before=plan.not_before or (clock.now() + timedelta(seconds=delay_s) if delay_s else None),
         preferred=ended.polecat,
         notes=notes,
         start_oid=ended.head_oid,
@@ -198,10 +212,12 @@ def rework(session: Session, bead_id: str, *, details: Mapping[str, Any], actor:
     return follow(session, last, Reason.REWORK, actor=actor, notes=last.notes, details=details)
 
 
-def lose(session: Session, row: Assignment, *, actor: str, outcome: str) -> Assignment | None:
-    """Give up an attempt whose lease expired and whose host nobody serves; make the next one, or escalate (None)."""
-    ended = end(session, row.id or 0, row.fence, AssignmentState.LOST, actor=actor, outcome=outcome)
-    return follow(session, ended, Reason.TAKEOVER, actor=actor, notes=ended.notes)
+def lose(
+    session: Session, assignment_id: int, fence: int, *, actor: str, outcome: str, delay_s: float = 0
+) -> Assignment | None:
+    """Infrastructure failed the attempt, not its agent: make the next one, or escalate when that cap is spent (None)."""
+    ended = end(session, assignment_id, fence, AssignmentState.LOST, actor=actor, outcome=outcome)
+    return follow(session, ended, Reason.TAKEOVER, actor=actor, notes=ended.notes, delay_s=delay_s)
 
 
 def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> Assignment:
@@ -274,13 +290,12 @@ def _put_back(session: Session, row: Assignment, *, actor: str, why: str) -> Non
         )
 
 
-def note_run(
-    session: Session, assignment_id: int, fence: int, *, actor: str, agent_session_id: str, values: Mapping[str, Any]
-) -> Assignment:
-    """Count one start of the agent's process."""
+def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, start: RunStart) -> Assignment:
+    """Count one start of the agent's process, before it is started; the pass of the run before is worth nothing now."""
     row = running(session, assignment_id, fence)
     row.runs += 1
-    row.agent_session_id = agent_session_id
+    row.agent_session_id = start.agent_session_id
+    row.session_pass = start.pass_hash
     row.started_at = row.started_at or clock.now()
     record(
         session,
@@ -292,8 +307,18 @@ def note_run(
         assignment_id=row.id,
         fence=row.fence,
         run=row.runs,
-        **values,
+        is_resumed=start.is_resumed,
+        preset=row.preset,
+        branch=row.branch,
+        base_oid=row.base_oid,
     )
+    return row
+
+
+def note_site(session: Session, assignment_id: int, fence: int, *, branch: str, base_oid: str) -> Assignment:
+    """Note the attempt's branch and where it starts."""
+    row = running(session, assignment_id, fence)
+    row.branch, row.base_oid = branch, base_oid
     return row
 
 

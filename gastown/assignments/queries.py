@@ -93,3 +93,8 @@ def running_by_host(session: Session) -> dict[str, int]:
         .group_by(col(Assignment.host))
     ).all()
     return {str(host): count for host, count in rows}
+
+
+def of_polecat(session: Session, address: str) -> Sequence[Assignment]:
+    """Every attempt of one polecat, oldest first."""
+    return session.exec(select(Assignment).where(Assignment.polecat == address).order_by(col(Assignment.id))).all()

@@ -3,11 +3,10 @@
 import io
 import json
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gastown import config
 from gastown.errors import Invalid, NotFound, Refused, Unavailable
@@ -43,8 +42,6 @@ class Context:
     json: bool = False
     town: Path | None = None
     session_pass: SessionPass | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the agent's side saw of its worktree (branch, head, dirty); empty outside a session."""
 
     @property
     def actor(self) -> str:
@@ -72,6 +69,10 @@ class Context:
 
         return reading(self.settings)
 
+    def check_ready(self) -> None:
+        """Load the settings now: refuse early where there is no town."""
+        _ = self.settings
+
     def echo(self, text: str = "") -> None:
         """Print a line for people."""
         self.out.write(text + "\n")
@@ -83,6 +84,14 @@ class Context:
     def print_json(self, value: object) -> None:
         """Print `value` as JSON with two spaces of indent."""
         self.out.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+    def text_out(self) -> str:
+        """What was printed, of a context that collects it."""
+        return self.out.getvalue() if isinstance(self.out, io.StringIO) else ""
+
+    def text_err(self) -> str:
+        """What was printed to standard error, of a context that collects it."""
+        return self.err.getvalue() if isinstance(self.err, io.StringIO) else ""
 
     def read_text(self, path: str) -> str:
         """The text of a file that the caller named, or of standard input for `-`; an agent may only pipe."""
@@ -121,7 +130,7 @@ def for_process(program: str) -> Context:
     return Context(program=program, out=sys.stdout, err=sys.stderr, stdin=sys.stdin, is_terminal=sys.stdout.isatty())
 
 
-def for_session(program: str, held: SessionPass, stdin: str, facts: Mapping[str, Any]) -> Context:
+def for_session(program: str, held: SessionPass, stdin: str) -> Context:
     """The context of a command that an agent's session sent: output is collected, never the worker's own."""
     return Context(
         program=program,
@@ -130,5 +139,4 @@ def for_session(program: str, held: SessionPass, stdin: str, facts: Mapping[str,
         stdin=io.StringIO(stdin),
         is_terminal=False,
         session_pass=held,
-        facts=facts,
     )

@@ -1,13 +1,11 @@
 """`gt` and `bd` inside an agent's session: hand the command to the worker that serves the session's socket.
 
-Standard library only, since agents call it more often than anything else. The agent's side gathers what only it can
-see (the state of its own worktree); the worker never reads a file or runs a program because an agent named it.
+Standard library only, since agents call it more often than anything else; run by its path, without site-packages.
 """
 
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 
@@ -15,7 +13,6 @@ import time
 PATIENCE_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
 STDIN_LIMIT = 1_000_000
-_GIT_TIMEOUT_S = 30
 
 
 def is_inside() -> bool:
@@ -31,7 +28,6 @@ def forward(program: str, argv: list[str]) -> int:
         "argv": argv,
         "stdin": _stdin(argv),
         "terminal": sys.stdout.isatty(),
-        "facts": _facts() if program == "gt" and argv[:1] in (["done"], ["handoff"]) else {},
     }
     deadline = time.monotonic() + PATIENCE_S
     pause = 0.05
@@ -76,21 +72,5 @@ def _stdin(argv: list[str]) -> str:
     return sys.stdin.read(STDIN_LIMIT)
 
 
-def _git(*args: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603 - git, with fixed arguments
-            ["git", *args], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _facts() -> dict[str, object]:
-    """The worktree as the agent sees it: branch, head, and what is not committed."""
-    status = _git("status", "--porcelain=v1", "--untracked-files=normal")
-    return {
-        "branch": _git("symbolic-ref", "--quiet", "--short", "HEAD"),
-        "head": _git("rev-parse", "--verify", "HEAD"),
-        "dirty": None if status is None else [line[:200] for line in status.splitlines()[:50]],
-    }
+if __name__ == "__main__":
+    sys.exit(forward(sys.argv[1], sys.argv[2:]))

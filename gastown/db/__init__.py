@@ -1,7 +1,7 @@
 """The door to SQL: engine, column types, units of work, lease rows, status transitions. SQLite and PostgreSQL alike."""
 
 from gastown.db.columns import JsonObject, UtcTime, enum_column
-from gastown.db.engine import database_time, dispose, get_engine, is_sqlite
+from gastown.db.engine import database_time, dispose, forget_after_fork, get_engine, is_sqlite
 from gastown.db.transitions import IllegalTransition, Transitions
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "database_time",
     "dispose",
     "enum_column",
+    "forget_after_fork",
     "get_engine",
     "is_sqlite",
 ]

@@ -83,6 +83,7 @@ REACTED = frozenset(
         EventKind.BEAD_DELETED,
         EventKind.DEPENDENCY_REMOVED,
         EventKind.ASSIGNMENT_ENDED,
+        EventKind.ASSIGNMENT_SUBMITTED,
         EventKind.RIG_UNPARKED,
     }
 )

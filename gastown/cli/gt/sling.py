@@ -1,0 +1,62 @@
+"""`gt sling` and `gt unsling`."""
+
+import click
+
+from gastown.cli.commands import command, pass_context
+from gastown.cli.context import Context
+
+
+@command("sling")
+@click.argument("words", nargs=-1, required=True, metavar="BEAD... [RIG]")
+@click.option("--agent", "preset", help="Preset that runs the beads (default: the rig's, then the town's).")
+@click.option("--no-code", is_flag=True, help="No change to the repository is expected: `bd close` ends it.")
+@click.option("--force", is_flag=True, help="Sling deferred beads, and beads of another rig's prefix.")
+@pass_context
+def sling(context: Context, words: tuple[str, ...], preset: str | None, no_code: bool, force: bool) -> None:
+    """Give beads (or a convoy) to a rig: an agent starts on each at once.
+
+    What is blocked waits and follows as its blockers close. All of the beads are slung, or none.
+
+    \b
+    gt sling app-a1b2 app
+    gt sling app-a1b2 app-c3d4 app --agent codex
+    gt sling hq-cv-e5f6
+    """
+    from gastown import queue, rigs
+    from gastown import sling as noun
+
+    context.check_ready()
+    reaches_redis = queue.warm()  # before the commit, so that ringing after it takes milliseconds
+    with context.write() as session:
+        target = noun.split_targets(words, {rig.name for rig in rigs.list_all(session)})
+        slung = noun.sling(session, target, actor=context.actor, preset=preset, no_code=no_code, force=force)
+    if context.json:
+        context.print_json([vars(one) for one in slung])
+        return
+    for one in slung:
+        state = "offered" if one.is_offered else "waiting for its blockers"
+        context.echo(f"Slung {one.bead_id} to {one.rig} ({one.preset}): {state}")
+    if not reaches_redis:
+        context.warn("Redis is away; the workers find the work in SQL within ten seconds. Is the town up? `gt status`")
+
+
+@command("unsling")
+@click.argument("beads", nargs=-1, required=True, metavar="BEAD...")
+@click.option("--reason", default="taken back", show_default=True, help="Why, for the bead's log.")
+@pass_context
+def unsling(context: Context, beads: tuple[str, ...], reason: str) -> None:
+    """Take beads off their hooks; running agents save their work and stop, commits stay on their branches.
+
+    \b
+    gt unsling app-a1b2 --reason "wrong rig"
+    """
+    from gastown import sling as noun
+
+    with context.write() as session:
+        taken = noun.unsling(session, beads, actor=context.actor, why=reason)
+    if context.json:
+        context.print_json([{"bead_id": row.bead_id, "state": row.state, "desired": row.desired} for row in taken])
+        return
+    for row in taken:
+        stopping = " (its agent is asked to save and stop)" if row.state == "running" else ""
+        context.echo(f"Took {row.bead_id} off its hook{stopping}")

@@ -1,0 +1,41 @@
+"""Sessions: an agent's process, from its worktree and prompt to its exit.
+
+A worker thread supervises one session: it claims or adopts the attempt, prepares the worktree, has a keeper start the
+agent, answers the agent's `gt` and `bd`, and books how it ended. The session outlives the worker: the next one on the
+host adopts it. Not here: what an attempt is (`gastown.assignments`), what a runtime is (`gastown.runtimes`).
+"""
+
+from gastown.sessions.book import LeaseBook
+from gastown.sessions.channel import Answer, Ask
+from gastown.sessions.leftovers import Leftovers, sweep_leftovers, sweep_locks
+from gastown.sessions.office import Office
+from gastown.sessions.paths import latest_run_dir, run_dir, session_dir, socket_path
+from gastown.sessions.primer import Primer, load_hook, load_primer, render
+from gastown.sessions.readiness import NotReady, check_submission
+from gastown.sessions.supervise import supervise
+from gastown.sessions.take import is_dead_here, make_holder
+from gastown.sessions.worksite import site_of
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "LeaseBook",
+    "Leftovers",
+    "NotReady",
+    "Office",
+    "Primer",
+    "check_submission",
+    "is_dead_here",
+    "latest_run_dir",
+    "load_hook",
+    "load_primer",
+    "make_holder",
+    "render",
+    "run_dir",
+    "session_dir",
+    "site_of",
+    "socket_path",
+    "supervise",
+    "sweep_leftovers",
+    "sweep_locks",
+]

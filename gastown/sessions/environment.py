@@ -1,0 +1,79 @@
+"""What an agent's process is given: nothing of the town's but its session, nothing of the worker's but what its preset
+names. Pure, except for the folder of the two commands.
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from gastown import config
+from gastown.assignments import Assignment
+from gastown.config import Settings
+from gastown.runtimes.base import Preset
+from gastown.sessions.paths import socket_path
+
+# Handed through to every agent; logins and base URLs are named by the preset.
+PASSED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+EMAIL_DOMAIN = "gastown.local"
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def bin_dir(settings: Settings) -> Path:
+    """The folder with the agents' `gt` and `bd`: apart from our own interpreter's, which is none of the agents'."""
+    return settings.town / "bin"
+
+
+def write_commands(settings: Settings) -> Path:
+    """Write the agents' `gt` and `bd`: they start our interpreter on the session client, nothing else."""
+    client = Path(config.__file__).parent / "cli" / "session_client.py"
+    folder = bin_dir(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    for program in ("gt", "bd"):
+        words = " ".join(shlex.quote(word) for word in (config.python(), "-I", "-S", str(client), program))
+        text = f'#!/bin/sh\nexec {words} "$@"\n'
+        path = folder / program
+        if not path.exists() or path.read_text() != text:
+            aside = path.with_suffix(".new")
+            aside.write_text(text)
+            aside.chmod(0o755)
+            aside.rename(path)
+    return folder
+
+
+def agent_environment(
+    settings: Settings,
+    row: Assignment,
+    *,
+    worker: Mapping[str, str],
+    preset: Preset,
+    session_pass: str,
+    scratch: Path,
+) -> dict[str, str]:
+    """The whole environment of an agent; `worker` is the worker's, of which only named variables are taken."""
+    name = (row.polecat or "").rpartition("/")[2]
+    address = row.polecat or ""
+    email = f"{address.replace('/', '.')}@{EMAIL_DOMAIN}"
+    assert row.id is not None
+    taken = {key: worker[key] for key in (*PASSED, *preset.pass_env) if key in worker}
+    return {
+        **taken,
+        **preset.env,
+        "PATH": f"{bin_dir(settings)}:{worker.get('PATH', DEFAULT_PATH)}",
+        "TERM": "dumb",
+        "TMPDIR": str(scratch),
+        "GT_ROLE": "polecat",
+        "GT_RIG": row.rig,
+        "GT_POLECAT": name,
+        "GT_BEAD": row.bead_id,
+        "GT_BRANCH": row.branch,
+        "GT_SESSION": str(row.id),
+        "GT_SESSION_SOCKET": str(socket_path(settings, row.id)),
+        "GT_SESSION_PASS": session_pass,
+        "BD_ACTOR": address,
+        "BEADS_ACTOR": address,
+        "GIT_AUTHOR_NAME": address,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": address,
+        "GIT_COMMITTER_EMAIL": email,
+        "GIT_TERMINAL_PROMPT": "0",
+    }

@@ -1,0 +1,106 @@
+"""What a crash left on this host: sessions nobody watches, worktrees nobody knows the end of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+
+from gastown import agents, assignments, git, logs, rigs
+from gastown.agents import Polecat, WorktreeState
+from gastown.assignments import Assignment, AssignmentState
+from gastown.db import database_time
+from gastown.errors import GastownError
+from gastown.runtimes import host
+from gastown.sessions import paths, worksite
+from gastown.sessions.office import Office
+from gastown.sessions.take import is_dead_here
+
+log = logs.get(__name__)
+
+# Older locks in a repository belong to a git that was killed: no command of ours runs this long.
+STALE_LOCK_S = 900
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What a sweep found and did."""
+
+    to_adopt: tuple[int, ...]
+    """Running attempts of this host whose holder is gone."""
+    saved: int
+    """Worktrees whose work was saved."""
+
+
+def sweep_leftovers(office: Office) -> Leftovers:
+    """Find what needs a holder; save worktrees whose session is over. Safe twice and beside another sweep."""
+    return Leftovers(office.do(lambda session: _orphans(session, office)), _save_unknown_ends(office))
+
+
+def _orphans(session: Session, office: Office) -> tuple[int, ...]:
+    here = office.settings.host_id
+    now = database_time(session)
+    found = []
+    for row in assignments.list_running_on(session, here):
+        if row.id is None or office.book.holds(row.id):
+            continue
+        expired = row.expires_at is None or row.expires_at <= now
+        if expired or (row.holder != office.holder and is_dead_here(row.holder or "", here)):
+            found.append(row.id)
+    return tuple(found)
+
+
+def _save_unknown_ends(office: Office) -> int:
+    """Busy worktrees of this host with no running attempt and no living session: save, then free them."""
+    here = office.settings.host_id
+    with_ends = office.do(lambda session: _busy_without_attempt(session, here))
+    saved = 0
+    for polecat, row, rig in with_ends:
+        if row.id is None or office.book.holds(row.id):
+            continue
+        folder = paths.latest_run_dir(office.settings, row.id)
+        try:
+            if folder is not None and (host.find(folder) is not None or _cannot_settle(folder)):
+                continue
+            head = None
+            if row.branch:
+                site = worksite.site_of(office.settings, rig, row, polecat)
+                head = worksite.save(site, agent=polecat.address, why="found after a crash")
+        except (GastownError, OSError) as error:
+            log.warning("worktree of %s not settled yet: %s", polecat.address, error)
+            continue
+        state = WorktreeState.CLEAN if head else WorktreeState.SPENT
+        office.do(lambda session, a=polecat.address, s=state: agents.mark_worktree(session, a, s))  # type: ignore[misc]
+        saved += 1
+    return saved
+
+
+def _cannot_settle(folder: Path) -> bool:
+    if not (folder / "keeper.json").exists():
+        return False
+    return host.settle(folder) is None
+
+
+def _busy_without_attempt(session: Session, here: str) -> list[tuple[Polecat, Assignment, rigs.Rig]]:
+    rows = session.exec(
+        select(Polecat).where(Polecat.host == here, Polecat.worktree_state == WorktreeState.BUSY)
+    ).all()
+    found = []
+    for polecat in rows:
+        last = session.exec(
+            select(Assignment).where(Assignment.polecat == polecat.address).order_by(col(Assignment.id).desc()).limit(1)
+        ).first()
+        if last is None or last.state is AssignmentState.RUNNING:
+            continue
+        found.append((polecat, last, session.get_one(rigs.Rig, polecat.rig)))
+    return found
+
+
+def sweep_locks(office: Office) -> int:
+    """Remove lock files that killed gits left in this host's repositories; return how many."""
+    removed = 0
+    names = office.do(lambda session: [rig.name for rig in rigs.list_all(session)])
+    for name in names:
+        for repo in (rigs.land_git(office.settings.town, name), rigs.work_git(office.settings.town, name)):
+            if repo.exists():
+                removed += len(git.remove_stale_locks(repo, older_than_s=STALE_LOCK_S))
+    return removed

@@ -1,0 +1,29 @@
+"""Where a session keeps its files. Pure."""
+
+from pathlib import Path
+
+from gastown.config import Settings
+
+
+def session_dir(settings: Settings, assignment_id: int) -> Path:
+    """The folder of all runs of one attempt."""
+    return settings.town / "sessions" / str(assignment_id)
+
+
+def run_dir(settings: Settings, assignment_id: int, run: int) -> Path:
+    """The folder of one run of the agent's process: prompt, output, exit record."""
+    return session_dir(settings, assignment_id) / f"run-{run}"
+
+
+def latest_run_dir(settings: Settings, assignment_id: int) -> Path | None:
+    """The newest run's folder on this host."""
+    runs = session_dir(settings, assignment_id)
+    if not runs.is_dir():
+        return None
+    numbered = [path for path in runs.iterdir() if path.name.startswith("run-") and path.name[4:].isdigit()]
+    return max(numbered, key=lambda path: int(path.name[4:]), default=None)
+
+
+def socket_path(settings: Settings, assignment_id: int) -> Path:
+    """The socket on which this attempt's worker answers the agent; short enough for any town's folder."""
+    return settings.run / f"s{assignment_id}.sock"

@@ -1,0 +1,129 @@
+"""The text that an agent wakes up with: who it is, what hangs on its hook, what went before, how it ends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session
+
+from gastown import assignments, beads, rigs
+from gastown.assignments import Assignment, Reason
+
+# Of a failing gate's output; the rest is in the log that the text names.
+TAIL_SHOWN = 3000
+
+
+@dataclass(frozen=True)
+class Primer:
+    """Everything the text is made from."""
+
+    agent: str
+    rig: str
+    branch: str
+    target: str
+    bead_id: str
+    title: str
+    description: str
+    acceptance: str
+    design: str
+    attempt: int
+    reason: Reason
+    gates: Sequence[tuple[str, str]]
+    notes: str = ""
+    rework: Mapping[str, Any] = field(default_factory=dict)
+    comments: Sequence[tuple[str, str]] = ()
+
+
+def load_primer(session: Session, row: Assignment) -> Primer:
+    """Read what the attempt's agent must know."""
+    bead = beads.get(session, row.bead_id)
+    rig = session.get_one(rigs.Rig, row.rig)
+    relations = beads.load_relations(session, [bead.id], comments=True)
+    return Primer(
+        agent=row.polecat or "",
+        rig=row.rig,
+        branch=row.branch,
+        target=rig.branch,
+        bead_id=bead.id,
+        title=bead.title,
+        description=bead.description,
+        acceptance=bead.acceptance_criteria,
+        design=bead.design,
+        attempt=row.fence,
+        reason=row.reason,
+        gates=[(gate.name, gate.command) for gate in rigs.list_gates(session, row.rig)],
+        notes=row.notes,
+        rework=row.rework,
+        comments=[(comment.author, comment.text) for comment in relations.comments.get(bead.id, [])],
+    )
+
+
+def render(primer: Primer) -> str:
+    """The text, as `gt prime` prints it and as a session's prompt."""
+    parts = [
+        f"[GAS TOWN] You are {primer.agent}, a polecat (worker agent) of rig {primer.rig}.",
+        f"On your hook: {primer.bead_id}. Work on the hook is run at once: start now, ask nobody.",
+        f"# {primer.bead_id}: {primer.title}",
+        primer.description,
+        _section("Design", primer.design),
+        _section("Acceptance criteria", primer.acceptance),
+        _section("Comments", "\n".join(f"- {author}: {text}" for author, text in primer.comments)),
+        _rework(primer),
+        _section("Your predecessor's note", primer.notes),
+        _rules(primer),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(heading: str, text: str) -> str:
+    return f"## {heading}\n{text}" if text else ""
+
+
+def _rework(primer: Primer) -> str:
+    details = primer.rework
+    if primer.reason is not Reason.REWORK or not details:
+        if primer.attempt > 1:
+            return (
+                "## This is not the first attempt\n"
+                "The branch holds what the last one committed. Look at it (`git log`, `git diff`) before you go on."
+            )
+        return ""
+    lines = [f"## The merge queue returned your work: {details.get('kind', 'rework')}", str(details.get("summary", ""))]
+    if details.get("files"):
+        lines.append("Files in conflict:\n" + "\n".join(f"- {path}" for path in details["files"]))
+    if details.get("kind") == "conflict":
+        lines.append(
+            f"Your branch holds your work. Merge the target into it (`git merge origin/{primer.target}`), resolve the "
+            "conflicts so that both changes live, commit, and run `gt done` again."
+        )
+    if details.get("gate"):
+        lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{str(details.get('tail', ''))[-TAIL_SHOWN:]}")
+        lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
+    return "\n".join(line for line in lines if line)
+
+
+def _rules(primer: Primer) -> str:
+    gates = "\n".join(f"- {name}: `{command}`" for name, command in primer.gates) or "- none"
+    return f"""## How you work
+- This folder is your own worktree, on branch `{primer.branch}`. Work here only; do not switch branches, do not push.
+- Commit your work on this branch with clear messages. Only what is committed counts.
+- What must pass before it lands on `{primer.target}`:
+{gates}
+- When it is finished and committed: `gt done`. The merge queue tests and lands it; you are free then.
+- If there is nothing to change: `gt done --status NO_CHANGE --reason "why"`.
+- If you cannot go on: `gt done --status ESCALATED --reason "what is missing"`.
+- If your context runs low: commit, then `gt handoff --message "where you are and what comes next"`.
+- More work found on the way: `bd create "title" --deps discovered-from:{primer.bead_id}`; do not do it here.
+- Look things up with `gt prime`, `gt hook`, `bd show ID`, `bd ready`."""
+
+
+NUDGE = (
+    "[GAS TOWN] Your session ended, but the work on your hook was not handed in. If it is finished: commit and run "
+    "`gt done`. If not: go on where you left off. If you cannot: `gt done --status ESCALATED --reason \"why\"`. "
+    "`gt prime` says it all again.\n"
+)
+
+
+def load_hook(session: Session, assignment_id: int) -> Primer:
+    """The primer of an attempt, by its number."""
+    return load_primer(session, assignments.get(session, assignment_id))

@@ -1,0 +1,281 @@
+"""Running an attempt's agent: start it, watch it, ask it again when it ended without handing in, book each run once."""
+
+import hashlib
+import os
+import secrets
+import select
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlmodel import Session
+
+from gastown import assignments, clock, config, logs, policy
+from gastown.agents import Polecat
+from gastown.assignments import Assignment, AssignmentState, RunStart
+from gastown.errors import Refused
+from gastown.policy import Policy
+from gastown.rigs import Rig
+from gastown.runtimes import catalog, host, usage
+from gastown.runtimes.host import ExitReason, SessionExit, SessionProcess
+from gastown.sessions import environment, paths, primer
+from gastown.sessions.book import Entry
+from gastown.sessions.channel import Channel
+from gastown.sessions.office import Office
+from gastown.sessions.worksite import Site
+
+log = logs.get(__name__)
+
+# How often limits are looked at; exits, commands and standings wake the loop at once.
+LOOK_EVERY_S = 5.0
+# Between TERM and KILL for a session that is stopped.
+KILL_AFTER_S = 10.0
+# A keeper that has not ended its session by then never will; its deadline, or the next boot, does.
+STOP_PATIENCE_S = 45.0
+
+
+class DiskLow(Refused):
+    """The disk is under its floor: no new session starts here."""
+
+
+class EndKind(StrEnum):
+    """What the end of a session means for its attempt."""
+
+    HANDED_IN = "handed_in"  # the attempt ended by a command of the agent
+    FAILED = "failed"  # the agent ended, or had to be ended, without handing in
+    STOPPED = "stopped"  # somebody took the bead off its hook
+    LOST = "lost"  # the keeper died, the host went down, or nobody held the session for its grace
+    SUPERSEDED = "superseded"  # the attempt was over; the session was stopped
+    DETACHED = "detached"  # this worker stops; the session goes on
+    LEFT = "left"  # another worker holds the attempt; the session goes on
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a session ended, with words for people."""
+
+    kind: EndKind
+    words: str = ""
+
+
+@dataclass
+class Held:
+    """An attempt in this worker's hands."""
+
+    row: Assignment
+    polecat: Polecat
+    rig: Rig
+    site: Site
+    entry: Entry
+    policy: Policy
+    handed_in_at: float | None = None
+    """When this worker first saw that the attempt had ended, by the monotonic clock."""
+
+    @property
+    def id(self) -> int:
+        """The attempt's number."""
+        assert self.row.id is not None
+        return self.row.id
+
+
+def run_session(office: Office, held: Held, *, adopt: bool) -> Ending:
+    """Run the agent until its attempt is handed in, fails, or leaves this worker's hands.
+
+    An adopted session is watched on; one that ended while nobody watched is booked and judged as if we had.
+    """
+    channel = Channel(paths.socket_path(office.settings, held.id), held.id, office.answer)
+    try:
+        folder = paths.latest_run_dir(office.settings, held.id) if adopt else None
+        process = None
+        if folder is not None and (folder / "keeper.json").exists():
+            process = host.find(folder)
+        else:
+            folder = None
+        while True:
+            if folder is None:
+                folder, process = _start(office, held)
+            ending = _watch(office, held, folder, process, channel) if process is not None else None
+            if ending is not None and ending.kind in (EndKind.DETACHED, EndKind.LEFT):
+                return ending
+            ending = _judge(office, held, folder, ending)
+            if ending is not None:
+                return ending
+            folder = process = None
+    finally:
+        channel.close()
+
+
+def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
+    """Start the agent's process. What a successor needs to find it is written before it exists."""
+    _check_disk(office, held)
+    secret = secrets.token_urlsafe(24)
+    row = held.row
+    overrides = office.do(policy.presets)
+    preset = catalog.get(row.preset, overrides)
+    is_resumed = row.runs > 0
+    prompt = primer.NUDGE if is_resumed else ""
+    if not (is_resumed and preset.can_resume and row.agent_session_id):
+        prompt = office.do(lambda session: primer.render(primer.load_primer(session, held.row))) + prompt
+    launch = catalog.launch(preset, prompt=prompt, resume=row.agent_session_id if is_resumed else "")
+    start = RunStart(
+        hashlib.sha256(secret.encode()).hexdigest(), agent_session_id=launch.session_id, is_resumed=is_resumed
+    )
+    held.row = office.do(
+        lambda session: assignments.note_run(session, held.id, row.fence, actor=row.polecat or "", start=start)
+    )
+    folder = paths.run_dir(office.settings, held.id, held.row.runs)
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "prompt.txt").write_text(prompt)
+    stdin = folder / "stdin.txt"
+    if launch.stdin is not None:
+        stdin.write_text(launch.stdin)
+    environment.write_commands(office.settings)
+    env = environment.agent_environment(
+        office.settings,
+        held.row,
+        worker=config.environment(),
+        preset=preset,
+        session_pass=secret,
+        scratch=scratch,
+    )
+    spec = host.SessionSpec(
+        dir=folder,
+        argv=launch.argv,
+        cwd=held.site.path,
+        env=env,
+        stdin=stdin if launch.stdin is not None else None,
+        grace_s=held.policy.number("lease.grace_s"),
+        kill_after_s=KILL_AFTER_S,
+    )
+    process = host.start(office.keeper_socket, spec)
+    log.info("agent %s started, pid %d", row.preset, process.agent_pid)
+    return folder, process
+
+
+def _check_disk(office: Office, held: Held) -> None:
+    stats = os.statvfs(office.settings.town)
+    free_mb = stats.f_bavail * stats.f_frsize // 1_000_000
+    if free_mb < held.policy.number("disk.floor_mb"):
+        raise DiskLow(f"only {free_mb} MB are free on {office.settings.host_id}", hint="Make room, or lower disk.floor_mb.")
+
+
+def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, channel: Channel) -> Ending | None:
+    """Answer the agent's commands until its process is over (None), or until it is no longer ours to watch."""
+    entry = held.entry
+    entry.folder = folder
+    host.touch_deadline(folder, office.book.grace_s)
+    stop: Ending | None = None
+    patience = 0.0
+    watched = host.pidfd(process)
+    try:
+        poll = select.poll()
+        for descriptor in (watched, channel.fileno(), entry.wake[0]):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        while host.is_alive(process):
+            left = _leave(office, entry)
+            if left is not None:
+                return left
+            if stop is None:
+                stop = _reason_to_stop(held, folder)
+                if stop is not None:
+                    log.info("stopping the session: %s", stop.words)
+                    host.stop(process, stop.words)
+                    patience = clock.monotonic() + STOP_PATIENCE_S
+            elif clock.monotonic() > patience:
+                return Ending(EndKind.LOST, f"the session does not end: {stop.words}")
+            ready = {descriptor for descriptor, _ in poll.poll((LOOK_EVERY_S if watched is not None else 0.2) * 1000)}
+            if channel.fileno() in ready:
+                channel.accept()
+            if entry.wake[0] in ready:
+                os.read(entry.wake[0], 4096)
+    finally:
+        entry.folder = None
+        if watched is not None:
+            os.close(watched)
+    return stop
+
+
+def _leave(office: Office, entry: Entry) -> Ending | None:
+    if office.stopping.is_set():
+        return Ending(EndKind.DETACHED)
+    if entry.is_lost:
+        log.warning("another worker holds this attempt; letting go, the session goes on")
+        return Ending(EndKind.LEFT)
+    return None
+
+
+def _reason_to_stop(held: Held, folder: Path) -> Ending | None:
+    if held.entry.is_over:
+        handed_in = _has_ended(held)
+        return None if handed_in else Ending(EndKind.SUPERSEDED, "a newer attempt exists")
+    if held.entry.is_asked_to_stop:
+        return Ending(EndKind.STOPPED, "taken off its hook")
+    started = (folder / "prompt.txt").stat().st_mtime
+    limit = held.policy.number("session.timeout_s")
+    if clock.now().timestamp() - started > limit:
+        return Ending(EndKind.FAILED, f"the agent ran for more than {limit:g} s")
+    size_mb = sum((folder / name).stat().st_size for name in ("stdout.log", "stderr.log") if (folder / name).exists())
+    limit = held.policy.number("session.output_limit_mb")
+    if size_mb > limit * 1_000_000:
+        return Ending(EndKind.FAILED, f"the agent wrote more than {limit:g} MB of output")
+    return None
+
+
+# After `gt done` an agent gets this long to end by itself.
+HANDED_IN_PATIENCE_S = 60.0
+
+
+def _has_ended(held: Held) -> bool:
+    """Whether the agent handed in and may still be saying goodbye; past its patience it is stopped."""
+    if held.handed_in_at is None:
+        held.handed_in_at = clock.monotonic()
+    return clock.monotonic() - held.handed_in_at < HANDED_IN_PATIENCE_S
+
+
+def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> Ending | None:
+    """Book the run that ended; say what its end means, or None when the agent is to be asked again."""
+    ended = host.read_exit(folder) or host.settle(folder)
+    row = office.do(lambda session: _book(session, office, held, folder, ended))
+    if row.state is not AssignmentState.RUNNING or row.fence != held.row.fence:
+        return Ending(EndKind.HANDED_IN if row.fence == held.row.fence else EndKind.SUPERSEDED, stopped.words if stopped else "")
+    if stopped is not None:
+        return stopped
+    if ended is None or ended.reason in (ExitReason.LOST, ExitReason.GRACE):
+        return Ending(EndKind.LOST, "the session was lost with its host, or nobody held it for its grace")
+    held.row = row
+    words = _words(ended)
+    if row.runs <= held.policy.count("session.nudges"):
+        log.info("the agent ended without handing in (%s); asking it again", words)
+        return None
+    return Ending(EndKind.FAILED, f"the agent ended without `gt done` ({words})")
+
+
+def _words(ended: SessionExit) -> str:
+    return f"killed by signal {ended.signal}" if ended.signal is not None else f"exit status {ended.code}"
+
+
+def _book(session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None) -> Assignment:
+    preset = catalog.get(held.row.preset, policy.presets(session))
+    used = usage.parse_usage(preset.usage, folder / "stdout.log")
+    assignments.book_usage(
+        session,
+        held.id,
+        held.row.fence,
+        actor=held.row.polecat or office.holder,
+        run=int(folder.name.removeprefix("run-")),
+        exit_code=ended.code if ended else None,
+        exit_signal=ended.signal if ended else None,
+        exit_reason=ended.reason.value if ended else "lost",
+        tokens={
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "cache_read_tokens": used.cache_read_tokens,
+            "cache_write_tokens": used.cache_write_tokens,
+        },
+        cost_usd=used.cost_usd,
+        model=used.model or "",
+        agent_session_id=used.agent_session_id or "",
+    )
+    return assignments.get(session, held.id)

@@ -1,0 +1,171 @@
+"""Supervising one session: claim or adopt, prepare, run, watch, book, and say what follows.
+
+Every step may be the last one this process takes. What another worker needs in order to go on is in SQL and in the
+session's folder before the next step begins.
+"""
+
+from sqlmodel import Session
+
+from gastown import agents, assignments, logs, rigs
+from gastown.agents import WorktreeState
+from gastown.assignments import Assignment, AssignmentState, StaleFence
+from gastown.errors import GastownError, Unavailable
+from gastown.rigs import Rig
+from gastown.sessions import worksite
+from gastown.sessions.book import Entry
+from gastown.sessions.office import Office
+from gastown.sessions.run import Ending, EndKind, Held, run_session
+from gastown.sessions.take import Taken, take
+
+log = logs.get(__name__)
+
+# An unreachable remote or a full disk will last a while; five tries at this distance are the cap of infrastructure.
+TROUBLE_DELAY_S = 30.0
+
+
+def supervise(office: Office, assignment_id: int) -> str:
+    """Take the attempt and stay with it until its session ends or this worker does; return what became of it.
+
+    Returns at once when there is nothing to take: a doubled or late doorbell.
+    """
+    taken = take(office, assignment_id)
+    if taken is None:
+        return "nothing to take"
+    row = taken.claim.assignment
+    assert row.id is not None
+    entry = office.book.add(row.id, row.fence, row.bead_id)
+    with logs.bound(bead=row.bead_id, fence=row.fence, rig=row.rig):
+        try:
+            return _carry(office, taken, entry)
+        except StaleFence:
+            log.info("the attempt is over; letting go")
+            return "over"
+        finally:
+            office.book.remove(entry)
+
+
+def _carry(office: Office, taken: Taken, entry: Entry) -> str:
+    row, polecat = taken.claim.assignment, taken.claim.polecat
+    rig = office.do(lambda session: session.get_one(Rig, row.rig))
+    try:
+        held = _settle_in(office, taken, rig, entry)
+        ending = run_session(office, held, adopt=taken.is_adopted)
+    except (GastownError, OSError) as error:
+        if isinstance(error, StaleFence):
+            raise
+        return _trouble(office, row, polecat.address, error)
+    return _conclude(office, held, ending)
+
+
+def _settle_in(office: Office, taken: Taken, rig: Rig, entry: Entry) -> Held:
+    """Make the worktree ready, unless an earlier worker did."""
+    row, polecat = taken.claim.assignment, taken.claim.polecat
+    assert row.id is not None
+    if taken.is_adopted and row.branch:
+        site = worksite.site_of(office.settings, rig, row, polecat)
+        return Held(row, polecat, rig, site, entry, taken.claim.policy)
+    previous = office.do(lambda session: _previous_branch(session, row))
+    if not polecat.worktree:
+        polecat = replace_path(office, row, polecat)
+    site = worksite.prepare(office.settings, rig, row, polecat, previous_branch=previous)
+    row_id, fence = row.id, row.fence
+    row = office.do(
+        lambda session: assignments.note_site(session, row_id, fence, branch=site.branch, base_oid=site.base_oid)
+    )
+    return Held(row, polecat, rig, site, entry, taken.claim.policy)
+
+
+def replace_path(office: Office, row: Assignment, polecat: agents.Polecat) -> agents.Polecat:
+    """Give the polecat a worktree path that no attempt has used: its name, else its name and the attempt's number."""
+    fresh = polecat.name
+    if (rigs.polecats_dir(office.settings.town, polecat.rig) / fresh).exists():
+        fresh = f"{polecat.name}-{row.id}"
+
+    def note(session: Session) -> agents.Polecat:
+        agents.mark_worktree(session, polecat.address, WorktreeState.BUSY, worktree=fresh)
+        return agents.get(session, polecat.address)
+
+    return office.do(note)
+
+
+def _previous_branch(session: Session, row: Assignment) -> str | None:
+    """The branch on which the attempt's start was left."""
+    for past in reversed(assignments.history(session, row.bead_id)):
+        if past.fence < row.fence and past.head_oid and past.head_oid == row.base_oid:
+            return past.branch
+    return None
+
+
+def _trouble(office: Office, row: Assignment, address: str, error: Exception) -> str:
+    """The session could not be started or kept for reasons that are not its agent's."""
+    log.warning("attempt lost to trouble here: %s", error)
+    words = error.message if isinstance(error, GastownError) else str(error)
+    assert row.id is not None
+    row_id = row.id
+
+    def give_up(session: Session) -> None:
+        assignments.lose(
+            session, row_id, row.fence, actor=office.holder, outcome=words[:500], delay_s=TROUBLE_DELAY_S
+        )
+        agents.mark_worktree(session, address, WorktreeState.SPENT)
+
+    office.do(give_up)
+    return "lost"
+
+
+def _conclude(office: Office, held: Held, ending: Ending) -> str:
+    """Save the work, then record what the ending means, in that order."""
+    if ending.kind is EndKind.LEFT:
+        return "left to the next worker"
+    if ending.kind is EndKind.DETACHED:
+        _detach(office, held)
+        return "detached"
+    row = office.do(lambda session: assignments.get(session, held.row.id or 0))
+    was_submitted = row.state is AssignmentState.SUBMITTED
+    head = worksite.save(
+        held.site, agent=held.polecat.address, why=ending.words or "session ended", push=not was_submitted
+    )
+    state = WorktreeState.CLEAN if head is not None else WorktreeState.SPENT
+
+    def settle(session: Session) -> str:
+        agents.mark_worktree(session, held.polecat.address, state)
+        now = assignments.get(session, row.id or 0, lock=True)
+        if now.state is not AssignmentState.RUNNING or now.fence != held.row.fence:
+            return now.state.value
+        if head is not None:
+            assignments.note_saved(
+                session, row.id or 0, row.fence, actor=office.holder, head_oid=head, why=ending.words
+            )
+            session.flush()
+        return _what_follows(session, office, now, ending)
+
+    try:
+        return office.do(settle)
+    except Unavailable:
+        # The lease runs out and the reconciler finds the ended session: nothing is decided without the database.
+        log.warning("the database is away; the session's end is booked later")
+        return "unbooked"
+
+
+def _what_follows(session: Session, office: Office, row: Assignment, ending: Ending) -> str:
+    assert row.id is not None
+    match ending.kind:
+        case EndKind.STOPPED:
+            assignments.put_back(session, row.id, row.fence, actor=office.holder)
+            return "released"
+        case EndKind.LOST:
+            assignments.lose(session, row.id, row.fence, actor=office.holder, outcome=ending.words)
+            return "lost"
+        case _:
+            assignments.fail(session, row.id, row.fence, actor=row.polecat or office.holder, outcome=ending.words)
+            return "failed"
+
+
+def _detach(office: Office, held: Held) -> None:
+    grace = held.policy.number("lease.grace_s")
+    try:
+        office.do(
+            lambda session: assignments.detach(session, [held.row.id or 0], holder=office.holder, grace_s=grace)
+        )
+    except Unavailable as error:
+        log.warning("could not mark the lease detached; it expires by itself: %s", error)

@@ -1,0 +1,95 @@
+"""What every worker does beside its tasks: follow the rigs' queues, say that it is there, and look for work itself
+when Redis is away or the ticks are late."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from celery import bootsteps
+
+from gastown import config, logs, queue
+from gastown.errors import GastownError
+from workers import lookout
+
+log = logs.get(__name__)
+
+# A rig that is added is served this soon, also when the announcement was lost.
+EVERY_S = 10.0
+
+
+def queues_of(role: str, rigs: list[str], settings: config.Settings) -> set[str]:
+    """The queues that a worker of this role serves now. Pure."""
+    mine = [rig for rig in rigs if settings.rig_filter is None or rig in settings.rig_filter]
+    wanted: set[str] = set()
+    if role in ("sessions", "all"):
+        wanted |= {queue.host_queue(settings.host_id), *(queue.rig_queue(rig) for rig in mine)}
+    if role in ("refinery", "all"):
+        wanted |= {queue.refinery_queue(rig) for rig in mine}
+    if role in ("gates", "all"):
+        wanted.add(queue.GATES_QUEUE)
+    if role in ("town", "all"):
+        wanted.add(queue.TOWN_QUEUE)
+    return wanted
+
+
+class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Consumer step: one small thread a worker, for the worker's life."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, role: str = "all", **_options: Any) -> None:
+        self.role = role
+        self.parent = parent
+        self.look = threading.Event()
+        self.stopped = threading.Event()
+        self.thread: threading.Thread | None = None
+        parent.follow_town = self
+        super().__init__(parent)
+
+    def start(self, parent: Any) -> None:
+        """Called again after every reconnection; the thread is started once."""
+        self.look.set()
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._run, name="follow-town", daemon=True)
+            self.thread.start()
+
+    def terminate(self, _parent: Any) -> None:
+        """The worker ends."""
+        self.stopped.set()
+        self.look.set()
+        lookout.say_goodbye()
+
+    def _run(self) -> None:
+        while not self.stopped.is_set():
+            self._once()
+            self.look.wait(EVERY_S)
+            self.look.clear()
+
+    def _once(self) -> None:
+        for act in (self.follow, self._say_hello, self._look_out):
+            try:
+                act()
+            except GastownError as error:
+                log.warning("%s", error)
+            except Exception:
+                log.exception("looking after the town failed; trying again in %g s", EVERY_S)
+
+    def follow(self) -> None:
+        """Consume exactly the queues that this role has now; also called by the announcement of a rig."""
+        settings = config.current()
+        wanted = queues_of(self.role, lookout.rig_names(), settings)
+        served = {name for name in self.parent.app.amqp.queues.consume_from}
+        for name in wanted - served:
+            self._soon(lambda name=name: self.parent.add_task_queue(name))
+        for name in served - wanted:
+            self._soon(lambda name=name: self.parent.cancel_task_queue(name))
+
+    def _soon(self, act: Callable[[], Any]) -> None:
+        """Consumers belong to the worker's event loop."""
+        self.parent.call_soon(act)
+
+    def _say_hello(self) -> None:
+        lookout.say_hello(self.role, sorted(self.parent.app.amqp.queues.consume_from))
+
+    def _look_out(self) -> None:
+        lookout.look_out(self.role, stopping=self.stopped.is_set())
