@@ -1,8 +1,8 @@
 """A convoy: beads that travel together, across rigs, until the work of every one of them is on its target.
 
-Not a work item itself, and no lock: a bead may travel in several convoys, and in none. Invariants: a convoy lands in the
-transaction that lands its last member; one without members never lands; work that is added opens it again. The state
-diagram is in `models.py`.
+Not a work item itself, and no lock: a bead may travel in several convoys, and in none. Invariants: a convoy lands in
+the transaction that lands its last member; one without members never lands; work that is added opens it again. The
+state diagram is in `models.py`.
 """
 
 from gastown.convoys.lifecycle import BadConvoy, add_members, check_landed, create

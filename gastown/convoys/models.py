@@ -1,8 +1,8 @@
 """A convoy and its members.
 
-    open ─► landed      every member's work is on its target, or a person settled it without code
-      ▲        │
-      └────────┘        work was added
+open ─► landed      every member's work is on its target, or a person settled it without code
+  ▲        │
+  └────────┘        work was added
 """
 
 from datetime import datetime

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from gastown.beads import BLOCKING_TYPES, Bead, BeadStatus, Dependency, waves
@@ -66,8 +67,10 @@ def list_all(session: Session, *, include_landed: bool = False, limit: int = 100
         query = query.where(Convoy.status == ConvoyStatus.OPEN)
     found = session.exec(query).all()
     members: dict[str, list[Member]] = defaultdict(list)
-    rows = session.exec(
-        select(ConvoyMember.convoy_id, Bead.id, Bead.status, Bead.is_code, Bead.landed_sha)
+    rows = session.execute(
+        select_columns(
+            col(ConvoyMember.convoy_id), col(Bead.id), col(Bead.status), col(Bead.is_code), col(Bead.landed_sha)
+        )
         .join(Bead, col(Bead.id) == col(ConvoyMember.bead_id))
         .where(col(ConvoyMember.convoy_id).in_([convoy.id for convoy in found]))
     ).all()

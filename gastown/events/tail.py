@@ -8,7 +8,7 @@ from gastown.db import is_sqlite
 from gastown.events import feed
 from gastown.events.models import Event
 
-# PostgreSQL gives numbers before commits: an event may appear after later ones were seen. This far back is looked again.
+# PostgreSQL gives numbers before commits: an event may appear after later ones were seen. So far back we look again.
 _OVERLAP = 500
 _BATCH = 1000
 

@@ -69,11 +69,14 @@ def presets(session: Session) -> dict[str, dict[str, object]]:
 
 
 def set_preset(session: Session, name: str, values: dict[str, object], *, actor: str) -> None:
-    """Add or change an agent preset; the caller has checked `values` against the catalogue."""
+    """Add or change an agent preset, or, without values, forget the town's own; the caller has checked `values`."""
     key = PRESET_PREFIX + check_label_name(name)
     row = session.get(Setting, key)
-    if row is None:
-        session.add(Setting(name=key, value=values, updated_at=clock.now()))
-    else:
+    if row is not None and not values:
+        session.delete(row)
+    elif row is not None:
         row.value, row.updated_at = values, clock.now()
+    elif values:
+        session.add(Setting(name=key, value=values, updated_at=clock.now()))
+    session.flush()
     record(session, EventKind.SETTING_CHANGED, actor=actor, name=key, new=values)

@@ -45,7 +45,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
     if not new.gates and not new.no_gates:
         raise NoGates(
             f"rig {new.name} has no gate",
-            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates if nothing is to be tested.",
+            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
     check_free(session, new.name, new.prefix)
     rig = Rig(

@@ -83,7 +83,8 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
     with read() as session:
         rigs.check_free(session, request.name, request.prefix)
         prefix = request.prefix or choose_prefix(request.name, rigs.taken_prefixes(session))
-        preset = runtimes.get_preset(request.agent or policy.load(session).text("default_agent"), policy.presets(session))
+        agent = request.agent or policy.load(session).text("default_agent")
+        preset = runtimes.catalog.get(agent, policy.presets(session))
     _check_programs(request)
     found = _ask_remote(request)
     rigs.rig_dir(settings.town, request.name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,8 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
         )
         rig, gates = _register(new, write, actor)
     queue.announce_rig(rig.name)
-    return Added(rig, gates, [*_warn(request, found, support), *runtimes.login_warnings(preset)])
+    faults = [f"{fault.message} {fault.hint}".strip() for fault in patrols.faults_of(preset, config.environment())]
+    return Added(rig, gates, [*_warn(request, found, support), *faults])
 
 
 def check_words(request: Request) -> None:
@@ -119,7 +121,7 @@ def check_words(request: Request) -> None:
     if not request.gates and not request.no_gates:
         raise rigs.NoGates(
             f"rig {request.name} has no gate",
-            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates if nothing is to be tested.",
+            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
     if request.gates and request.no_gates:
         raise BadGate("--gate and --no-gates exclude each other", hint="Leave one of them out.")
@@ -176,7 +178,9 @@ def _folder(town: Path, name: str, read: Units) -> Iterator[Path]:
             rigs.check_free(session, name, None)  # before anything is removed: the folder may have become somebody's
         if folder.exists():
             if not (folder / _MARKER).exists():
-                raise FolderTaken(f"{folder} is there already", hint="Move it away, or choose another name for the rig.")
+                raise FolderTaken(
+                    f"{folder} is there already", hint="Move it away, or choose another name for the rig."
+                )
             shutil.rmtree(folder)
         folder.mkdir()
         (folder / _MARKER).touch()
@@ -225,8 +229,8 @@ def _warn(request: Request, found: _Found, support: git.PushSupport) -> Iterator
         yield f"Work lands on {git.redact(found.source.url)}, the origin of {found.source.via}, not in that folder."
     if found.source.checkout is not None:
         yield (
-            f"Work lands in {found.source.checkout} itself. Keep its tree clean while {found.branch} is checked out there, "
-            "or nothing can land."
+            f"Work lands in {found.source.checkout} itself: while {found.branch} is checked out there and its tree is "
+            "not clean, nothing can land."
         )
     if not support.atomic or not support.fence_refs:
-        yield "The remote takes no atomic push with refs/gastown/fence; the target's own compare-and-swap decides landings."
+        yield "The remote takes no atomic push with a fence ref: the target's own compare-and-swap decides landings."

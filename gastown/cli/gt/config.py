@@ -1,5 +1,7 @@
 """`gt config`: town-wide settings."""
 
+import shlex
+
 import click
 
 from gastown.cli.commands import group, pass_context
@@ -9,7 +11,7 @@ from gastown.cli.output import table
 
 @group("config")
 def config_group() -> None:
-    """Read and change what every host of the town agrees on.
+    """Read and change what every host of the town agrees on, agents' presets (agents.PRESET.KEY) among it.
 
     How one host reaches its database and Redis is in its town.toml instead.
 
@@ -18,6 +20,8 @@ def config_group() -> None:
       gt config list
       gt config get default_agent
       gt config set cap.agent_failures 5
+      gt config set agents.claude.extra_args '--model opus'
+      gt config set agents.mine.shell 'my-agent --yes'
     """
 
 
@@ -31,21 +35,23 @@ def list_(context: Context) -> None:
       gt config list --json
     """
     from gastown import policy
+    from gastown.town import presets
 
     with context.read() as session:
         values = policy.load(session).values
+        own = presets.list_values(session)
     if context.json:
-        context.print_json(
-            [
-                {"name": name, "value": values[name], "default": key.default, "meaning": key.meaning}
-                for name, key in policy.KEYS.items()
-            ]
-        )
+        rows_json = [
+            {"name": name, "value": values[name], "default": key.default, "meaning": key.meaning}
+            for name, key in policy.KEYS.items()
+        ]
+        context.print_json(rows_json + [{"name": name, "value": value} for name, value in own.items()])
         return
     rows = [
         (name, values[name], "" if values[name] == key.default else f"(default {key.default})", key.meaning)
         for name, key in policy.KEYS.items()
     ]
+    rows += [(name, _shown(value), "", "an agent preset's key") for name, value in own.items()]
     table(context, ("NAME", "VALUE", "", "MEANING"), rows, empty="There are no settings.")
 
 
@@ -60,10 +66,14 @@ def get(context: Context, name: str) -> None:
       gt config get lease.ttl_s
     """
     from gastown import policy
+    from gastown.town import presets
 
-    policy.get_key(name)
     with context.read() as session:
-        value = policy.load(session).values[name]
+        if presets.is_preset_key(name):
+            value = presets.get_value(session, name)
+        else:
+            policy.get_key(name)
+            value = policy.load(session).values[name]
     _print(context, name, value)
 
 
@@ -79,9 +89,11 @@ def set_(context: Context, name: str, value: str) -> None:
       gt config set rig.max_polecats 20
     """
     from gastown import policy
+    from gastown.town import presets
 
+    act = presets.set_value if presets.is_preset_key(name) else policy.set_value
     with context.write() as session:
-        stored = policy.set_value(session, name, value, actor=context.actor)
+        stored = act(session, name, value, actor=context.actor)
     _print(context, name, stored)
 
 
@@ -96,9 +108,11 @@ def unset(context: Context, name: str) -> None:
       gt config unset rig.max_polecats
     """
     from gastown import policy
+    from gastown.town import presets
 
+    act = presets.clear_value if presets.is_preset_key(name) else policy.clear_value
     with context.write() as session:
-        value = policy.clear_value(session, name, actor=context.actor)
+        value = act(session, name, actor=context.actor)
     _print(context, name, value)
 
 
@@ -106,4 +120,13 @@ def _print(context: Context, name: str, value: object) -> None:
     if context.json:
         context.print_json({"name": name, "value": value})
     else:
-        context.echo(str(value))
+        context.echo(_shown(value))
+
+
+def _shown(value: object) -> str:
+    """A value as `gt config set` takes it."""
+    if isinstance(value, list | tuple):
+        return shlex.join(str(word) for word in value)
+    if isinstance(value, dict):
+        return shlex.join(f"{key}={word}" for key, word in value.items())
+    return "" if value is None else str(value)

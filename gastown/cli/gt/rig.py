@@ -32,13 +32,17 @@ def rig() -> None:
 @click.argument("source", metavar="URL-OR-PATH")
 @click.option("--prefix", help="Of its beads' ids (default: made from the name).")
 @click.option("--branch", help="Where work lands (default: the remote's own default branch).")
-@click.option("--gate", "gates", metavar="NAME=CMD", multiple=True, help="What must pass before work lands; repeatable.")
+@click.option(
+    "--gate", "gates", metavar="NAME=CMD", multiple=True, help="What must pass before work lands; repeatable."
+)
 @click.option("--no-gates", is_flag=True, help="Nothing is tested: what merges cleanly lands.")
 @click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
 @click.option("--setup", default="", metavar="CMD", help="Run in a new worktree and before the gates.")
 @click.option("--agent", default="", metavar="PRESET", help="Its agents' preset (default: the town's).")
 @pass_context
-def add(context: Context, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
+def add(
+    context: Context, /, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any
+) -> None:
     """Make a repository a rig: agents get worktrees of it, and what passes its gates lands on its branch.
 
     A path that is somebody's checkout stands for that checkout's origin. A push is tried at once, moving nothing.
@@ -69,7 +73,7 @@ def add(context: Context, name: str, source: str, gates: tuple[str, ...], gate_t
     context.echo(f"Rig {added.rig.name}: work lands on {added.rig.branch}; its beads are {added.rig.prefix}-...")
     for warning in added.warnings:
         context.warn(f"Note: {warning}")
-    context.echo(f"Next: bd create \"TITLE\" --rig {added.rig.name}, then gt sling BEAD {added.rig.name}")
+    context.echo(f'Next: bd create "TITLE" --rig {added.rig.name}, then gt sling BEAD {added.rig.name}')
 
 
 def _gate(text: str, timeout_s: int | None) -> "GateSpec":

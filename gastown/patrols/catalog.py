@@ -1,0 +1,74 @@
+"""Every check, in the order in which a person wants to read them."""
+
+from collections.abc import Sequence
+
+from gastown.errors import GastownError
+from gastown.patrols.checks import (
+    agents,
+    clocks,
+    database,
+    disk,
+    escalated,
+    gates,
+    git,
+    landings,
+    leases,
+    offers,
+    outbox,
+    redis,
+    remotes,
+    sessions,
+    targets,
+    workers,
+)
+from gastown.patrols.findings import Check, Fault, Finding, Here, Level, error
+
+ALL: tuple[Check, ...] = (
+    database.CHECK,
+    redis.CHECK,
+    git.CHECK,
+    disk.CHECK,
+    workers.CHECK,
+    clocks.CHECK,
+    agents.CHECK,
+    gates.CHECK,
+    remotes.CHECK,
+    targets.CHECK,
+    landings.CHECK,
+    leases.CHECK,
+    sessions.CHECK,
+    offers.CHECK,
+    outbox.CHECK,
+    escalated.CHECK,
+)
+"""For `gt doctor`."""
+QUICK: tuple[Check, ...] = tuple(check for check in ALL if not check.is_slow)
+"""For a tick."""
+
+
+def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
+    """Look at everything in `checks`; one finding at least for each. Without a database, the checks that need it are
+    left out after the first that says so.
+    """
+    found: list[Finding] = []
+    has_sql = True
+    for check in checks:
+        if check.needs_sql and not has_sql:
+            continue
+        faults = _look(check, here)
+        if check is database.CHECK:
+            has_sql = not any(fault.level is Level.ERROR for fault in faults)
+        found += [Finding(fault.level, check.name, fault.subject, fault.message, fault.hint) for fault in faults]
+        if not faults:
+            found.append(Finding(Level.OK, check.name, "", check.all_well))
+    return found
+
+
+def _look(check: Check, here: Here) -> list[Fault]:
+    """What the check says; that it could not look is something it says."""
+    try:
+        return list(check.look(here))
+    except GastownError as failure:
+        return [error("", failure.message, failure.hint or "")]
+    except OSError as failure:
+        return [error("", f"this could not be looked at: {failure.strerror or failure}")]

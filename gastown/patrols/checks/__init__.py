@@ -1,0 +1,1 @@
+"""One check a file. Each has a `CHECK`; `gastown.patrols.catalog` lists them."""

@@ -1,0 +1,32 @@
+"""The database answers, has our schema, and is of a version that keeps what it is given."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import text
+
+from gastown.db import engine
+from gastown.patrols.findings import Check, Fault, Here, error, warning
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """Raises what the database says when it does not serve us."""
+    with here.read() as session:
+        session.connection().execute(text("SELECT 1"))
+    if not here.settings.embedded_database:
+        return
+    found = tuple(engine.sqlite_module().sqlite_version_info)
+    if found < engine.SAFE_SQLITE:
+        wanted = ".".join(map(str, engine.SAFE_SQLITE))
+        shown = ".".join(map(str, found))
+        yield warning(
+            "",
+            f"SQLite {shown} can corrupt a database that two processes write to; {wanted} cannot",
+            "pip install --upgrade pysqlite3",
+        )
+    if not here.settings.database.endswith(str(here.settings.town / "gastown.db")):
+        return
+    if (here.settings.town / "gastown.db").stat().st_mode & 0o077:
+        yield error("gastown.db", "other users can read the town's database", "chmod 600 gastown.db")
+
+
+CHECK = Check("database", look, "the database answers and has this version's schema")

@@ -1,0 +1,32 @@
+"""There is room on the town's disk."""
+
+import os
+import shutil
+from collections.abc import Iterable
+
+from gastown import policy
+from gastown.patrols.findings import Check, Fault, Here, error, warning
+
+_MEGABYTE = 1_000_000
+# Files on a disk without free inodes cannot be made, however many megabytes are left.
+_LEAST_INODES = 10_000
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """Free space against `disk.floor_mb`, under which no work is claimed."""
+    with here.read() as session:
+        floor = policy.load(session).count("disk.floor_mb")
+    free = shutil.disk_usage(here.settings.town).free // _MEGABYTE
+    hint = "Make room; `gt config set disk.floor_mb N` moves the line."
+    if free < floor:
+        yield error(str(here.settings.town), f"{free} MB are free; under {floor} MB no work is claimed", hint)
+    elif free < 2 * floor:
+        yield warning(str(here.settings.town), f"{free} MB are free; under {floor} MB no work will be claimed", hint)
+    system = os.statvfs(here.settings.town)
+    if system.f_files and system.f_favail < _LEAST_INODES:
+        yield warning(str(here.settings.town), f"only {system.f_favail} files can still be made", "Make room.")
+    if not os.access(here.settings.town, os.W_OK):
+        yield error(str(here.settings.town), "the town's folder cannot be written to", "Check its owner and its mount.")
+
+
+CHECK = Check("disk", look, "the town's disk has room")

@@ -1,0 +1,15 @@
+"""Git is there and new enough."""
+
+from collections.abc import Iterable
+
+from gastown import git
+from gastown.patrols.findings import Check, Fault, Here
+
+
+def look(_here: Here) -> Iterable[Fault]:
+    """Raises GitNotInstalled, which says what is wanted."""
+    git.version()
+    return ()
+
+
+CHECK = Check("git", look, "git is new enough (2.38)", needs_sql=False)

@@ -1,0 +1,33 @@
+"""Work that was offered was claimed."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from gastown import assignments, policy
+from gastown.db import database_time
+from gastown.patrols.findings import Check, Fault, Here, warning
+
+# After this many doorbells in vain somebody should look.
+_RINGS = 4
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """Offered attempts older than several doorbells."""
+    with here.read() as session:
+        patience = timedelta(seconds=_RINGS * policy.load(session).number("doorbell.again_s"))
+        now = database_time(session)
+        running = assignments.running_by_host(session)
+        rows = assignments.list_offered(session)
+    for row in rows:
+        if now - row.created_at > patience:
+            busy = sum(running.values())
+            why = f"{busy} attempts run now; there may be no free slot" if busy else "no worker took it"
+            minutes = int((now - row.created_at).total_seconds() // 60)
+            yield warning(
+                row.bead_id,
+                f"has been offered in {row.rig} for {minutes} minutes: {why}",
+                "`gt status` shows slots and workers; `slots` in town.toml adds some.",
+            )
+
+
+CHECK = Check("offers", look, "all offered work was taken")

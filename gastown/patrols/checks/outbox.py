@@ -1,0 +1,33 @@
+"""Doorbells that are owed get rung."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from gastown import clock
+from gastown.events import Event
+from gastown.patrols.findings import Check, Fault, Here, warning
+
+# The sweep rings what is older than five seconds, every few seconds.
+_TOO_LONG = timedelta(minutes=1)
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """Events whose doorbell nobody has rung."""
+    with here.read() as session:
+        owed, oldest = session.exec(
+            select(func.count(), func.min(Event.at)).where(
+                col(Event.task).is_not(None), col(Event.rung_at).is_(None), col(Event.at) < clock.now() - _TOO_LONG
+            )
+        ).one()
+    if owed:
+        yield warning(
+            "",
+            f"{owed} doorbells were not rung, the oldest from {oldest:%Y-%m-%d %H:%M} UTC",
+            "A town worker and Redis are needed for that: see `workers` and `redis`.",
+        )
+
+
+CHECK = Check("outbox", look, "every doorbell was rung")

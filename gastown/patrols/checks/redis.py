@@ -1,0 +1,17 @@
+"""Redis answers."""
+
+from collections.abc import Iterable
+
+from gastown import queue
+from gastown.patrols.findings import Check, Fault, Here, error
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """An answer to a ping."""
+    if queue.redis_answers():
+        return
+    hint = "`gt up` starts it." if here.settings.embedded_redis else "Check redis_url in town.toml and the service."
+    yield error("", "Redis does not answer: workers find work by looking only, seconds later", hint)
+
+
+CHECK = Check("redis", look, "Redis answers", needs_sql=False)

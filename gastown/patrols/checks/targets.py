@@ -1,0 +1,31 @@
+"""No rig's target branch is red, broken, or shut."""
+
+from collections.abc import Iterable
+
+from gastown import rigs
+from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.rigs import TargetState
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """What the gates last said of each target."""
+    with here.read() as session:
+        found = list(rigs.list_all(session))
+    for rig in found:
+        if rig.target_state is TargetState.RED:
+            yield error(
+                rig.name,
+                f"{rig.branch} fails its own gates at {rig.target_oid[:10]}: nothing lands, nobody is blamed",
+                "Mend the branch; the queue goes on by itself when it is green.",
+            )
+        if rig.target_state is TargetState.BROKEN:
+            yield error(
+                rig.name,
+                f"the gates cannot run on {rig.branch}: nothing lands",
+                f"`gt mq status {rig.name}` says why; mend the gate or its tools.",
+            )
+        if rig.is_parked:
+            yield warning(rig.name, "is parked: nothing new starts", f"`gt rig unpark {rig.name}` ends that.")
+
+
+CHECK = Check("targets", look, "no rig's target is red")

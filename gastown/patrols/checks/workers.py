@@ -1,0 +1,46 @@
+"""Every kind of worker is alive somewhere, and those that said they are have said so lately."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import column, select, table
+
+from gastown import policy
+from gastown.db import UtcTime, database_time
+from gastown.patrols.findings import Check, Fault, Here, error, warning
+
+# A higher noun's table, by name.
+_WORKERS = table("workers", column("id"), column("host"), column("role"), column("seen_at", UtcTime))
+ROLES = ("sessions", "refinery", "gates", "town")
+# What stands still while nobody has the role.
+_WITHOUT = {
+    "sessions": "no agent starts",
+    "refinery": "nothing lands",
+    "gates": "nothing is tested",
+    "town": "nothing is dispatched, retried or taken over",
+}
+# Older presence rows are history, not news.
+_FORGOTTEN = timedelta(days=1)
+
+
+def look(here: Here) -> Iterable[Fault]:
+    """Presence rows against a lease's time."""
+    with here.read() as session:
+        ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
+        now = database_time(session)
+        rows = session.connection().execute(select(_WORKERS)).all()
+    alive = {row.role for row in rows if now - row.seen_at <= ttl}
+    if not alive:
+        yield error("", "no worker is running anywhere", "`gt up` starts this host's.")
+        return
+    for role in ROLES:
+        if role not in alive:
+            yield error(role, f"no worker of this kind is alive: {_WITHOUT[role]}", "`gt up`, or start that unit.")
+    for row in rows:
+        silent = now - row.seen_at
+        if ttl < silent <= _FORGOTTEN:
+            minutes = int(silent.total_seconds() // 60)
+            yield warning(str(row.id), f"worker ({row.role} on {row.host}) was last seen {minutes} minutes ago")
+
+
+CHECK = Check("workers", look, "every kind of worker is alive")
