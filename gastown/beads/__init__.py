@@ -27,6 +27,7 @@ from gastown.beads.errors import (
     ParentNotFound,
 )
 from gastown.beads.exporter import export_lines
+from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.graph import cycles, waves
 from gastown.beads.importer import Imported, import_lines
@@ -60,8 +61,7 @@ from gastown.beads.patches import Patch
 from gastown.beads.queries import (
     Relations,
     blockers_of,
-    count_by_status,
-    count_labels,
+    check_filters,
     count_ready,
     dependents_of,
     find,
@@ -76,6 +76,7 @@ from gastown.beads.queries import (
     load_relations,
 )
 from gastown.beads.rendering import bead_json, comment_json, edge_json
+from gastown.beads.tree import Node, walk
 from gastown.beads.when import parse_when
 
 __all__ = [
@@ -102,9 +103,11 @@ __all__ = [
     "Dependency",
     "DependencyRefused",
     "DependencyType",
+    "Figures",
     "Filters",
     "Imported",
     "NewBead",
+    "Node",
     "ParentNotFound",
     "Patch",
     "Relations",
@@ -115,11 +118,13 @@ __all__ = [
     "add_label",
     "bead_json",
     "blockers_of",
+    "check_filters",
     "claim",
     "claim_ready",
     "close",
     "close_landed",
     "comment_json",
+    "count",
     "count_by_status",
     "count_labels",
     "count_ready",
@@ -143,6 +148,7 @@ __all__ = [
     "list_ready",
     "load_relations",
     "mark_slung",
+    "measure",
     "parse_when",
     "remove_dependency",
     "remove_label",
@@ -152,5 +158,6 @@ __all__ = [
     "set_status",
     "undefer",
     "update",
+    "walk",
     "waves",
 ]

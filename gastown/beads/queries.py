@@ -9,12 +9,14 @@ from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import filters as sql
-from gastown.beads.errors import AmbiguousBead, BeadNotFound
+from gastown.beads.errors import AmbiguousBead, BadField, BeadNotFound
 from gastown.beads.filters import Filters
 from gastown.beads.models import (
     BLOCKING_TYPES,
     EXTERNAL,
+    ISSUE_TYPES,
     LANDED_PREFIX,
+    LOWEST_PRIORITY,
     NEVER_READY_TYPES,
     SETTLED,
     Bead,
@@ -165,7 +167,7 @@ def _own_blockers(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
                 waiting.append(edge)
             elif _holds(edge, status, bool(is_failure), reason or ""):
                 found.setdefault(edge.issue_id, []).append(edge.depends_on_id)
-    children = _children_states(session, [edge.depends_on_id for edge in waiting])
+    children = children_states(session, [edge.depends_on_id for edge in waiting])
     for edge in waiting:
         states = children.get(edge.depends_on_id, [])
         is_over = edge.any_child and any(status == BeadStatus.CLOSED for _, status in states)
@@ -188,7 +190,7 @@ def _holds(edge: Dependency, status: str | None, is_failure: bool, reason: str) 
     return edge.type == DependencyType.MERGE and not reason.startswith(LANDED_PREFIX)
 
 
-def _children_states(session: Session, parents: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+def children_states(session: Session, parents: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for part in _chunks(parents):
         rows = session.exec(
@@ -208,12 +210,12 @@ def _children_states(session: Session, parents: Sequence[str]) -> dict[str, list
 
 def count_open_children(session: Session, bead_id: str) -> int:
     """How many direct children are not closed."""
-    return sum(status != BeadStatus.CLOSED for _, status in _children_states(session, [bead_id]).get(bead_id, []))
+    return sum(status != BeadStatus.CLOSED for _, status in children_states(session, [bead_id]).get(bead_id, []))
 
 
 def list_children(session: Session, bead_id: str) -> list[Bead]:
     """The direct children, in the order of their ids."""
-    found = find_many(session, [child for child, _ in _children_states(session, [bead_id]).get(bead_id, [])])
+    found = find_many(session, [child for child, _ in children_states(session, [bead_id]).get(bead_id, [])])
     return [found[child] for child in sorted(found)]
 
 
@@ -231,14 +233,6 @@ def dependents_of(session: Session, bead_id: str) -> list[str]:
         .distinct()
     )
     return list(rows)
-
-
-def count_by_status(session: Session, *, prefix: str | None = None) -> dict[str, int]:
-    """How many beads have each status, tombstones apart."""
-    query = select(Bead.status, func.count()).where(Bead.status != BeadStatus.TOMBSTONE.value).group_by(Bead.status)
-    if prefix is not None:
-        query = query.where(Bead.prefix == prefix)
-    return {status: number for status, number in session.exec(query)}
 
 
 def list_edges(session: Session, *, types: Iterable[str] = BLOCKING_TYPES) -> list[tuple[str, str]]:
@@ -296,18 +290,26 @@ def _load_comments(session: Session, ids: Sequence[str], found: Relations) -> No
         found.comments.setdefault(comment.bead_id, []).append(comment)
 
 
-def count_labels(session: Session) -> list[tuple[str, int]]:
-    """Every label in use with the number of its beads, in alphabetical order."""
-    rows = session.exec(
-        select(Label.label, func.count())
-        .join(Bead, col(Bead.id) == col(Label.bead_id))
-        .where(Bead.status != BeadStatus.TOMBSTONE.value)
-        .group_by(Label.label)
-        .order_by(Label.label)
-    )
-    return [(label, number) for label, number in rows]
-
-
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     unique = list(dict.fromkeys(ids))
     return (unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK))
+
+
+def check_filters(session: Session, filters: Filters) -> None:
+    """Refuse statuses and types that neither beads nor this store know, and ranges that nothing can be in."""
+    for name, values, known, column in (
+        ("status", filters.statuses, frozenset(BeadStatus), Bead.status),
+        ("issue type", (*filters.types, *filters.exclude_types), frozenset(ISSUE_TYPES), Bead.issue_type),
+    ):
+        for value in values:
+            if value not in known and session.exec(select(Bead.id).where(column == value).limit(1)).first() is None:
+                raise BadField(f"invalid {name} {value[:60]!r}", hint=f"Known: {', '.join(sorted(known))}.")
+    least, most = filters.priority_min or 0, LOWEST_PRIORITY if filters.priority_max is None else filters.priority_max
+    for number in (filters.priority or 0, least, most):
+        if not 0 <= number <= LOWEST_PRIORITY:
+            raise BadField(f"invalid priority {number}", hint=f"Give 0 (most urgent) to {LOWEST_PRIORITY}.")
+    if least > most:
+        raise BadField(f"no priority is between {least} and {most}")
+    for span in (filters.created, filters.updated, filters.closed, filters.due):
+        if span.after is not None and span.before is not None and span.after >= span.before:
+            raise BadField("no time is after the later and before the earlier one")
