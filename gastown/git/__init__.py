@@ -2,8 +2,8 @@
 
 A rig has two bare repositories on each host. `land.git` is ours: the only one with a remote, where candidates are
 merged without a work tree and pushed. `work.git` carries the agents' worktrees, and nothing an agent writes there is
-obeyed: the town looks at it through a view with a configuration of its own (`layout.make_view`). Heads go from `work.git`
-to `land.git` by object id. Gates run in pooled folders that belong to neither.
+obeyed: the town looks at it through a view with a configuration of its own (`layout.make_view`). Heads go from there to
+`land.git` by object id. Gates run in pooled folders that belong to neither.
 
 A missing object is `ObjectMissing`, which may be tried again; it is never mistaken for "no" or for a conflict. What
 came of a push is read from the remote's refs, never from messages.
@@ -44,6 +44,7 @@ from gastown.git.history import (
     require_commits,
     tree_of,
 )
+from gastown.git.identity import user_name
 from gastown.git.land import create_land, fetch_branch, fetch_head, is_pinned, pin, unpin
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, remove_stale_locks
@@ -87,4 +88,97 @@ from gastown.git.worktree import (
 fetch_target = fetch_branch
 """The same act under the name that a landing uses."""
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "FENCE_REF",
+    "Acceptance",
+    "BadBranchName",
+    "BadObjectId",
+    "BadRemoteUrl",
+    "BranchMissing",
+    "BranchTaken",
+    "Commit",
+    "Conflicted",
+    "Distance",
+    "Draft",
+    "Fence",
+    "GateTree",
+    "GitFailed",
+    "GitNotInstalled",
+    "GitTimedOut",
+    "Keeper",
+    "Landing",
+    "Merged",
+    "NotARepository",
+    "NotFastForward",
+    "ObjectMissing",
+    "Options",
+    "Person",
+    "Place",
+    "PushForbidden",
+    "PushOutcome",
+    "PushSupport",
+    "Pushed",
+    "RemoteHead",
+    "RemoteUnreachable",
+    "RepositoryBusy",
+    "RepositoryExists",
+    "Result",
+    "Saved",
+    "Source",
+    "TreeState",
+    "WorkUnsaved",
+    "WorktreeBroken",
+    "behind",
+    "bring_commit",
+    "changed_paths",
+    "check_branch_name",
+    "check_oid",
+    "check_remote_url",
+    "checkout_accepts",
+    "checkout_gate",
+    "checkout_of",
+    "commit_tree",
+    "commits_ahead",
+    "create_land",
+    "create_work",
+    "default_branch",
+    "delete_branch",
+    "distance",
+    "exclusive",
+    "fetch_branch",
+    "fetch_head",
+    "fetch_target",
+    "first_parent",
+    "git",
+    "has_commit",
+    "head_of",
+    "is_ancestor",
+    "is_clean",
+    "is_pinned",
+    "local_path",
+    "ls",
+    "merge_base",
+    "merge_trees",
+    "pin",
+    "prepare_worktree",
+    "probe",
+    "push_branch",
+    "push_landing",
+    "read_fence",
+    "redact",
+    "ref_value",
+    "remove_gate",
+    "remove_stale_locks",
+    "remove_worktree",
+    "require_commits",
+    "resolve_source",
+    "save_work",
+    "state",
+    "tree_of",
+    "try_push",
+    "unpin",
+    "update_work",
+    "user_name",
+    "version",
+    "view_of",
+]

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from zlib import crc32
 
 from gastown.git import history, layout, remote
 from gastown.git.errors import GitFailed, ObjectMissing, RepositoryExists
@@ -10,6 +11,7 @@ from gastown.git.names import check_branch_name, check_oid, check_remote_url
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
 
 _HEADS = "refs/gastown/heads"
+_FETCH_LOCKS = 16  # few files, and a slow fetch holds up few branches but its own
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
 
 
@@ -52,7 +54,8 @@ def fetch_branch(land: Path, branch: str) -> str:
     """Fetch one branch of the remote and return its commit. Raises `BranchMissing` or `RemoteUnreachable`."""
     spec = f"+refs/heads/{check_branch_name(branch)}:{_tracking(branch)}"
     # Two fetches of one ref at once would make one of them fail on the other's lock.
-    with exclusive(land / "gastown.fetch.flock", timeout_s=NETWORK_TIMEOUT_S):
+    slot = crc32(branch.encode()) % _FETCH_LOCKS
+    with exclusive(land / f"gastown.fetch-{slot}.flock", timeout_s=NETWORK_TIMEOUT_S):
         result = git(land, *_FETCH, "origin", spec, options=Options(as_user=True, expect=None))
         oid = history.ref_value(land, _tracking(branch)) if result.code == 0 else None
     if oid is None:

@@ -54,6 +54,8 @@ def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
     result = git(
         repo, "merge-tree", "--write-tree", "-z", "--name-only", "--messages", base, head, options=Options(expect=None)
     )
+    if result.stderr:
+        _require_trees(repo, base, head)
     tree, _, rest = result.stdout.partition("\0")
     if result.code == 0:
         return Merged(check_oid(tree))
@@ -65,6 +67,17 @@ def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
     if history.merge_base(repo, base, head) is None:
         return Conflicted((), ("the two branches share no history",))
     raise error
+
+
+def _require_trees(repo: Path, base: str, head: str) -> None:
+    """Raise `GitFailed` if a folder is missing from either commit or from their common one.
+
+    git 2.39 takes a tree that it cannot read for an empty one: it complains, and answers with everything deleted.
+    """
+    history.require_commits(repo, base, head)
+    common = history.merge_base(repo, base, head)
+    commits = [base, head, *([common] if common else [])]
+    git(repo, "rev-list", "--objects", "--quiet", "--no-walk", *commits, "--")
 
 
 def _messages(section: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Save before stop: commit what a session leaves behind to its own branch, without asking its worktree's leave."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -28,7 +29,7 @@ class Saved:
     new: bool
     """Whether a commit had to be made."""
     left_out: tuple[str, ...]
-    """Paths that git could not take (unreadable, or repositories inside the worktree): keep the folder while there are any."""
+    """Paths that git could not take (unreadable, or repositories inside the worktree): while there are any, keep it."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ def save_work(work: Path, path: Path, branch: str, keeper: Keeper) -> Saved:
         index = Path(folder, "index")
         scratch = replace(place, index=index)
         head, tip = _commit_at(place, "HEAD"), _commit_at(place, ref)
-        if (admin / "index").exists():
+        if _is_whole(admin / "index"):
             shutil.copy2(admin / "index", index)
-        elif head:
-            git(scratch, "read-tree", head)
-        added = git(scratch, "add", "--all", "--ignore-errors", options=Options(expect=None, timeout_s=_LONGEST_S))
-        tree = git(scratch, "write-tree").line
-        left_out = _left_out(scratch, view, head, tree, complete=added.code == 0)
+        else:
+            git(scratch, "read-tree", head or "--empty")
+        added = git(scratch, "add", "--all", "--ignore-errors", options=Options(expect=(0, 1), timeout_s=_LONGEST_S))
+        tree, complete = git(scratch, "write-tree").line, added.code == 0
+        left_out = _left_out(scratch, view, head, tree, complete=complete)
         parents = tuple(dict.fromkeys(oid for oid in (head, tip) if oid))
         if len(parents) == 1 and history.tree_of(view, parents[0]) == tree:
             oid, new = parents[0], False
@@ -72,6 +73,20 @@ def save_work(work: Path, path: Path, branch: str, keeper: Keeper) -> Saved:
         if new and not left_out:
             _adopt_index(admin, index, on_branch=_reads(admin / "HEAD") == f"ref: {ref}")
     return Saved(oid, new, left_out)
+
+
+def _is_whole(index: Path) -> bool:
+    """Whether the index is there and undamaged. git does not look, and writes an empty tree from a cut-off one."""
+    try:
+        content = index.read_bytes()
+    except FileNotFoundError:
+        return False
+    for digest in (hashlib.sha1, hashlib.sha256):
+        size = digest().digest_size
+        end = content[-size:]
+        if len(content) > size + 12 and end in {digest(content[:-size]).digest(), bytes(size)}:
+            return True
+    return False
 
 
 def _commit_at(place: Place, name: str) -> str | None:
@@ -87,7 +102,7 @@ def _reads(path: Path) -> str:
 
 
 def _left_out(scratch: Place, view: Path, head: str | None, tree: str, *, complete: bool) -> tuple[str, ...]:
-    """What the saved tree does not hold: files that could not be added, and repositories of which it has only a name."""
+    """What the saved tree lacks: files that could not be added, and repositories of which it has only a name."""
     missed: list[str] = []
     if not complete:
         status = git(scratch, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
@@ -100,7 +115,7 @@ def _left_out(scratch: Place, view: Path, head: str | None, tree: str, *, comple
 
 
 def _adopt_index(admin: Path, index: Path, *, on_branch: bool) -> None:
-    """Let the worktree's own index follow its branch, if no other git has it in hand; a resumed session sees it clean."""
+    """Let the worktree's own index follow its branch, unless another git has it in hand; resumed, it is clean."""
     if not on_branch:
         return
     lock = admin / "index.lock"

@@ -218,7 +218,7 @@ def remove_worktree(work: Path, path: Path, *, even_unsaved: bool = False) -> No
     """Delete the worktree's folder and its entry in `work`, also those of a worktree that was left half made.
 
     Refuses (`WorkUnsaved`) while it holds anything uncommitted, or a commit that no branch has, or cannot be read;
-    `even_unsaved` is for worktrees that were never handed to an agent, and for people who said so.
+    `even_unsaved` is for people who said so.
     """
     if path.exists() and not even_unsaved:
         _require_saved(work, path)
@@ -231,9 +231,11 @@ def remove_worktree(work: Path, path: Path, *, even_unsaved: bool = False) -> No
 
 def _require_saved(work: Path, path: Path) -> None:
     advice = "Save it first, or keep the folder."
-    if not any(path.iterdir()):
+    if set(os.listdir(path)) <= {".git"}:
         return
     try:
+        if not (_entry(work, path) / _SNAPSHOT).exists():
+            return  # a checkout that never came to its end: no agent was ever in it
         now = state(work, path)
     except WorktreeBroken:
         raise WorkUnsaved(f"{path} cannot be read as a worktree and may hold work", hint=advice) from None
