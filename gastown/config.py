@@ -90,7 +90,7 @@ class Settings:
 
 
 def run_dir(town: Path) -> Path:
-    """The private folder for a town's sockets: inside the town, or under the temp folder where that path is too long."""
+    """The private folder for a town's sockets: inside the town, or under the temp folder if that path is too long."""
     inside = town / "run"
     if len(os.fsencode(inside)) <= _LONGEST_RUN_DIR:
         return inside
@@ -182,7 +182,7 @@ _current: Settings | None = None
 
 def current() -> Settings:
     """The settings this process was started with, read at first use."""
-    global _current  # noqa: PLW0603 - one process, one town
+    global _current
     if _current is None:
         _current = load()
     return _current
@@ -195,7 +195,7 @@ def current_or_none() -> Settings | None:
 
 def use(settings: Settings | None) -> None:
     """Make `current` answer `settings`; None makes the next call read them anew. Also forgets engines and brokers."""
-    global _current  # noqa: PLW0603 - one process, one town
+    global _current
     _current = settings
     for forget in _forgetters:
         forget()

@@ -75,7 +75,7 @@ _app: Celery | None = None
 
 def get_app() -> Celery:
     """The Celery app of this process's town."""
-    global _app  # noqa: PLW0603 - one process, one broker
+    global _app
     if _app is None:
         _app = make_app(config.current())
     return _app
@@ -130,7 +130,7 @@ def make_app(settings: config.Settings) -> Celery:
 
 
 def _forget() -> None:
-    global _app, _redis  # noqa: PLW0603 - one process, one broker
+    global _app, _redis
     if _app is not None:
         _app.close()
     _app = None
@@ -143,15 +143,13 @@ config.on_change(_forget)
 
 
 def warm() -> bool:
-    """Import Celery and open a connection now, so that ringing after the commit costs milliseconds. False: Redis away."""
-    from kombu.exceptions import OperationalError
-
+    """Import Celery and open a connection now, so that ringing after the commit is quick. False: Redis is away."""
     app = get_app()
     try:
         with app.producer_pool.acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
             producer.connection.ensure_connection(max_retries=1, interval_start=0, timeout=PUBLISH_TIMEOUT_S)
             producer.channel.client.ping()
-    except (OperationalError, OSError, TimeoutError, *_redis_errors()):
+    except _faults():
         return False
     return True
 
@@ -160,24 +158,24 @@ def ring_all(bells: list[Doorbell]) -> list[Doorbell]:
     """Publish `bells`; return those that went out. Never raises for a Redis that is away."""
     if not bells:
         return []
-    from kombu.exceptions import OperationalError
-
     app = get_app()
     rung: list[Doorbell] = []
     for bell in bells:
         try:
             app.send_task(bell.task.value, args=list(bell.args), queue=bell.queue, priority=bell.priority, retry=False)
-        except (OperationalError, OSError, TimeoutError, *_redis_errors()) as error:
+        except _faults() as error:
             log.warning("Redis is away, the sweep will ring %d doorbells later: %s", len(bells) - len(rung), error)
             break
         rung.append(bell)
     return rung
 
 
-def _redis_errors() -> tuple[type[Exception], ...]:
+def _faults() -> tuple[type[Exception], ...]:
+    """What says that Redis is away."""
+    from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
-    return (RedisError,)
+    return (OperationalError, RedisError, OSError)
 
 
 _redis: Redis | None = None
@@ -185,7 +183,7 @@ _redis: Redis | None = None
 
 def get_redis() -> Redis:
     """A Redis client for locks and live output, with short time-outs; callers degrade to SQL when it raises."""
-    global _redis  # noqa: PLW0603 - one process, one Redis
+    global _redis
     if _redis is None:
         from redis import Redis as Client
         from redis.backoff import NoBackoff
@@ -202,7 +200,7 @@ def redis_answers() -> bool:
     """Whether Redis answers a ping just now."""
     try:
         return bool(get_redis().ping())
-    except (OSError, *_redis_errors()):
+    except _faults():
         return False
 
 
@@ -221,18 +219,16 @@ def try_lock(name: str, value: str, ttl_s: int, *, is_stale: Callable[[str], boo
         if found == value or is_stale(found):
             client.set(name, value, ex=ttl_s)
             return True
-    except (OSError, *_redis_errors()):
+    except _faults():
         return None
     return False
 
 
 def announce_rig(name: str) -> None:
     """Have running workers look at once which rigs there are; those that miss it look within ten seconds."""
-    from kombu.exceptions import OperationalError
-
     try:
         get_app().control.broadcast("follow_rigs", arguments={"rig": name}, reply=False)
-    except (OperationalError, OSError, *_redis_errors()) as error:
+    except _faults() as error:
         log.info("workers will find rig %s by themselves: %s", name, error)
 
 
@@ -240,5 +236,5 @@ def drop_lock(name: str) -> None:
     """Let the fast lock go; a Redis that is away forgets it by itself."""
     try:
         get_redis().delete(name)
-    except (OSError, *_redis_errors()) as error:
+    except _faults() as error:
         log.debug("lock %s left to expire: %s", name, error)

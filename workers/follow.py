@@ -3,6 +3,7 @@ when Redis is away or the ticks are late."""
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
@@ -78,11 +79,11 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
         """Consume exactly the queues that this role has now; also called by the announcement of a rig."""
         settings = config.current()
         wanted = queues_of(self.role, lookout.rig_names(), settings)
-        served = {name for name in self.parent.app.amqp.queues.consume_from}
+        served = set(self.parent.app.amqp.queues.consume_from)
         for name in wanted - served:
-            self._soon(lambda name=name: self.parent.add_task_queue(name))
+            self._soon(partial(self.parent.add_task_queue, name))
         for name in served - wanted:
-            self._soon(lambda name=name: self.parent.cancel_task_queue(name))
+            self._soon(partial(self.parent.cancel_task_queue, name))
 
     def _soon(self, act: Callable[[], Any]) -> None:
         """Consumers belong to the worker's event loop."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from gastown import assignments, config, logs, queue, refinery, rigs, sessions, town
 from gastown.db.unit_of_work import reading, transact
@@ -25,7 +26,7 @@ def rig_names() -> list[str]:
 
 def say_hello(role: str, queues: list[str]) -> None:
     """Say that this worker is there, and what it serves."""
-    global _hellos  # noqa: PLW0603 - one thread counts
+    global _hellos
     _hellos += 1
     if _hellos % HELLO_EVERY == 1:
         settings = config.current()
@@ -36,7 +37,7 @@ def say_goodbye() -> None:
     """Take this worker off the list; best effort."""
     try:
         transact(lambda session: town.forget_worker(session, office.holder()))
-    except Exception as error:  # noqa: BLE001 - the process ends anyway
+    except Exception as error:  # the process ends anyway
         log.info("left without a goodbye: %s", error)
 
 
@@ -48,7 +49,7 @@ def look_out(role: str, *, stopping: bool) -> None:
     if role in ("sessions", "all"):
         _adopt(redis_is_there)
     if role in ("town", "all"):
-        town.run_overdue(transact, holder=office.holder())
+        town.run_overdue(office.caller())
     if not redis_is_there:
         log.warning("Redis is away: looking for work in SQL")
         _work_without_redis(role)
@@ -62,7 +63,7 @@ def _adopt(redis_is_there: bool) -> None:
     bells = [Doorbell(Task.SUPERVISE, where, (number, "adoption")) for number in found.to_adopt]
     rung = queue.ring_all(bells) if redis_is_there else []
     for bell in bells[len(rung) :]:
-        _directly(f"supervise-{bell.args[0]}", lambda number=bell.args[0]: sessions.supervise(here, number))
+        _directly(f"supervise-{bell.args[0]}", partial(sessions.supervise, here, bell.args[0]))
 
 
 def _work_without_redis(role: str) -> None:
@@ -70,19 +71,19 @@ def _work_without_redis(role: str) -> None:
     if role in ("sessions", "all"):
         here = office.get_office()
         for number in _offered(settings):
-            _directly(f"supervise-{number}", lambda number=number: sessions.supervise(here, number))
+            _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
     if role in ("refinery", "all"):
         from workers.refinery import step
 
         for rig in rig_names():
-            _directly(f"refinery-{rig}", lambda rig=rig: step(rig))
+            _directly(f"refinery-{rig}", partial(step, rig))
     if role in ("gates", "all"):
         from workers.gates import run
 
         with reading() as session:
             wanted = refinery.list_requested(session)
         for number in wanted[: settings.gate_runners]:
-            _directly(f"gate-{number}", lambda number=number: run(number))
+            _directly(f"gate-{number}", partial(run, number))
 
 
 def _offered(settings: config.Settings) -> list[int]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 
-from gastown import assignments, config, policy
+from gastown import assignments, config, policy, town
 from gastown.assignments import HeldLease
 from gastown.db.unit_of_work import reading, transact
 from gastown.runtimes import host
@@ -20,6 +20,12 @@ _stopping = threading.Event()
 def holder() -> str:
     """The name under which this process holds leases."""
     return make_holder(config.current().host_id, os.getpid())
+
+
+@cache
+def caller() -> town.Caller:
+    """This process as the one that runs a tick."""
+    return town.Caller(config.current(), holder(), transact, reading)
 
 
 @cache
@@ -55,5 +61,3 @@ def begin_stopping() -> None:
     _stopping.set()
     if _office.cache_info().currsize:
         _office().book.stir_all()
-
-

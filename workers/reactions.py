@@ -1,4 +1,4 @@
-"""What follows from a fact: event kind -> reactions. Each finds out by itself whether there is still something to do."""
+"""What follows from a fact: event kind -> reactions. Each finds out by itself whether there is something to do."""
 
 from collections.abc import Callable
 

@@ -5,7 +5,7 @@ from gastown.db.unit_of_work import transact
 from gastown.queue import Task
 from workers import reactions
 from workers.app import app
-from workers.office import holder
+from workers.office import caller
 
 
 @app.task(name=Task.REACT.value)
@@ -23,16 +23,16 @@ def dispatch() -> None:
 @app.task(name=Task.RECONCILE.value)
 def reconcile() -> None:
     """Bring everything that was left half-way on its way again."""
-    town.reconcile(transact, holder=holder())
+    town.reconcile(caller())
 
 
 @app.task(name=Task.SWEEP_OUTBOX.value)
 def sweep_outbox() -> None:
     """Ring doorbells that are owed."""
-    town.sweep_outbox(transact)
+    town.sweep_outbox(caller())
 
 
 @app.task(name=Task.PATROL.value)
 def patrol() -> None:
     """Run the witness's and the deacon's checks."""
-    town.patrol(transact, holder=holder())
+    town.patrol(caller())

@@ -11,7 +11,7 @@ from gastown.agents.names import choose_name
 from gastown.events import EventKind, record
 
 
-def take_polecat(
+def take_polecat(  # noqa: PLR0913 - one keyword a condition
     session: Session, *, rig: str, host: str, busy: Set[str], preferred: str | None, theme: str, actor: str
 ) -> Polecat:
     """The polecat that shall take a bead of `rig` on `host`: the preferred one, else an idle one, else a new one.
@@ -29,7 +29,9 @@ def take_polecat(
     chosen = next((row for row in idle if row.address == preferred), None)
     if chosen is None:
         # A worktree that is ready saves its making.
-        chosen = next((row for row in idle if row.worktree_state is WorktreeState.CLEAN), None) or next(iter(idle), None)
+        chosen = next((row for row in idle if row.worktree_state is WorktreeState.CLEAN), None) or next(
+            iter(idle), None
+        )
     if chosen is None:
         name = choose_name({row.name for row in rows}, theme)
         chosen = Polecat(address=polecat_address(rig, name), rig=rig, name=name, host=host, created_at=clock.now())

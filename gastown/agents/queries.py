@@ -28,7 +28,9 @@ def find(session: Session, text: str) -> Polecat:
     rows = session.exec(select(Polecat).where(Polecat.name == text)).all()
     if len(rows) != 1:
         what = "no agent is" if not rows else "several agents are"
-        raise PolecatNotFound(f"{what} called {text[:60]!r}", hint="Name it as RIG/polecats/NAME; `gt status` lists them.")
+        raise PolecatNotFound(
+            f"{what} called {text[:60]!r}", hint="Name it as RIG/polecats/NAME; `gt status` lists them."
+        )
     return rows[0]
 
 

@@ -15,8 +15,8 @@ from gastown.assignments.leases import (
     adopt,
     claim,
     detach,
-    heartbeat,
     doorbell,
+    heartbeat,
     lock_name,
     offer,
 )

@@ -255,7 +255,7 @@ def adopt(
 
 
 def detach(session: Session, assignment_ids: Sequence[int], *, holder: str, grace_s: float) -> None:
-    """A worker that is being stopped leaves its sessions running: anyone of the host may adopt, others after the grace."""
+    """A worker that stops leaves its sessions running: anyone of the host may adopt, others after the grace."""
     now = database_time(session)
     for assignment_id in assignment_ids:
         row = queries.get(session, assignment_id, lock=True)

@@ -167,7 +167,7 @@ def hand_over(session: Session, assignment_id: int, fence: int, *, actor: str, n
     return follow(session, row, Reason.HANDOFF, actor=actor, notes=notes)
 
 
-def follow(
+def follow(  # noqa: PLR0913 - one keyword a circumstance
     session: Session,
     ended: Assignment,
     reason: Reason,
@@ -215,7 +215,7 @@ def rework(session: Session, bead_id: str, *, details: Mapping[str, Any], actor:
 def lose(
     session: Session, assignment_id: int, fence: int, *, actor: str, outcome: str, delay_s: float = 0
 ) -> Assignment | None:
-    """Infrastructure failed the attempt, not its agent: make the next one, or escalate when that cap is spent (None)."""
+    """Infrastructure failed the attempt, not its agent: make the next one, or escalate past the cap (None)."""
     ended = end(session, assignment_id, fence, AssignmentState.LOST, actor=actor, outcome=outcome)
     return follow(session, ended, Reason.TAKEOVER, actor=actor, notes=ended.notes, delay_s=delay_s)
 
@@ -384,5 +384,5 @@ def book_usage(  # noqa: PLR0913 - one keyword a column
         cost_usd=cost_usd,
         model=model,
         done=row.state is not AssignmentState.RUNNING,
-        **tokens,
+        tokens=dict(tokens),
     )

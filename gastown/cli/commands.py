@@ -30,7 +30,9 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.in_session = in_session
         self.params.append(
-            click.Option(["--json", "as_json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON.")
+            click.Option(
+                ["--json", "as_json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON."
+            )
         )
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
@@ -93,7 +95,9 @@ class LazyGroup(click.Group):
             return command
         return super().get_command(ctx, name)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest commands when there is none of that name."""
         try:
             return super().resolve_command(ctx, args)
@@ -102,7 +106,7 @@ class LazyGroup(click.Group):
 
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
             if close:
-                error.message += f" Did you mean {' or '.join(close)}?"
+                raise click.UsageError(f"{error.message} Did you mean {' or '.join(close)}?", ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -117,24 +121,26 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
 
-def command(name: str, *, in_session: bool = False, **kwargs: Any) -> Callable[[F], Command]:
+def command(name: str, *, in_session: bool = False, **kwargs: Any) -> Callable[[Callable[..., Any]], Command]:
     """Declare a command; `in_session` opens it to agents."""
 
-    def wrap(function: F) -> Command:
+    def wrap(function: Callable[..., Any]) -> Command:
         made: Command = click.command(name, cls=Command, in_session=in_session, **kwargs)(function)
         return made
 
     return wrap
 
 
-def group(name: str, **kwargs: Any) -> Callable[[F], LazyGroup]:
+def group(name: str, **kwargs: Any) -> Callable[[Callable[..., Any]], LazyGroup]:
     """Declare a group."""
 
-    def wrap(function: F) -> LazyGroup:
+    def wrap(function: Callable[..., Any]) -> LazyGroup:
         made: LazyGroup = click.group(name, cls=LazyGroup, **kwargs)(function)
         return made
 
     return wrap
 
 
-pass_context = click.make_pass_decorator(Context)
+def pass_context(function: F) -> F:
+    """Give the command its `Context` as first argument."""
+    return click.make_pass_decorator(Context)(function)  # type: ignore[return-value]

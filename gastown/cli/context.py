@@ -116,8 +116,7 @@ def _person() -> str:
 
     from gastown.git import user_name
 
-    name = user_name()
-    if name:
+    if name := user_name():
         return name
     try:
         return getpass.getuser()

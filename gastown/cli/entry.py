@@ -1,4 +1,4 @@
-"""The entry points. Inside an agent's session nothing but the standard library is imported: the worker does the work."""
+"""The entry points. Inside an agent's session only the standard library is imported: the worker does the work."""
 
 import sys
 

@@ -15,7 +15,9 @@ def _pages() -> dict[str, Traversable]:
     top = files("gastown") / "docs"
     pages = {page.name.removesuffix(".md"): page for page in top.iterdir() if page.name.endswith(".md")}
     decisions = top / "decisions"
-    pages |= {f"decisions/{page.name.removesuffix('.md')}": page for page in decisions.iterdir() if page.name.endswith(".md")}
+    pages |= {
+        f"decisions/{page.name.removesuffix('.md')}": page for page in decisions.iterdir() if page.name.endswith(".md")
+    }
     return dict(sorted(pages.items()))
 
 

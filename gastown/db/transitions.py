@@ -6,7 +6,6 @@ from typing import Generic, TypeVar
 
 from gastown.errors import Conflict
 
-
 S = TypeVar("S", bound=StrEnum)
 
 

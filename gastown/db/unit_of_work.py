@@ -60,7 +60,8 @@ def transact(act: Callable[[Session], T], url: str | None = None) -> T:
         retry=retry_if_exception(_is_transient),
         reraise=True,
     )
-    return retrying(_once, act, url)
+    result: T = retrying(_once, act, url)
+    return result
 
 
 def _once(act: Callable[[Session], T], url: str | None) -> T:

@@ -28,5 +28,6 @@ def list_owed(session: Session, *, limit: int = 500) -> list[Doorbell]:
         .limit(limit)
     ).all()
     return [
-        Doorbell(task=Task(row.task), queue=str(row.queue), args=tuple(row.args or ()), event_id=row.id) for row in rows
+        Doorbell(task=Task(str(row.task)), queue=str(row.queue), args=tuple(row.args or ()), event_id=row.id)
+        for row in rows
     ]

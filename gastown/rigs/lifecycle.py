@@ -113,12 +113,12 @@ def unpark(session: Session, name: str, *, actor: str) -> Rig:
     return rig
 
 
-def update(session: Session, name: str, *, actor: str, **values: object) -> Rig:
+def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
     """Change what the remote allows or which preset is used."""
     rig = get(session, name)
     for key, value in values.items():
         setattr(rig, key, value)
-    record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, **values)
+    record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, changed=values)
     return rig
 
 

@@ -2,18 +2,17 @@
 names. Pure, except for the folder of the two commands.
 """
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from gastown import config
+from gastown import config, runtimes
 from gastown.assignments import Assignment
 from gastown.config import Settings
-from gastown.runtimes.base import Preset
+from gastown.runtimes import Preset
 from gastown.sessions.paths import socket_path
 
-# Handed through to every agent; logins and base URLs are named by the preset.
-PASSED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 EMAIL_DOMAIN = "gastown.local"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -54,10 +53,8 @@ def agent_environment(
     address = row.polecat or ""
     email = f"{address.replace('/', '.')}@{EMAIL_DOMAIN}"
     assert row.id is not None
-    taken = {key: worker[key] for key in (*PASSED, *preset.pass_env) if key in worker}
     return {
-        **taken,
-        **preset.env,
+        **runtimes.environment(preset, worker, uid=os.getuid()),
         "PATH": f"{bin_dir(settings)}:{worker.get('PATH', DEFAULT_PATH)}",
         "TERM": "dumb",
         "TMPDIR": str(scratch),

@@ -81,9 +81,7 @@ def _cannot_settle(folder: Path) -> bool:
 
 
 def _busy_without_attempt(session: Session, here: str) -> list[tuple[Polecat, Assignment, rigs.Rig]]:
-    rows = session.exec(
-        select(Polecat).where(Polecat.host == here, Polecat.worktree_state == WorktreeState.BUSY)
-    ).all()
+    rows = session.exec(select(Polecat).where(Polecat.host == here, Polecat.worktree_state == WorktreeState.BUSY)).all()
     found = []
     for polecat in rows:
         last = session.exec(

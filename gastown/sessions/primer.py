@@ -97,7 +97,9 @@ def _rework(primer: Primer) -> str:
             "conflicts so that both changes live, commit, and run `gt done` again."
         )
     if details.get("gate"):
-        lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{str(details.get('tail', ''))[-TAIL_SHOWN:]}")
+        lines.append(
+            f"Failing gate `{details['gate']}`. The end of its output:\n{str(details.get('tail', ''))[-TAIL_SHOWN:]}"
+        )
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
     return "\n".join(line for line in lines if line)
 
@@ -119,7 +121,7 @@ def _rules(primer: Primer) -> str:
 
 NUDGE = (
     "[GAS TOWN] Your session ended, but the work on your hook was not handed in. If it is finished: commit and run "
-    "`gt done`. If not: go on where you left off. If you cannot: `gt done --status ESCALATED --reason \"why\"`. "
+    '`gt done`. If not: go on where you left off. If you cannot: `gt done --status ESCALATED --reason "why"`. '
     "`gt prime` says it all again.\n"
 )
 

@@ -30,7 +30,9 @@ def check_submission(site: Site, *, max_behind: int) -> Ready:
             hint=f"Bring your commits there: git switch {site.branch}, then git merge or git cherry-pick them.",
         )
     if tree.unfinished:
-        raise NotReady("a merge, rebase or cherry-pick is under way", hint="Finish it (git status says how), then `gt done`.")
+        raise NotReady(
+            "a merge, rebase or cherry-pick is under way", hint="Finish it (git status says how), then `gt done`."
+        )
     if tree.changed or tree.untracked:
         names = ", ".join([*tree.changed, *tree.untracked][:5])
         raise NotReady(

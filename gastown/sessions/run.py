@@ -4,19 +4,20 @@ import hashlib
 import os
 import secrets
 import select
+import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from sqlmodel import Session
 
-from gastown import assignments, clock, config, logs, policy
+from gastown import assignments, clock, config, logs, policy, runtimes
 from gastown.agents import Polecat
 from gastown.assignments import Assignment, AssignmentState, RunStart
 from gastown.errors import Refused
 from gastown.policy import Policy
 from gastown.rigs import Rig
-from gastown.runtimes import catalog, host, usage
+from gastown.runtimes import Launch, Preset, catalog, host
 from gastown.runtimes.host import ExitReason, SessionExit, SessionProcess
 from gastown.sessions import environment, paths, primer
 from gastown.sessions.book import Entry
@@ -112,13 +113,11 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
     row = held.row
     overrides = office.do(policy.presets)
     preset = catalog.get(row.preset, overrides)
-    is_resumed = row.runs > 0
-    prompt = primer.NUDGE if is_resumed else ""
-    if not (is_resumed and preset.can_resume and row.agent_session_id):
-        prompt = office.do(lambda session: primer.render(primer.load_primer(session, held.row))) + prompt
-    launch = catalog.launch(preset, prompt=prompt, resume=row.agent_session_id if is_resumed else "")
+    prompt, launch, is_resumed = _compose(office, held, preset)
     start = RunStart(
-        hashlib.sha256(secret.encode()).hexdigest(), agent_session_id=launch.session_id, is_resumed=is_resumed
+        hashlib.sha256(secret.encode()).hexdigest(),
+        agent_session_id=launch.session_id or row.agent_session_id,
+        is_resumed=is_resumed,
     )
     held.row = office.do(
         lambda session: assignments.note_run(session, held.id, row.fence, actor=row.polecat or "", start=start)
@@ -153,11 +152,23 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
     return folder, process
 
 
+def _compose(office: Office, held: Held, preset: Preset) -> tuple[str, Launch, bool]:
+    """The prompt and the command line: a nudge into the earlier session where the runtime can, else all of it anew."""
+    row = held.row
+    if row.runs > 0 and preset.resume_args and row.agent_session_id:
+        return primer.NUDGE, runtimes.resume(preset, prompt=primer.NUDGE, session_id=row.agent_session_id), True
+    text = office.do(lambda session: primer.render(primer.load_primer(session, row)))
+    prompt = text + (f"\n{primer.NUDGE}" if row.runs > 0 else "")
+    return prompt, runtimes.launch(preset, prompt=prompt, session_id=str(uuid.uuid4())), False
+
+
 def _check_disk(office: Office, held: Held) -> None:
     stats = os.statvfs(office.settings.town)
     free_mb = stats.f_bavail * stats.f_frsize // 1_000_000
     if free_mb < held.policy.number("disk.floor_mb"):
-        raise DiskLow(f"only {free_mb} MB are free on {office.settings.host_id}", hint="Make room, or lower disk.floor_mb.")
+        raise DiskLow(
+            f"only {free_mb} MB are free on {office.settings.host_id}", hint="Make room, or lower disk.floor_mb."
+        )
 
 
 def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, channel: Channel) -> Ending | None:
@@ -174,27 +185,28 @@ def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, ch
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         while host.is_alive(process):
-            left = _leave(office, entry)
-            if left is not None:
+            if (left := _leave(office, entry)) is not None:
                 return left
-            if stop is None:
-                stop = _reason_to_stop(held, folder)
-                if stop is not None:
-                    log.info("stopping the session: %s", stop.words)
-                    host.stop(process, stop.words)
-                    patience = clock.monotonic() + STOP_PATIENCE_S
-            elif clock.monotonic() > patience:
+            if stop is None and (stop := _reason_to_stop(held, folder)) is not None:
+                log.info("stopping the session: %s", stop.words)
+                host.stop(process, stop.words)
+                patience = clock.monotonic() + STOP_PATIENCE_S
+            elif stop is not None and clock.monotonic() > patience:
                 return Ending(EndKind.LOST, f"the session does not end: {stop.words}")
             ready = {descriptor for descriptor, _ in poll.poll((LOOK_EVERY_S if watched is not None else 0.2) * 1000)}
-            if channel.fileno() in ready:
-                channel.accept()
-            if entry.wake[0] in ready:
-                os.read(entry.wake[0], 4096)
+            _serve(channel, entry, ready)
     finally:
         entry.folder = None
         if watched is not None:
             os.close(watched)
     return stop
+
+
+def _serve(channel: Channel, entry: Entry, ready: set[int]) -> None:
+    if channel.fileno() in ready:
+        channel.accept()
+    if entry.wake[0] in ready:
+        os.read(entry.wake[0], 4096)
 
 
 def _leave(office: Office, entry: Entry) -> Ending | None:
@@ -239,7 +251,9 @@ def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> 
     ended = host.read_exit(folder) or host.settle(folder)
     row = office.do(lambda session: _book(session, office, held, folder, ended))
     if row.state is not AssignmentState.RUNNING or row.fence != held.row.fence:
-        return Ending(EndKind.HANDED_IN if row.fence == held.row.fence else EndKind.SUPERSEDED, stopped.words if stopped else "")
+        return Ending(
+            EndKind.HANDED_IN if row.fence == held.row.fence else EndKind.SUPERSEDED, stopped.words if stopped else ""
+        )
     if stopped is not None:
         return stopped
     if ended is None or ended.reason in (ExitReason.LOST, ExitReason.GRACE):
@@ -258,7 +272,7 @@ def _words(ended: SessionExit) -> str:
 
 def _book(session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None) -> Assignment:
     preset = catalog.get(held.row.preset, policy.presets(session))
-    used = usage.parse_usage(preset.usage, folder / "stdout.log")
+    used = runtimes.parse_usage(preset.usage, folder / "stdout.log")
     assignments.book_usage(
         session,
         held.id,

@@ -104,9 +104,7 @@ def _trouble(office: Office, row: Assignment, address: str, error: Exception) ->
     row_id = row.id
 
     def give_up(session: Session) -> None:
-        assignments.lose(
-            session, row_id, row.fence, actor=office.holder, outcome=words[:500], delay_s=TROUBLE_DELAY_S
-        )
+        assignments.lose(session, row_id, row.fence, actor=office.holder, outcome=words[:500], delay_s=TROUBLE_DELAY_S)
         agents.mark_worktree(session, address, WorktreeState.SPENT)
 
     office.do(give_up)
@@ -164,8 +162,6 @@ def _what_follows(session: Session, office: Office, row: Assignment, ending: End
 def _detach(office: Office, held: Held) -> None:
     grace = held.policy.number("lease.grace_s")
     try:
-        office.do(
-            lambda session: assignments.detach(session, [held.row.id or 0], holder=office.holder, grace_s=grace)
-        )
+        office.do(lambda session: assignments.detach(session, [held.row.id or 0], holder=office.holder, grace_s=grace))
     except Unavailable as error:
         log.warning("could not mark the lease detached; it expires by itself: %s", error)

@@ -37,9 +37,7 @@ def worktree_path(settings: Settings, polecat: Polecat) -> Path:
     return rigs.polecats_dir(settings.town, polecat.rig) / (polecat.worktree or polecat.name)
 
 
-def prepare(
-    settings: Settings, rig: Rig, row: Assignment, polecat: Polecat, *, previous_branch: str | None
-) -> Site:
+def prepare(settings: Settings, rig: Rig, row: Assignment, polecat: Polecat, *, previous_branch: str | None) -> Site:
     """Make the worktree ready at the attempt's start: what the last attempt left, or the target's head.
 
     Makes the rig's repositories on a host that has none. Raises the git door's errors; an unreachable remote is
@@ -92,7 +90,9 @@ def save(site: Site, *, agent: str, why: str, push: bool = True) -> str | None:
     """
     person = git.Person(agent, f"{agent.replace('/', '.')}@gastown.local")
     try:
-        saved = git.save_work(site.work, site.path, site.branch, git.Keeper(f"Work in progress: {why}", person, clock.now()))
+        saved = git.save_work(
+            site.work, site.path, site.branch, git.Keeper(f"Work in progress: {why}", person, clock.now())
+        )
     except GastownError as error:
         log.warning("could not save %s: %s", site.path, error)
         return None
@@ -105,7 +105,7 @@ def save(site: Site, *, agent: str, why: str, push: bool = True) -> str | None:
 
 
 def forward(site: Site, oid: str) -> bool:
-    """Give the remote the attempt's branch at `oid`, so that other hosts find it. False: the remote is away or refused."""
+    """Give the remote the attempt's branch at `oid`, so that other hosts find it. False: it is away or refused."""
     try:
         git.fetch_head(site.land, site.work, oid)
         known = git.ls(site.land, [f"refs/heads/{site.branch}"]).get(f"refs/heads/{site.branch}")

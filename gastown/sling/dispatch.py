@@ -72,13 +72,11 @@ def order_fairly(offered: Sequence[Assignment], running: Mapping[str, int]) -> l
 def list_stale_offers(session: Session, *, rung_before: timedelta | None = None) -> list[Doorbell]:
     """Doorbells for offered attempts that nobody claimed since they were last rung; marks them rung."""
     now = database_time(session)
-    patience = rung_before if rung_before is not None else timedelta(
-        seconds=policy.load(session).number("doorbell.again_s")
+    patience = (
+        rung_before if rung_before is not None else timedelta(seconds=policy.load(session).number("doorbell.again_s"))
     )
     stale = [
-        row
-        for row in assignments.list_offered(session)[:BATCH]
-        if row.rung_at is None or row.rung_at <= now - patience
+        row for row in assignments.list_offered(session)[:BATCH] if row.rung_at is None or row.rung_at <= now - patience
     ]
     ordered = order_fairly(stale, assignments.running_by_rig(session))
     if ordered:

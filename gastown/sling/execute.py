@@ -31,7 +31,13 @@ class Slung:
 
 
 def sling(
-    session: Session, target: Target, *, actor: str, preset: str | None = None, no_code: bool = False, force: bool = False
+    session: Session,
+    target: Target,
+    *,
+    actor: str,
+    preset: str | None = None,
+    no_code: bool = False,
+    force: bool = False,
 ) -> list[Slung]:
     """Make an attempt for every bead named (a convoy stands for its members); all of them or none.
 
@@ -58,8 +64,9 @@ def _resolve(session: Session, target: Target) -> list[tuple[Bead, bool]]:
     found: dict[str, tuple[Bead, bool]] = {}
     for name in target.names:
         if name.startswith(CONVOY_PREFIX):
-            for member in convoys.members(session, name):
-                found.setdefault(member, (beads.get(session, member), True))
+            for wave in convoys.status(session, name).waves:
+                for member in wave:
+                    found.setdefault(member.id, (member, True))
         else:
             bead = beads.find(session, name)
             found[bead.id] = (bead, False)
@@ -77,7 +84,7 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
     if bead.status in (BeadStatus.ESCALATED, BeadStatus.IN_PROGRESS, BeadStatus.DEFERRED):
         # A person slings it again: whoever had it before has it no more.
         beads.set_status(session, bead.id, BeadStatus.OPEN, actor=actor, reason="slung again", rig=rig.name)
-    beads.mark_code(session, bead.id, is_code=not no_code, actor=actor)
+    beads.mark_slung(session, bead.id, is_code=not no_code, actor=actor)
     ready = not bead.is_blocked
     last = next(iter(reversed(assignments.history(session, bead.id))), None)
     row: Assignment = assignments.open_attempt(
@@ -100,7 +107,7 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
 
 
 def unsling(session: Session, bead_ids: Sequence[str], *, actor: str, why: str) -> list[Assignment]:
-    """Take beads off their hooks. What runs is asked to save its work and stop; what it committed stays on its branch."""
+    """Take beads off their hooks. What runs is asked to save its work and stop; its commits stay on their branch."""
     taken = []
     for name in bead_ids:
         bead = beads.find(session, name)

@@ -69,7 +69,9 @@ def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool) -> Refusal | No
     if bead.status in (BeadStatus.PINNED, BeadStatus.BLOCKED):
         return Refusal(bead.id, f"its status is {bead.status}", f"`bd update {bead.id} --status open` first.")
     if bead.prefix not in (rig.prefix, TOWN_PREFIX) and not force:
-        return Refusal(bead.id, f"its prefix is not {rig.prefix}, the one of rig {rig.name}", "Name its own rig, or give --force.")
+        return Refusal(
+            bead.id, f"its prefix is not {rig.prefix}, the one of rig {rig.name}", "Name its own rig, or give --force."
+        )
     if rig.is_parked:
         return Refusal(bead.id, f"rig {rig.name} is parked", f"`gt rig unpark {rig.name}` first.")
     return None

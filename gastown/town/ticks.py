@@ -2,6 +2,7 @@
 expire lets one of several beats through, and any worker may run a tick that is overdue."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
@@ -9,7 +10,7 @@ from typing import Protocol, TypeVar
 from sqlmodel import Session
 
 from gastown import assignments, logs, patrols, policy, queue, refinery, sling
-from gastown.config import current
+from gastown.config import Settings
 from gastown.db import database_time, locks
 from gastown.events import outbox
 from gastown.queue import Doorbell, Task
@@ -24,6 +25,16 @@ class Transact(Protocol):
 
     def __call__(self, act: Callable[[Session], T], /) -> T:
         """Run `act`."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The process that runs a tick: its ways to SQL and its name."""
+
+    settings: Settings
+    holder: str
+    transact: Transact
+    read: Callable[[], AbstractContextManager[Session]]
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,13 @@ def _every(task: Task) -> float:
     return next(tick.every_s for tick in TICKS if tick.task is task)
 
 
-def run_overdue(transact: Transact, *, holder: str) -> int:
+def run_overdue(caller: Caller) -> int:
     """Run the ticks that nobody ran for three periods: beat is down. Return how many."""
-    late = transact(_list_overdue)
+    with caller.read() as session:
+        late = _list_overdue(session)
     for task in late:
         log.warning("tick %s is overdue; running it here", task.value)
-        {Task.RECONCILE: reconcile, Task.PATROL: patrol}[task](transact, holder=holder)
+        {Task.RECONCILE: reconcile, Task.PATROL: patrol}[task](caller)
     return len(late)
 
 
@@ -71,14 +83,14 @@ def _list_overdue(session: Session) -> list[Task]:
     return late
 
 
-def reconcile(transact: Transact, *, holder: str) -> bool:
+def reconcile(caller: Caller) -> bool:
     """Bring what was left half-way on its way again; False when another caller did so this period."""
-    if not transact(lambda session: _begin(session, holder)):
+    if not caller.transact(lambda session: _begin(session, caller.holder)):
         return False
     for step in (_take_over_expired, _dispatch, presence.forget_silent):
-        transact(lambda session, step=step: step(session))  # type: ignore[misc]
-    sweep_outbox(transact)
-    queue.ring_all(transact(_list_bells))
+        caller.transact(step)
+    sweep_outbox(caller)
+    queue.ring_all(caller.transact(_list_bells))
     return True
 
 
@@ -123,20 +135,22 @@ def _list_bells(session: Session) -> list[Doorbell]:
     return [*sling.list_stale_offers(session), *refinery.tick_rigs(session)]
 
 
-def sweep_outbox(transact: Transact) -> int:
+def sweep_outbox(caller: Caller) -> int:
     """Ring doorbells that are owed; return how many went out."""
-    owed = transact(outbox.list_owed)
+    with caller.read() as session:
+        owed = outbox.list_owed(session)
     rung = [bell for bell in queue.ring_all(owed) if bell.event_id is not None]
     if rung:
-        transact(lambda session: outbox.mark_rung(session, [bell.event_id or 0 for bell in rung]))
+        caller.transact(lambda session: outbox.mark_rung(session, [bell.event_id or 0 for bell in rung]))
     return len(rung)
 
 
-def patrol(transact: Transact, *, holder: str) -> Sequence[patrols.Finding]:
-    """Run the patrols' checks; what they find is logged and shown by `gt doctor`."""
-    if not transact(lambda session: _may_run(session, Task.PATROL, _every(Task.PATROL), holder)):
+def patrol(caller: Caller) -> Sequence[patrols.Finding]:
+    """Run the patrols' quick checks; what they find is logged, and shown by `gt doctor`."""
+    if not caller.transact(lambda session: _may_run(session, Task.PATROL, _every(Task.PATROL), caller.holder)):
         return ()
-    findings = transact(lambda session: patrols.patrol(session, current()))
-    for finding in findings:
-        log.warning("patrol: %s: %s", finding.subject, finding.message)
-    return findings
+    here = patrols.Here(caller.settings, caller.read)
+    found = [item for item in patrols.run(here, patrols.QUICK) if item.level is not patrols.Level.OK]
+    for item in found:
+        log.warning("patrol: %s %s: %s", item.check, item.subject, item.message)
+    return found

@@ -115,7 +115,9 @@ def done(context: Context, status: str, reason: str) -> None:
         else:
             why = reason if status == "ESCALATED" else f"no change needed, says {held.agent}: {reason}"
             sling.escalate(session, held.assignment_id, held.fence, actor=held.agent, why=why)
-    _say(context, {"bead_id": held.bead_id, "status": status}, f"{held.bead_id}: {status.lower()}. End the session now.")
+    _say(
+        context, {"bead_id": held.bead_id, "status": status}, f"{held.bead_id}: {status.lower()}. End the session now."
+    )
 
 
 def _submit(context: Context, held: Any) -> None:
@@ -164,7 +166,11 @@ def handoff(context: Context, message: str, from_stdin: bool) -> None:
     with context.write() as session:
         following = sling.hand_over(session, held.assignment_id, held.fence, actor=held.agent, notes=note[:20000])
     words = "A fresh session follows." if following else "That was the last handoff allowed: a person is asked."
-    _say(context, {"bead_id": held.bead_id, "follows": following is not None}, f"Handed off. {words} End the session now.")
+    _say(
+        context,
+        {"bead_id": held.bead_id, "follows": following is not None},
+        f"Handed off. {words} End the session now.",
+    )
 
 
 @command("peek")

@@ -73,7 +73,13 @@ def list_(context: Context, include_landed: bool, limit: int) -> None:
         context,
         ("ID", "STATUS", "PROGRESS", "AGE", "TITLE"),
         [
-            (item.convoy.id, item.convoy.status.value, _figures(item.progress), ago(item.convoy.created_at), item.convoy.title)
+            (
+                item.convoy.id,
+                item.convoy.status.value,
+                _figures(item.progress),
+                ago(item.convoy.created_at),
+                item.convoy.title,
+            )
             for item in found
         ],
         empty="No convoy travels. `gt convoy create TITLE BEAD...` makes one.",

@@ -1,0 +1,24 @@
+"""The town: one installation, its services on this host, its ticks, and what adding a rig means.
+
+Not here: what each noun does (they are below) and how commands are spelt (`gastown.cli`). A town is a folder with
+`town.toml` on each host, and one database that all its hosts share.
+"""
+
+from gastown.town.models import Worker
+from gastown.town.presence import forget_worker, hosts_at_work, list_workers, note_worker
+from gastown.town.ticks import TICKS, Caller, Tick, patrol, reconcile, run_overdue, sweep_outbox
+
+__all__ = [
+    "TICKS",
+    "Caller",
+    "Tick",
+    "Worker",
+    "forget_worker",
+    "hosts_at_work",
+    "list_workers",
+    "note_worker",
+    "patrol",
+    "reconcile",
+    "run_overdue",
+    "sweep_outbox",
+]
