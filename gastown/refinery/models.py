@@ -1,9 +1,9 @@
 """Merge requests, their heads, gate runs, landing intents.
 
-    queued ─► testing ─► landing ─► landed       queued ─► landing where the tree's verdict is known already
-      ▲          │          │
-      ├──────────┼──────────┘   the target moved: no penalty
-      └──────────┴─► returned (rework; re-enters as a new head of the same request) / cancelled
+queued ─► testing ─► landing ─► landed       queued ─► landing where the tree's verdict is known already
+  ▲          │          │
+  ├──────────┼──────────┘   the target moved: no penalty
+  └──────────┴─► returned (rework; re-enters as a new head of the same request) / cancelled
 """
 
 from datetime import datetime
@@ -82,7 +82,9 @@ class MergeRequest(SQLModel, table=True):
 
     __tablename__ = "merge_requests"
     __table_args__ = (
-        Index("uq_requests_open_bead", "bead_id", unique=True, sqlite_where=_OPEN_REQUEST, postgresql_where=_OPEN_REQUEST),
+        Index(
+            "uq_requests_open_bead", "bead_id", unique=True, sqlite_where=_OPEN_REQUEST, postgresql_where=_OPEN_REQUEST
+        ),
         Index("ix_requests_state", "rig", "state"),
     )
 
@@ -93,7 +95,12 @@ class MergeRequest(SQLModel, table=True):
     priority: int = Field(default=2)
     head_id: int | None = Field(default=None)  # the newest head
     retries: int = Field(default=0)  # returns so far
-    gate_run_id: int | None = Field(default=None)  # of the candidate being tested
+    # the candidate: its head merged into a commit of the target; empty while none is tested or landed
+    base_oid: str = Field(default="", max_length=64)
+    candidate_oid: str = Field(default="", max_length=64)
+    tree_oid: str = Field(default="", max_length=64)
+    gate_run_id: int | None = Field(default=None)  # the newest run of that tree
+    boarded_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     queued_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))  # with its present head
     landed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
@@ -178,6 +185,7 @@ class LandingIntent(SQLModel, table=True):
     state: IntentState = Field(sa_column=Column(enum_column(IntentState), nullable=False))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     closed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+    refused: bool = Field(default=False)  # the remote said no: tried again after a pause, or when a person says so
     why: str = Field(default="", max_length=1000)  # it was voided
 
 

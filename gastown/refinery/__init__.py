@@ -1,0 +1,65 @@
+"""A rig's merge queue: takes the commits that agents submit, tests them merged with the target, lands what is green.
+
+Deterministic code, never a model. Invariants:
+  - a tree lands only with a green verdict of its own (or in a rig that says it has no gates), on a green target;
+  - one request a bead is open, one intent a rig, one gate run a tree and configuration;
+  - an intent is written before the push and stays open until the remote has shown what became of it;
+  - request, head, intent, bead and convoy change in the one transaction that records the landing;
+  - whatever holds the queue up that is not the change's own doing costs nobody a retry.
+One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`.
+"""
+
+from gastown.refinery.gates import GateRunResult, run_gates
+from gastown.refinery.lifecycle import Landing, StaleSubmit, cancel, retry, submit
+from gastown.refinery.models import (
+    OPEN_REQUESTS,
+    TRANSITIONS,
+    GateRun,
+    IntentState,
+    LandingIntent,
+    MergeHead,
+    MergeRequest,
+    Refinery,
+    RequestState,
+    RunState,
+    Verdict,
+)
+from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_queue, red_first_parents, status
+from gastown.refinery.queries import find_open, list_for_bead, list_heads
+from gastown.refinery.step import StepResult, lease_name, step
+from gastown.refinery.ticks import list_requested, tick_rigs
+
+__all__ = [
+    "OPEN_REQUESTS",
+    "TRANSITIONS",
+    "GateRun",
+    "GateRunResult",
+    "IntentState",
+    "Landing",
+    "LandingIntent",
+    "MergeHead",
+    "MergeRequest",
+    "QueueItem",
+    "Refinery",
+    "RequestState",
+    "RigStatus",
+    "RunState",
+    "StaleSubmit",
+    "StepResult",
+    "TargetCommit",
+    "Verdict",
+    "cancel",
+    "find_open",
+    "lease_name",
+    "list_for_bead",
+    "list_heads",
+    "list_queue",
+    "list_requested",
+    "red_first_parents",
+    "retry",
+    "run_gates",
+    "status",
+    "step",
+    "submit",
+    "tick_rigs",
+]

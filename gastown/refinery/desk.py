@@ -1,0 +1,129 @@
+"""What one step of a rig's queue works with, and what it saw when it looked into SQL."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from gastown import beads, policy, rigs
+from gastown.db import locks
+from gastown.db.locks import LockProof
+from gastown.refinery import queries
+from gastown.refinery.candidate import Change, Repository
+from gastown.refinery.heartbeat import Work
+from gastown.refinery.models import GateRun, LandingIntent, RequestState
+from gastown.rigs import Rig, TargetState
+
+ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
+"""Since when each of these beads' convoys travels; beads without one are left out."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One step's tools. `write` is its only way to change anything: it proves the lease first."""
+
+    work: Work
+    rig: str
+    town: Path
+    proof: LockProof
+    after_landing: Callable[[Session, str], None]
+    convoy_since: ConvoySince
+
+    @property
+    def actor(self) -> str:
+        """Who the refinery is in events."""
+        return f"{self.rig}/refinery"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A unit of work that fails (`LeaseLost`) unless the rig's lease is ours, and keeps it until it commits."""
+        with self.work() as session:
+            locks.check(session, self.proof)
+            yield session
+
+    def prove(self) -> None:
+        """Raise `LeaseLost` unless the rig's lease is still ours."""
+        with self.write():
+            pass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A request of the queue with what decides about it."""
+
+    change: Change
+    bead_status: str
+    convoy_since: datetime | None
+    run: GateRun | None
+
+
+@dataclass(frozen=True)
+class View:
+    """The queue as SQL had it at one moment."""
+
+    rig: Rig
+    config_hash: str
+    max_infrastructure: int
+    repository: Repository
+    intent: LandingIntent | None
+    entries: Sequence[Entry]
+    mark: object
+    """Equal to a later one while nobody has changed anything that the queue reacts to."""
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nobody has looked at the target yet."""
+        return self.rig.target_state is TargetState.UNKNOWN and not self.rig.no_gates
+
+    def in_state(self, state: RequestState) -> list[Entry]:
+        """The entries whose request is in `state`."""
+        return [entry for entry in self.entries if entry.change.request.state is state]
+
+
+def look(desk: Desk) -> View:
+    """Read everything that the next move depends on."""
+    with desk.write() as session:
+        rig = rigs.get(session, desk.rig)
+        requests = queries.list_in_queue(session, desk.rig)
+        since = desk.convoy_since(session, [request.bead_id for request in requests])
+        entries = []
+        for request in requests:
+            bead = beads.get(session, request.bead_id)
+            change = Change(request, queries.get_head(session, request.head_id), bead.title)
+            run = queries.get_run(session, request.gate_run_id) if request.gate_run_id else None
+            entries.append(Entry(change, bead.status, since.get(request.bead_id), run))
+        return View(
+            rig=rig,
+            config_hash=rigs.config_hash(rig, rigs.list_gates(session, desk.rig)),
+            max_infrastructure=policy.load(session).count("refinery.max_infrastructure_retries"),
+            repository=Repository.of(desk.town, rig),
+            intent=queries.find_open_intent(session, desk.rig),
+            entries=entries,
+            mark=mark(session, desk.rig),
+        )
+
+
+def mark(session: Session, rig: str) -> object:
+    """What others change and the queue reacts to: requests, runs that end, gates, a person's "try again"."""
+    row = session.get(Rig, rig)
+    requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
+    config = rigs.config_hash(row, rigs.list_gates(session, rig)) if row else ""
+    return (config, requests, _open_runs(session, rig), _voided(session, rig))
+
+
+def _open_runs(session: Session, rig: str) -> list[int | None]:
+    return [run.id for run in queries.list_open_runs(session, rig)]
+
+
+def _voided(session: Session, rig: str) -> int:
+    voided = select(func.count()).select_from(GateRun).where(GateRun.rig == rig, col(GateRun.is_void).is_(True))
+    refused = (
+        select(func.count())
+        .select_from(LandingIntent)
+        .where(LandingIntent.rig == rig, col(LandingIntent.refused).is_(True))
+    )
+    return session.exec(voided).one() - session.exec(refused).one()

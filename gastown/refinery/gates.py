@@ -1,0 +1,218 @@
+"""Running a rig's gates on one tree: claim, rebuild the tree from object ids, check it out, run, record.
+
+A run ends in a verdict only through `gate_runs.finish`, by the holder of its lease. A runner that dies, or that loses
+the lease, leaves no verdict; the run is then somebody else's.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from gastown import clock, git, logs, policy, rigs
+from gastown.config import Settings
+from gastown.errors import Unavailable
+from gastown.git import Draft, Merged
+from gastown.refinery import command, gate_runs, queries, slots
+from gastown.refinery.candidate import TOWN, Repository
+from gastown.refinery.command import Stopped
+from gastown.refinery.gate_runs import GateRunLost
+from gastown.refinery.heartbeat import Heartbeat, Work
+from gastown.refinery.models import GateRun, Verdict
+from gastown.refinery.verdicts import Ended, Ruling, overall, rule, tail
+from gastown.rigs import Gate, Rig, RigNotFound
+
+log = logs.get(__name__)
+
+SETUP = "setup"
+"""How the set-up command is called among the gates of a run's results."""
+
+
+@dataclass(frozen=True)
+class GateRunResult:
+    """What `run_gates` came to."""
+
+    run_id: int
+    claimed: bool = False  # False: nobody needs it, or another runner has it
+    lost: bool = False  # the run was taken away or put back: there is no verdict of ours
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    run: GateRun
+    rig: Rig
+    gates: Sequence[Gate]
+    branch: str
+    timeout_s: float
+    floor_mb: float
+    settings: Settings
+    given_up: Callable[[], bool]
+
+    @property
+    def repository(self) -> Repository:
+        return Repository.of(self.settings.town, self.rig)
+
+    def log_of(self, gate: str) -> Path:
+        return self.settings.town / "logs" / "gates" / f"{self.run.id}-{gate}.log"
+
+
+class _CannotRun(Exception):
+    """The gates cannot be run here; its text says why."""
+
+
+def _never() -> bool:
+    return False
+
+
+def run_gates(
+    work: Work, gate_run_id: int, *, settings: Settings, holder: str, stopping: Callable[[], bool] = _never
+) -> GateRunResult:
+    """Run one requested gate run to its verdict, in minutes; at once when it is not to be had.
+
+    When `stopping()` turns true, or the lease is lost, the gates are killed and nothing is recorded of them.
+    """
+    claimed = _claim(work, gate_run_id, settings, holder)
+    if claimed is None:
+        return GateRunResult(gate_run_id)
+    run, ttl_s, every_s = claimed
+
+    def beat(session: Session) -> None:
+        gate_runs.renew(session, gate_run_id, holder=holder, ttl_s=ttl_s)
+
+    with logs.bound(rig=run.rig, gate_run=gate_run_id), Heartbeat(work, beat, every_s=every_s) as heart:
+        try:
+            job = _load(work, run, settings, lambda: heart.lost.is_set() or stopping())
+            results = [] if job is None else _try_run(job)
+        except Stopped:
+            with work() as session:
+                gate_runs.put_back(session, gate_run_id, holder=holder, actor=f"{run.rig}/refinery")
+            return GateRunResult(gate_run_id, claimed=True, lost=True)
+    if job is None:
+        return GateRunResult(gate_run_id, claimed=True, lost=True)
+    verdict = overall([Verdict(result["verdict"]) for result in results])
+    try:
+        with work() as session:
+            finished = gate_runs.finish(session, gate_run_id, holder=holder, verdict=verdict, results=results)
+    except GateRunLost as error:
+        log.warning("%s", error)
+        return GateRunResult(gate_run_id, claimed=True, lost=True)
+    return GateRunResult(gate_run_id, claimed=True, verdict=finished.verdict)
+
+
+def _claim(work: Work, run_id: int, settings: Settings, holder: str) -> tuple[GateRun, float, float] | None:
+    with work() as session:
+        rules = policy.load(session)
+        ttl_s, every_s = rules.number("lease.ttl_s"), rules.number("lease.heartbeat_s")
+        run = gate_runs.claim(session, run_id, holder=holder, host=settings.host_id, ttl_s=ttl_s)
+    return None if run is None else (run, ttl_s, every_s)
+
+
+def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], bool]) -> _Job | None:
+    """Read what the run needs; None, with the run called off, when its rig is gone or has other gates by now."""
+    with work() as session:
+        try:
+            rig = rigs.get(session, run.rig)
+            gates = rigs.list_gates(session, run.rig)
+        except RigNotFound:
+            gate_runs.cancel(session, run.id or 0, actor=f"{run.rig}/refinery", why="the rig was removed")
+            return None
+        if rigs.config_hash(rig, gates) != run.config_hash:
+            actor = f"{run.rig}/refinery"
+            gate_runs.cancel(session, run.id or 0, actor=actor, why="the gates were changed", ring=True)
+            return None
+        heads = queries.list_heads(session, run.request_id) if run.request_id else []
+        rules = policy.load(session)
+        return _Job(
+            run=run,
+            rig=rig,
+            gates=gates,
+            branch=next((head.branch for head in reversed(heads) if head.head_oid == run.head_oid), ""),
+            timeout_s=rules.number("gate.timeout_s"),
+            floor_mb=rules.number("disk.floor_mb"),
+            settings=settings,
+            given_up=given_up,
+        )
+
+
+def _try_run(job: _Job) -> list[dict[str, Any]]:
+    """The result of each gate up to the first that did not pass; what kept them from running is a result as well."""
+    began = clock.monotonic()
+    try:
+        return _run(job)
+    except (_CannotRun, Unavailable, OSError) as error:
+        log.warning("gates could not run: %s", error)
+        ruling = Ruling(Verdict.INFRASTRUCTURE_ERROR, str(error)[:500] or type(error).__name__)
+        return [_result(SETUP, ruling, None, clock.monotonic() - began, "")]
+
+
+def _run(job: _Job) -> list[dict[str, Any]]:
+    free_mb = shutil.disk_usage(job.settings.town).free / 1e6
+    if free_mb < job.floor_mb:
+        raise _CannotRun(f"only {free_mb:.0f} MB are free on this host, less than disk.floor_mb")
+    commit = _commit(job)
+    results: list[dict[str, Any]] = []
+    with slots.take(job.settings.town, job.rig.name, count=job.settings.gate_runners, given_up=job.given_up) as slot:
+        slot.check_out(job.repository.land, commit, fresh=job.run.attempt > 1)
+        if job.rig.setup_command:
+            result = _run_one(job, slot, SETUP, job.rig.setup_command, job.timeout_s)
+            if result["verdict"] != Verdict.PASS:
+                return [result]
+        for gate in job.gates:
+            results.append(_run_one(job, slot, gate.name, gate.command, gate.timeout_s or job.timeout_s))
+            if results[-1]["verdict"] != Verdict.PASS:
+                break
+    return results
+
+
+def _commit(job: _Job) -> str:
+    """A commit in this host's `land.git` with exactly the tree to be gated, made from base and head by object id."""
+    run, repository = job.run, job.repository
+    if not repository.land.exists() or not repository.has(run.base_oid):
+        repository.target()
+    if not run.head_oid:
+        found, commit = git.tree_of(repository.land, run.base_oid), run.base_oid
+    else:
+        repository.bring(run.head_oid, job.branch)
+        merged = git.merge_trees(repository.land, run.base_oid, run.head_oid)
+        if not isinstance(merged, Merged):
+            raise _CannotRun("this host's git sees a conflict where the refinery's saw none")
+        message = f"Gate run {run.id}"
+        parents = (run.base_oid, run.head_oid)
+        found = merged.tree
+        commit = git.commit_tree(repository.land, Draft(found, parents, message, TOWN, TOWN, run.created_at))
+    if found != run.tree_oid:
+        raise _CannotRun(f"this host builds tree {found}, the refinery built {run.tree_oid}")
+    return commit
+
+
+def _run_one(job: _Job, slot: slots.Slot, name: str, text: str, timeout_s: float) -> dict[str, Any]:
+    began = clock.monotonic()
+    path = job.log_of(name)
+    ended: Ended = command.run(slot.shell(), text, log=path, timeout_s=timeout_s, given_up=job.given_up)
+    ruling = _rule_setup(ended) if name == SETUP else rule(ended)
+    log.info("%s: %s (%s)", name, ruling.verdict, ruling.why)
+    return _result(name, ruling, ended, clock.monotonic() - began, str(path))
+
+
+def _rule_setup(ended: Ended) -> Ruling:
+    """Setting up tests nothing, so that its words are not looked at: exit 0 or not."""
+    if ended.exit_code == 0 and not ended.timed_out:
+        return Ruling(Verdict.PASS, "exit 0")
+    why = "did not end in its time" if ended.timed_out else f"ended with {ended.exit_code}"
+    return Ruling(Verdict.INFRASTRUCTURE_ERROR, f"the set-up command {why}")
+
+
+def _result(gate: str, ruling: Ruling, ended: Ended | None, seconds: float, path: str) -> dict[str, Any]:
+    return {
+        "gate": gate,
+        "verdict": ruling.verdict.value,
+        "why": ruling.why,
+        "exit_code": ended.exit_code if ended else None,
+        "seconds": round(seconds, 3),
+        "tail": tail(ended.output) if ended else "",
+        "log": path,
+    }

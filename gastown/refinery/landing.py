@@ -1,0 +1,188 @@
+"""Landing: intent in SQL, one push, proof from the remote, landed in SQL. And what to do about an intent left open.
+
+Only the remote says whether something landed. An intent stays open until the remote shows that its commit is in, or
+that the target has left its base so that it can never be.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gastown import beads, clock, git, logs, rigs
+from gastown.errors import Bug, GastownError
+from gastown.git import Pushed, PushSupport
+from gastown.refinery import lifecycle, queries
+from gastown.refinery.candidate import Change, Repository, build
+from gastown.refinery.desk import Desk, View
+from gastown.refinery.judgement import pause_after
+from gastown.refinery.lifecycle import Candidate
+from gastown.refinery.models import GateRun, LandingIntent
+from gastown.rigs import Rig, TargetState
+
+log = logs.get(__name__)
+
+# A push that was cut off (git's own time-out is 5 minutes) cannot arrive after this.
+LONGEST_PUSH = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What one move of the queue came to. Without `acted` there is nothing to do until somebody rings again."""
+
+    acted: bool
+    waits_for: str = ""
+    landed: str | None = None
+    returned: str | None = None
+    target: str = ""
+    """Where the target stands, as far as this move has seen."""
+
+
+def rest(waits_for: str = "", *, target: str = "") -> Move:
+    """Nothing more to do for now."""
+    return Move(acted=False, waits_for=waits_for, target=target)
+
+
+def calm(rig: Rig) -> TargetState:
+    """The state of a target about which nothing is wrong."""
+    return TargetState.UNKNOWN if rig.no_gates else TargetState.GREEN
+
+
+def land(desk: Desk, view: View, change: Change, candidate: Candidate, run: GateRun | None) -> Move:
+    """Land a candidate whose tree has its verdict: write the intent, push, and look what came of it."""
+    made = _present(view.repository, change, candidate)
+    if made is None or git.tree_of(view.repository.land, made.commit_oid) != candidate.tree_oid:
+        with desk.write() as session:
+            lifecycle.requeue(
+                session, change.request, actor=desk.actor, lease=desk.proof.fence, why="the candidate was lost"
+            )
+        return Move(acted=True)
+    if run is not None and run.tree_oid != made.tree_oid:
+        raise Bug(f"gate run {run.id} was of another tree than {change.request.bead_id}'s candidate")
+    # Read before the lease is proved: if another landing comes between, the fence has moved and the push is refused.
+    fence = _expected_fence(view)
+    with desk.write() as session:
+        intent = lifecycle.intend(session, change.request, made, run, actor=desk.actor, lease=desk.proof.fence)
+    return _push(desk, view, intent, fence)
+
+
+def _present(repository: Repository, change: Change, candidate: Candidate) -> Candidate | None:
+    """The candidate with its commit in this host's `land.git`: built anew where another host made it."""
+    if repository.has(candidate.commit_oid):
+        return candidate
+    repository.bring(change.head.head_oid, change.head.branch)
+    made = build(repository, change, candidate.base_oid, candidate.made_at)
+    return made if isinstance(made, Candidate) and made.tree_oid == candidate.tree_oid else None
+
+
+def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
+    """Settle an intent that a crash or a lost answer left open."""
+    fence = _expected_fence(view)
+    target = view.repository.target()
+    if view.repository.is_in(intent.new_oid, target):
+        return _landed(desk, view, intent, target)
+    if target != intent.base_oid:
+        return _void(desk, intent, "the target left its base")
+    change, candidate = _change_of(desk, intent)
+    try:
+        made = _present(view.repository, change, candidate)
+    except git.ObjectMissing:
+        if clock.now() - intent.created_at < LONGEST_PUSH:
+            raise
+        made = None
+    if made is None or made.commit_oid != intent.new_oid:
+        return _void(desk, intent, "its commit exists nowhere any more")
+    desk.prove()  # whoever takes the lease from here on moves the fence that this push expects
+    return _push(desk, view, intent, fence)
+
+
+def _change_of(desk: Desk, intent: LandingIntent) -> tuple[Change, Candidate]:
+    with desk.write() as session:
+        request = queries.get_request(session, intent.request_id)
+        head = queries.get_head(session, intent.head_id)
+        change = Change(request, head, beads.get(session, request.bead_id).title)
+    made_at = request.boarded_at or intent.created_at
+    return change, Candidate(intent.base_oid, intent.new_oid, intent.tree_oid, made_at)
+
+
+def _support(rig: Rig) -> PushSupport:
+    return PushSupport(atomic=rig.push_atomic, fence_refs=rig.push_fence)
+
+
+def _expected_fence(view: View) -> str | None:
+    if not (view.rig.push_atomic and view.rig.push_fence):
+        return None
+    fence = git.read_fence(view.repository.land)
+    return fence.oid if fence else None
+
+
+def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> Move:
+    landing = git.Landing(
+        branch=view.rig.branch,
+        base=intent.base_oid,
+        new=intent.new_oid,
+        # The same for every push of this intent: one that arrives late is then seen to be ours.
+        fence_text=f"rig {intent.rig}\nfence {intent.fence}\nintent {intent.id}\ncommit {intent.new_oid}\n",
+        expect_fence=fence,
+        support=_support(view.rig),
+    )
+    outcome = git.push_landing(view.repository.land, landing)
+    log.info("pushed %s to %s: %s %s", intent.new_oid[:12], view.rig.branch, outcome.kind, outcome.reason)
+    match outcome.kind:
+        case Pushed.LANDED | Pushed.TARGET_MOVED:
+            return _prove(desk, view, intent)
+        case Pushed.FENCE_MOVED:
+            desk.prove()  # it was no newer holder of the lease: look and push again
+            return Move(acted=True, waits_for="another landing moved the fence")
+        case Pushed.REFUSED:
+            return _refused(desk, view, intent, outcome.reason)
+        case Pushed.UNKNOWN:
+            return rest(f"the remote's answer to a push was lost: {outcome.reason}")
+
+
+def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
+    """Believe nothing but the remote's target."""
+    target = view.repository.target()
+    if view.repository.is_in(intent.new_oid, target):
+        return _landed(desk, view, intent, target)
+    if target != intent.base_oid:
+        return _void(desk, intent, "the target moved")
+    return rest("the remote took a push and does not show it")
+
+
+def _void(desk: Desk, intent: LandingIntent, why: str) -> Move:
+    with desk.write() as session:
+        lifecycle.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why)
+    return Move(acted=True)
+
+
+def _refused(desk: Desk, view: View, intent: LandingIntent, reason: str) -> Move:
+    why = f"the remote refuses pushes to {view.rig.branch}: {reason}"
+    with desk.write() as session:
+        lifecycle.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why, refused=True)
+        rigs.set_target_state(session, desk.rig, TargetState.BROKEN, intent.base_oid, actor=desk.actor, why=why)
+    return rest(why, target=intent.base_oid)
+
+
+def refused_until(desk: Desk, target: str) -> timedelta | None:
+    """How long landings on this target still pause because the remote refused one; None when they need not."""
+    with desk.write() as session:
+        refusals = queries.list_refusals(session, desk.rig, target)
+    if not refusals or refusals[-1].closed_at is None:
+        return None
+    left = refusals[-1].closed_at + pause_after(len(refusals)) - clock.now()
+    return left if left > timedelta(0) else None
+
+
+def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
+    with desk.write() as session:
+        lifecycle.land(session, intent, actor=desk.actor, lease=desk.proof.fence, after_landing=desk.after_landing)
+        # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
+        state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
+        rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
+        head = queries.get_head(session, intent.head_id)
+        bead_id = queries.get_request(session, intent.request_id).bead_id
+    if head.branch.startswith("polecat/"):
+        with suppress(GastownError):  # tidiness only; the commits are in the target
+            git.delete_branch(view.repository.land, head.branch, expect=head.head_oid)
+            git.unpin(view.repository.land, head.head_oid)
+    return Move(acted=True, landed=bead_id, target=target)

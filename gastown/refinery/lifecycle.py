@@ -1,0 +1,386 @@
+"""Every write to merge requests, their heads and landing intents. Gate runs have `gate_runs.py`.
+
+Each change is one conditional write and one event in the caller's transaction. Events name the fence of the attempt
+whose head they speak of, and as `lease` the fence of the refinery's own lease.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from gastown import assignments, beads, clock, rigs
+from gastown.beads import BeadStatus
+from gastown.errors import Conflict
+from gastown.events import EventKind, record
+from gastown.ids import check_bead_id
+from gastown.refinery import gate_runs, queries
+from gastown.refinery.models import (
+    TRANSITIONS,
+    GateRun,
+    IntentState,
+    LandingIntent,
+    MergeHead,
+    MergeRequest,
+    Refinery,
+    RequestState,
+    RunState,
+    Verdict,
+)
+
+NO_CANDIDATE = {"base_oid": "", "candidate_oid": "", "tree_oid": "", "gate_run_id": None, "boarded_at": None}
+
+
+class StaleSubmit(Conflict):
+    """A newer attempt at the bead has submitted already."""
+
+
+class Landing(Conflict):
+    """The request is being landed at this moment."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A head merged into a commit of the target, and the tree that came of it."""
+
+    base_oid: str
+    commit_oid: str
+    tree_oid: str
+    made_at: datetime
+    """What the commit says of its time: built again with it, it is the same commit."""
+
+
+def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all are keywords
+    session: Session,
+    *,
+    assignment_id: int,
+    bead_id: str,
+    rig: str,
+    fence: int,
+    polecat: str,
+    head_oid: str,
+    branch: str,
+    priority: int,
+    actor: str,
+) -> MergeRequest:
+    """Queue an attempt's commit: a new request, or a new head of the bead's open one. The same again changes nothing.
+
+    Refuses the head of an attempt that a newer one has overtaken, and any while the bead's request lands.
+    """
+    check_bead_id(bead_id)
+    now = clock.now()
+    request = queries.find_open(session, bead_id, lock=True)
+    if request is None:
+        request = MergeRequest(
+            bead_id=bead_id, rig=rig, state=RequestState.QUEUED, priority=priority, created_at=now, queued_at=now
+        )
+        session.add(request)
+        session.flush()
+    else:
+        newest = queries.get_head(session, request.head_id)
+        if (newest.fence, newest.head_oid) == (fence, head_oid):
+            return request
+        _supersede(session, request, newest, fence=fence, actor=actor)
+    head = MergeHead(
+        request_id=request.id or 0,
+        assignment_id=assignment_id,
+        fence=fence,
+        polecat=polecat,
+        head_oid=head_oid,
+        branch=branch,
+        submitted_at=now,
+    )
+    session.add(head)
+    session.flush()
+    values = {"state": RequestState.QUEUED, "head_id": head.id, "priority": priority, "queued_at": now, **NO_CANDIDATE}
+    session.execute(update(MergeRequest).where(col(MergeRequest.id) == request.id).values(**values))
+    record(
+        session,
+        EventKind.REQUEST_SUBMITTED,
+        actor=actor,
+        bead_id=bead_id,
+        rig=rig,
+        agent=polecat,
+        assignment_id=assignment_id,
+        fence=fence,
+        ring=gate_runs.refinery_bell(rig),
+        request=request.id,
+        head=head_oid,
+        head_id=head.id,
+        branch=branch,
+        priority=priority,
+        retries=request.retries,
+    )
+    return queries.get_request(session, request.id or 0)
+
+
+def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fence: int, actor: str) -> None:
+    """Make way for a newer head of the same request."""
+    if fence <= newest.fence:
+        raise StaleSubmit(
+            f"attempt {newest.fence} at {request.bead_id} has submitted already",
+            hint="Nothing more is to be done here: leave your commits as they are and end the session.",
+        )
+    if request.state is RequestState.LANDING:
+        raise Landing(f"{request.bead_id} is being landed just now", hint="Try again in a few seconds.")
+    if request.state is not RequestState.RETURNED:
+        newest.result = "superseded"
+        session.add(newest)
+    _call_off(session, request, actor=actor, why="a newer head was submitted")
+
+
+def _call_off(session: Session, request: MergeRequest, *, actor: str, why: str) -> None:
+    """Stop the gate run that tests this request's candidate, unless it answers a question about the target."""
+    if request.gate_run_id is not None:
+        run = queries.get_run(session, request.gate_run_id)
+        if run.request_id == request.id:
+            gate_runs.cancel(session, request.gate_run_id, actor=actor, why=why)
+
+
+def cancel(session: Session, bead_id: str, *, actor: str, why: str) -> MergeRequest | None:
+    """Take the bead's open request out of the queue; None where it has none.
+
+    One that lands just now is left alone: only the remote decides about it any more. Should its push fail, the queue
+    drops it because its bead no longer waits for it.
+    """
+    request = queries.find_open(session, bead_id, lock=True)
+    if request is None or request.state is RequestState.LANDING:
+        return request
+    _call_off(session, request, actor=actor, why=why)
+    head = queries.get_head(session, request.head_id)
+    head.result = head.result or "cancelled"
+    session.add(head)
+    _move(session, request, RequestState.CANCELLED, **NO_CANDIDATE)
+    _record(session, EventKind.REQUEST_CANCELLED, request, head, actor=actor, why=why)
+    return queries.get_request(session, request.id or 0)
+
+
+def board(
+    session: Session, request: MergeRequest, candidate: Candidate, run: GateRun, *, actor: str, lease: int
+) -> None:
+    """Note the request's candidate and the gate run that decides it: queued becomes testing."""
+    _move(
+        session,
+        request,
+        RequestState.TESTING,
+        base_oid=candidate.base_oid,
+        candidate_oid=candidate.commit_oid,
+        tree_oid=candidate.tree_oid,
+        gate_run_id=run.id,
+        boarded_at=candidate.made_at,
+    )
+    head = queries.get_head(session, request.head_id)
+    values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid}
+    _record(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, run=run.id, **values)
+
+
+def follow_run(session: Session, request: MergeRequest, run: GateRun) -> None:
+    """Let a testing request wait for another run of its tree."""
+    session.execute(
+        update(MergeRequest)
+        .where(col(MergeRequest.id) == request.id, col(MergeRequest.state) == RequestState.TESTING)
+        .values(gate_run_id=run.id)
+    )
+
+
+def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, why: str) -> None:
+    """Give up the request's candidate without penalty: the target or the gates have changed."""
+    _call_off(session, request, actor=actor, why=why)
+    _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
+    head = queries.get_head(session, request.head_id)
+    _record(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, why=why)
+
+
+def send_back(
+    session: Session, request: MergeRequest, *, kind: str, details: Mapping[str, Any], actor: str, lease: int
+) -> bool:
+    """Return the request to its polecat as rework; False where the bead's cap is spent and a person decides.
+
+    The request stays open: the next head submitted for the bead enters the queue again.
+    """
+    _move(session, request, RequestState.RETURNED, retries=request.retries + 1, **NO_CANDIDATE)
+    head = queries.get_head(session, request.head_id)
+    head.result = kind
+    session.add(head)
+    full = {"kind": kind, "request": request.id, "head": head.head_oid, "retries": request.retries + 1, **details}
+    _record(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, **full)
+    return assignments.rework(session, request.bead_id, details=full, actor=actor) is not None
+
+
+def intend(
+    session: Session, request: MergeRequest, candidate: Candidate, run: GateRun | None, *, actor: str, lease: int
+) -> LandingIntent:
+    """Write down what is about to be pushed; from here on only the remote says whether it landed."""
+    _move(
+        session,
+        request,
+        RequestState.LANDING,
+        base_oid=candidate.base_oid,
+        candidate_oid=candidate.commit_oid,
+        tree_oid=candidate.tree_oid,
+        gate_run_id=run.id if run else None,
+        boarded_at=candidate.made_at,
+    )
+    intent = LandingIntent(
+        rig=request.rig,
+        request_id=request.id or 0,
+        head_id=request.head_id or 0,
+        gate_run_id=run.id if run else None,
+        base_oid=candidate.base_oid,
+        new_oid=candidate.commit_oid,
+        tree_oid=candidate.tree_oid,
+        fence=lease,
+        state=IntentState.OPEN,
+        created_at=clock.now(),
+    )
+    session.add(intent)
+    session.flush()
+    head = queries.get_head(session, request.head_id)
+    verdict = run.verdict if run and run.verdict else Verdict.NOT_CONFIGURED
+    _record(
+        session,
+        EventKind.LANDING_INTENDED,
+        request,
+        head,
+        actor=actor,
+        lease=lease,
+        intent=intent.id,
+        base=intent.base_oid,
+        new=intent.new_oid,
+        tree=intent.tree_oid,
+        run=intent.gate_run_id,
+        verdict=verdict.value,
+    )
+    return intent
+
+
+def void(session: Session, intent: LandingIntent, *, actor: str, lease: int, why: str, refused: bool = False) -> None:
+    """Close an intent that can never land any more; its request queues again, without penalty."""
+    if not _close_intent(session, intent, IntentState.VOID, why=why[:1000], refused=refused):
+        return
+    request = queries.get_request(session, intent.request_id)
+    _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
+    head = queries.get_head(session, intent.head_id)
+    kind = EventKind.LANDING_VOIDED
+    _record(session, kind, request, head, actor=actor, lease=lease, intent=intent.id, why=why[:1000], refused=refused)
+
+
+def land(
+    session: Session, intent: LandingIntent, *, actor: str, lease: int, after_landing: Callable[[Session, str], None]
+) -> bool:
+    """Record a landing that the remote has shown: intent, request, head and bead at once. False: done before."""
+    if not _close_intent(session, intent, IntentState.LANDED):
+        return False
+    request = queries.get_request(session, intent.request_id)
+    _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=clock.now())
+    head = queries.get_head(session, intent.head_id)
+    head.result = "landed"
+    session.add(head)
+    rig = rigs.get(session, request.rig)
+    _record(
+        session,
+        EventKind.REQUEST_LANDED,
+        request,
+        head,
+        actor=actor,
+        lease=lease,
+        intent=intent.id,
+        sha=intent.new_oid,
+        base=intent.base_oid,
+        tree=intent.tree_oid,
+        target=rig.branch,
+        run=intent.gate_run_id,
+    )
+    # A person may have closed it by hand while the push was under way: the landing is a fact all the same.
+    if beads.get(session, request.bead_id).status != BeadStatus.CLOSED:
+        beads.close_landed(
+            session,
+            request.bead_id,
+            actor=actor,
+            sha=intent.new_oid,
+            target=rig.branch,
+            fence=head.fence,
+            assignment_id=head.assignment_id,
+            rig=request.rig,
+        )
+    after_landing(session, request.bead_id)
+    return True
+
+
+def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
+    """Note when the queue last looked at the remote, where the target stood, and what it waits for."""
+    row = queries.find_refinery(session, rig) or Refinery(rig=rig)
+    row.first_oid = row.first_oid or seen_oid
+    row.seen_oid = seen_oid or row.seen_oid
+    row.looked_at = clock.now()
+    row.waits_for = waits_for[:1000]
+    session.add(row)
+
+
+def retry(session: Session, rig: str, *, actor: str) -> int:
+    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many."""
+    rigs.get(session, rig)
+    forgotten = session.execute(
+        update(GateRun)
+        .where(
+            col(GateRun.rig) == rig,
+            col(GateRun.state) == RunState.FINISHED,
+            col(GateRun.is_void).is_(False),
+            col(GateRun.verdict).in_((Verdict.FAIL, Verdict.INFRASTRUCTURE_ERROR)),
+        )
+        .values(is_void=True)
+    )
+    refusals = session.execute(
+        update(LandingIntent)
+        .where(col(LandingIntent.rig) == rig, col(LandingIntent.refused).is_(True))
+        .values(refused=False)
+    )
+    count = int(forgotten.rowcount + refusals.rowcount)  # type: ignore[attr-defined]
+    bell = gate_runs.refinery_bell(rig)
+    record(session, EventKind.VERDICTS_VOIDED, actor=actor, rig=rig, ring=bell, forgotten=count)
+    return count
+
+
+def _close_intent(session: Session, intent: LandingIntent, state: IntentState, **values: Any) -> bool:
+    closed = session.execute(
+        update(LandingIntent)
+        .where(col(LandingIntent.id) == intent.id, col(LandingIntent.state) == IntentState.OPEN)
+        .values(state=state, closed_at=clock.now(), **values)
+    )
+    return bool(closed.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _move(session: Session, request: MergeRequest, state: RequestState, **values: Any) -> None:
+    """Change a request's state from one that allows it, with the head that the caller saw; Conflict otherwise."""
+    moved = session.execute(
+        update(MergeRequest)
+        .where(
+            col(MergeRequest.id) == request.id,
+            col(MergeRequest.head_id) == request.head_id,
+            col(MergeRequest.state).in_(TRANSITIONS.sources(state)),
+        )
+        .values(state=state, **values)
+    )
+    if moved.rowcount != 1:  # type: ignore[attr-defined]
+        found = queries.get_request(session, request.id or 0)
+        TRANSITIONS.check(str(request.id), found.state, state)
+        raise StaleSubmit(f"request {request.id} has a newer head")
+
+
+def _record(
+    session: Session, kind: EventKind, request: MergeRequest, head: MergeHead, *, actor: str, **values: Any
+) -> None:
+    record(
+        session,
+        kind,
+        actor=actor,
+        bead_id=request.bead_id,
+        rig=request.rig,
+        agent=head.polecat,
+        assignment_id=head.assignment_id,
+        fence=head.fence,
+        **{"request": request.id, **values},
+    )

@@ -1,0 +1,137 @@
+"""Reading merge requests, gate runs and intents."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from gastown.errors import Bug
+from gastown.refinery.models import (
+    OPEN_REQUESTS,
+    GateRun,
+    IntentState,
+    LandingIntent,
+    MergeHead,
+    MergeRequest,
+    Refinery,
+    RequestState,
+    RunState,
+)
+
+# States in which the queue has something to do with a request.
+IN_QUEUE = (RequestState.QUEUED, RequestState.TESTING, RequestState.LANDING)
+
+
+def get_request(session: Session, request_id: int) -> MergeRequest:
+    """The request with this number."""
+    row = session.get(MergeRequest, request_id, populate_existing=True)
+    if row is None:
+        raise Bug(f"no merge request {request_id}")
+    return row
+
+
+def find_open(session: Session, bead_id: str, *, lock: bool = False) -> MergeRequest | None:
+    """The bead's open request; `lock` keeps others from changing it until the transaction ends (PostgreSQL)."""
+    query = select(MergeRequest).where(MergeRequest.bead_id == bead_id, col(MergeRequest.state).in_(OPEN_REQUESTS))
+    if lock:
+        query = query.with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def list_for_bead(session: Session, bead_id: str) -> Sequence[MergeRequest]:
+    """Every request of a bead, oldest first."""
+    return session.exec(
+        select(MergeRequest).where(MergeRequest.bead_id == bead_id).order_by(col(MergeRequest.id))
+    ).all()
+
+
+def list_in_queue(session: Session, rig: str | None = None) -> Sequence[MergeRequest]:
+    """Requests that wait, are tested or land, by number."""
+    query = select(MergeRequest).where(col(MergeRequest.state).in_(IN_QUEUE)).order_by(col(MergeRequest.id))
+    return session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
+
+
+def get_head(session: Session, head_id: int | None) -> MergeHead:
+    """The head with this number."""
+    row = None if head_id is None else session.get(MergeHead, head_id)
+    if row is None:
+        raise Bug(f"no merge head {head_id}")
+    return row
+
+
+def list_heads(session: Session, request_id: int) -> Sequence[MergeHead]:
+    """Every head of a request, oldest first."""
+    return session.exec(select(MergeHead).where(MergeHead.request_id == request_id).order_by(col(MergeHead.id))).all()
+
+
+def get_run(session: Session, run_id: int) -> GateRun:
+    """The gate run with this number."""
+    row = session.get(GateRun, run_id, populate_existing=True)
+    if row is None:
+        raise Bug(f"no gate run {run_id}")
+    return row
+
+
+def list_runs(session: Session, rig: str, tree_oid: str, config_hash: str) -> Sequence[GateRun]:
+    """Every run of one tree under one configuration, oldest first."""
+    return session.exec(
+        select(GateRun)
+        .where(GateRun.rig == rig, GateRun.tree_oid == tree_oid, GateRun.config_hash == config_hash)
+        .order_by(col(GateRun.id))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def list_open_runs(session: Session, rig: str) -> Sequence[GateRun]:
+    """A rig's requested and running gate runs."""
+    return session.exec(
+        select(GateRun)
+        .where(GateRun.rig == rig, col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING)))
+        .order_by(col(GateRun.id))
+    ).all()
+
+
+def list_expired_runs(session: Session, now: datetime) -> Sequence[GateRun]:
+    """Running ones whose holder's lease has ended."""
+    return session.exec(
+        select(GateRun)
+        .where(GateRun.state == RunState.RUNNING, col(GateRun.expires_at) <= now)
+        .order_by(col(GateRun.id))
+    ).all()
+
+
+def list_unclaimed_runs(session: Session, older_than: datetime) -> Sequence[GateRun]:
+    """Requested ones whose doorbell was last rung before `older_than`."""
+    return session.exec(
+        select(GateRun)
+        .where(GateRun.state == RunState.REQUESTED, col(GateRun.rung_at) < older_than)
+        .order_by(col(GateRun.id))
+    ).all()
+
+
+def find_open_intent(session: Session, rig: str) -> LandingIntent | None:
+    """The rig's landing of which it is not known yet what became of it."""
+    return session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.OPEN)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def list_refusals(session: Session, rig: str, base_oid: str) -> Sequence[LandingIntent]:
+    """Landings on this very base that the remote refused, oldest first."""
+    return session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.base_oid == base_oid, col(LandingIntent.refused).is_(True))
+        .order_by(col(LandingIntent.id))
+    ).all()
+
+
+def find_refinery(session: Session, rig: str) -> Refinery | None:
+    """What the rig's queue last saw, or None before its first look."""
+    return session.get(Refinery, rig, populate_existing=True)
+
+
+def refineries(session: Session) -> Mapping[str, Refinery]:
+    """What each queue last saw, by rig."""
+    return {row.rig: row for row in session.exec(select(Refinery)).all()}

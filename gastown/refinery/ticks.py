@@ -1,0 +1,65 @@
+"""What a tick does for the queues: doorbells for whatever should move and has not been looked at for a while."""
+
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from gastown import clock, policy, rigs
+from gastown.queue import Doorbell
+from gastown.refinery import gate_runs, queries
+from gastown.refinery.models import GateRun, LandingIntent, MergeRequest, Refinery, RequestState, RunState
+from gastown.rigs import Rig, TargetState
+
+# A rig with work is looked at this often whatever happens: the target may have moved, the remote may be back.
+LOOK_EVERY = timedelta(seconds=30)
+# What should be dealt with in a moment and was not: its doorbell was lost.
+OVERDUE_AFTER = timedelta(seconds=5)
+
+
+def tick_rigs(session: Session) -> list[Doorbell]:
+    """Doorbells for rigs whose queue should move and for gate runs that nobody came for; frees runs of dead runners."""
+    now = clock.now()
+    gate_runs.expire(session, actor="town")
+    again = timedelta(seconds=policy.load(session).number("doorbell.again_s"))
+    bells = gate_runs.ring_again(session, now - again)
+    seen = queries.refineries(session)
+    busy = {request.rig for request in queries.list_in_queue(session)}
+    overdue = _overdue(session)
+    for rig in rigs.list_all(session):
+        due = _is_due(rig, seen.get(rig.name), is_busy=rig.name in busy)
+        if due or rig.name in overdue:
+            bells.append(gate_runs.refinery_bell(rig.name))
+    return bells
+
+
+def _is_due(rig: Rig, seen: Refinery | None, *, is_busy: bool) -> bool:
+    unseen = rig.target_state is TargetState.UNKNOWN and not rig.no_gates
+    wants = is_busy or unseen or rig.target_state in (TargetState.RED, TargetState.BROKEN)
+    looked_at = seen.looked_at if seen else None
+    return wants and (looked_at is None or clock.now() - looked_at >= LOOK_EVERY)
+
+
+def _overdue(session: Session) -> set[str]:
+    """Rigs with an open intent, or a request whose gate run has ended, that nobody has dealt with."""
+    before = clock.now() - OVERDUE_AFTER
+    ended = (
+        select(MergeRequest.rig)
+        .join(GateRun, col(GateRun.id) == col(MergeRequest.gate_run_id))
+        .where(
+            MergeRequest.state == RequestState.TESTING,
+            col(GateRun.state).in_((RunState.FINISHED, RunState.CANCELLED)),
+            col(GateRun.finished_at) < before,
+        )
+    )
+    landing = (
+        select(MergeRequest.rig)
+        .join(LandingIntent, col(LandingIntent.request_id) == col(MergeRequest.id))
+        .where(MergeRequest.state == RequestState.LANDING, col(LandingIntent.created_at) < before)
+    )
+    return {*session.exec(ended).all(), *session.exec(landing).all()}
+
+
+def list_requested(session: Session) -> list[int]:
+    """Gate runs that wait for a runner, oldest first: for workers that Redis cannot ring."""
+    rows = session.exec(select(GateRun.id).where(GateRun.state == RunState.REQUESTED).order_by(col(GateRun.id))).all()
+    return [number for number in rows if number is not None]
