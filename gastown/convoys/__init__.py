@@ -8,7 +8,7 @@ state diagram is in `models.py`.
 from gastown.convoys.lifecycle import BadConvoy, add_members, check_landed, create
 from gastown.convoys.models import TRANSITIONS, Convoy, ConvoyMember, ConvoyStatus
 from gastown.convoys.progress import Member, Progress, is_done, measure
-from gastown.convoys.queries import ConvoyNotFound, Overview, Report, get, list_all, status
+from gastown.convoys.queries import ConvoyNotFound, Overview, Report, get, list_all, status, travelling_since
 
 __all__ = [
     "TRANSITIONS",
@@ -29,4 +29,5 @@ __all__ = [
     "list_all",
     "measure",
     "status",
+    "travelling_since",
 ]

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy import func
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -48,6 +50,17 @@ def list_of_bead(session: Session, bead_id: str) -> Sequence[Convoy]:
     """The convoys that a bead travels in."""
     query = select(Convoy).join(ConvoyMember, col(ConvoyMember.convoy_id) == col(Convoy.id))
     return session.exec(query.where(ConvoyMember.bead_id == bead_id).order_by(col(Convoy.id))).all()
+
+
+def travelling_since(session: Session, bead_ids: Sequence[str]) -> dict[str, datetime]:
+    """When the oldest open convoy of each of these beads was made; beads that travel in none are left out."""
+    rows = session.execute(
+        select_columns(col(ConvoyMember.bead_id), func.min(Convoy.created_at))
+        .join(Convoy, col(Convoy.id) == col(ConvoyMember.convoy_id))
+        .where(col(ConvoyMember.bead_id).in_(bead_ids), col(Convoy.status) == ConvoyStatus.OPEN)
+        .group_by(col(ConvoyMember.bead_id))
+    ).all()
+    return {bead_id: since for bead_id, since in rows}
 
 
 def list_members(session: Session, convoy_id: str) -> Sequence[Member]:
