@@ -56,6 +56,11 @@ def get_office() -> Office:
         return _office()
 
 
+def is_stopping() -> bool:
+    """Whether this worker is on its way out."""
+    return _stopping.is_set()
+
+
 def begin_stopping() -> None:
     """Let every supervising thread detach and return."""
     _stopping.set()

@@ -1,11 +1,15 @@
 """What follows from a fact: event kind -> reactions. Each finds out by itself whether there is something to do."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlmodel import Session
 
 from gastown import assignments, convoys, refinery, sling
 from gastown.events import Event, EventKind
+
+# One free slot wakes this many at the most: some of them may not be able to take it.
+RUNG_AT_ONCE = 8
 
 Reaction = Callable[[Session, Event, str], object]
 
@@ -26,10 +30,8 @@ def _take_off_hook(session: Session, event: Event, actor: str) -> None:
 
 
 def _ring_offers(session: Session, _event: Event, _actor: str) -> None:
-    """A slot is free: whoever waits for one is rung again, in fair order."""
-    from datetime import timedelta
-
-    bells = sling.list_stale_offers(session, rung_before=timedelta(0))
+    """A slot or a polecat is free: those who wait longest are rung again, in fair order."""
+    bells = sling.list_stale_offers(session, rung_before=timedelta(0), limit=RUNG_AT_ONCE)
     session.info.setdefault("doorbells", []).extend(bells)
 
 
@@ -40,6 +42,7 @@ REACTIONS: dict[EventKind, tuple[Reaction, ...]] = {
     EventKind.DEPENDENCY_REMOVED: (_let_waiting_go,),
     EventKind.ASSIGNMENT_ENDED: (_ring_offers, _let_waiting_go),
     EventKind.ASSIGNMENT_SUBMITTED: (_ring_offers,),
+    EventKind.POLECAT_UPDATED: (_ring_offers,),
     EventKind.RIG_UNPARKED: (_let_waiting_go, _ring_offers),
 }
 

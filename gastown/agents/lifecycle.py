@@ -45,10 +45,19 @@ def take_polecat(  # noqa: PLR0913 - one keyword a condition
 
 
 def mark_worktree(session: Session, address: str, state: WorktreeState, *, worktree: str | None = None) -> None:
-    """Note the state of a polecat's worktree, and its path where that is new."""
+    """Note the state of a polecat's worktree, and its path where that is new; whoever waits for the polecat is rung."""
     row = session.get(Polecat, address)
     if row is None:
         return
     row.worktree_state = state
     if worktree is not None:
         row.worktree = worktree
+    record(
+        session,
+        EventKind.POLECAT_UPDATED,
+        actor=address,
+        rig=row.rig,
+        agent=address,
+        worktree_state=state.value,
+        worktree=row.worktree,
+    )

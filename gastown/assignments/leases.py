@@ -104,6 +104,8 @@ def claim(
     the rig's row is locked meanwhile, so that its limit holds.
     """
     settings = policy.load(session)
+    if settings.count("dispatch.paused"):
+        raise NothingToClaim("dispatch is paused")
     now = database_time(session)
     rig = session.exec(select(Rig).where(Rig.name == rig_name).with_for_update()).one_or_none()
     if rig is None or rig.removed_at is not None or rig.is_parked:

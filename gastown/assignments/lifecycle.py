@@ -273,6 +273,31 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
     return row
 
 
+def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
+    """Ask every running attempt's holder to save, stop, and leave the bead slung: the town is being shut down."""
+    rows = list(queries.list_running(session))
+    for row in rows:
+        row.desired = Desired.HAND_OVER
+        record(
+            session,
+            EventKind.ASSIGNMENT_STOP_ASKED,
+            actor=actor,
+            bead_id=row.bead_id,
+            rig=row.rig,
+            agent=row.polecat,
+            assignment_id=row.id,
+            fence=row.fence,
+            why="the town is being shut down",
+        )
+    return rows
+
+
+def resume_later(session: Session, assignment_id: int, fence: int, *, actor: str) -> Assignment | None:
+    """A session was saved for a shutdown: its attempt ends, the next one waits for the town to come up."""
+    row = end(session, assignment_id, fence, AssignmentState.RELEASED, actor=actor, outcome="the town was shut down")
+    return follow(session, row, Reason.RESUME, actor=actor, notes=row.notes)
+
+
 def put_back(session: Session, assignment_id: int, fence: int, *, actor: str) -> Assignment:
     """A stopped session has been saved: end its attempt released, with the bead open again."""
     row = running(session, assignment_id, fence)

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     REWORK = "rework"  # the merge queue returned it
     TAKEOVER = "takeover"  # its host was lost
     HANDOFF = "handoff"  # the agent asked for a fresh session
+    RESUME = "resume"  # the town was shut down while it ran
 
 
 class Desired(StrEnum):
@@ -46,6 +47,7 @@ class Desired(StrEnum):
 
     RUN = "run"
     STOP = "stop"  # save the work, end the session, release
+    HAND_OVER = "hand_over"  # save the work, end the session, leave the bead slung
 
 
 OPEN_STATES = (AssignmentState.WAITING, AssignmentState.OFFERED, AssignmentState.RUNNING)

@@ -51,6 +51,8 @@ def plan_next(reason: Reason, done: Tally, policy: Policy, now: datetime) -> Aga
     Caps and cool-down are DESIGN section 4's: three failures with five minutes from the second on, five losses, five
     reworks; all are settings.
     """
+    if reason is Reason.RESUME:
+        return Again(reason)
     counts = {
         Reason.RETRY: (done.failures, "cap.agent_failures", "the agent failed {n} times"),
         Reason.TAKEOVER: (done.losses, "cap.infrastructure", "{n} attempts were lost with their worker or host"),

@@ -84,6 +84,7 @@ REACTED = frozenset(
         EventKind.DEPENDENCY_REMOVED,
         EventKind.ASSIGNMENT_ENDED,
         EventKind.ASSIGNMENT_SUBMITTED,
+        EventKind.POLECAT_UPDATED,
         EventKind.RIG_UNPARKED,
     }
 )

@@ -45,6 +45,7 @@ KEYS: dict[str, Key] = {
     "gate.timeout_s": Key(900, "seconds a gate may run unless it says otherwise", 1, 86400),
     "done.max_behind": Key(200, "commits behind the target from which `gt done` is refused", 1, 100000),
     "doorbell.again_s": Key(30, "seconds after which offered work that nobody claimed is rung again", 1, 3600),
+    "dispatch.paused": Key(0, "1: nothing new is claimed (set by `gt shutdown`, cleared by `gt up`)", 0, 1),
     "disk.floor_mb": Key(500, "free megabytes under which no new work is claimed", 0, 10_000_000),
     "polecat.names": Key("mad-max", "theme of polecat names: mad-max, minerals or wasteland"),
 }

@@ -49,8 +49,8 @@ class Entry:
 
     @property
     def is_asked_to_stop(self) -> bool:
-        """Whether somebody took the bead off its hook."""
-        return self.standing is not None and self.standing.is_mine and self.standing.desired is Desired.STOP
+        """Whether somebody took the bead off its hook, or the town is being shut down."""
+        return self.standing is not None and self.standing.is_mine and self.standing.desired is not Desired.RUN
 
 
 class LeaseBook:

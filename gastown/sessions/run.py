@@ -223,7 +223,7 @@ def _reason_to_stop(held: Held, folder: Path) -> Ending | None:
         handed_in = _has_ended(held)
         return None if handed_in else Ending(EndKind.SUPERSEDED, "a newer attempt exists")
     if held.entry.is_asked_to_stop:
-        return Ending(EndKind.STOPPED, "taken off its hook")
+        return Ending(EndKind.STOPPED, "it was asked to stop")
     started = (folder / "prompt.txt").stat().st_mtime
     limit = held.policy.number("session.timeout_s")
     if clock.now().timestamp() - started > limit:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from gastown import agents, assignments, logs, rigs
 from gastown.agents import WorktreeState
-from gastown.assignments import Assignment, AssignmentState, StaleFence
+from gastown.assignments import Assignment, AssignmentState, Desired, StaleFence
 from gastown.errors import GastownError, Unavailable
 from gastown.rigs import Rig
 from gastown.sessions import worksite
@@ -148,6 +148,9 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
 def _what_follows(session: Session, office: Office, row: Assignment, ending: Ending) -> str:
     assert row.id is not None
     match ending.kind:
+        case EndKind.STOPPED if row.desired is Desired.HAND_OVER:
+            assignments.resume_later(session, row.id, row.fence, actor=office.holder)
+            return "handed over"
         case EndKind.STOPPED:
             assignments.put_back(session, row.id, row.fence, actor=office.holder)
             return "released"

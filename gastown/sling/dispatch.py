@@ -69,7 +69,7 @@ def order_fairly(offered: Sequence[Assignment], running: Mapping[str, int]) -> l
     return ordered
 
 
-def list_stale_offers(session: Session, *, rung_before: timedelta | None = None) -> list[Doorbell]:
+def list_stale_offers(session: Session, *, rung_before: timedelta | None = None, limit: int = BATCH) -> list[Doorbell]:
     """Doorbells for offered attempts that nobody claimed since they were last rung; marks them rung."""
     now = database_time(session)
     patience = (
@@ -78,7 +78,7 @@ def list_stale_offers(session: Session, *, rung_before: timedelta | None = None)
     stale = [
         row for row in assignments.list_offered(session)[:BATCH] if row.rung_at is None or row.rung_at <= now - patience
     ]
-    ordered = order_fairly(stale, assignments.running_by_rig(session))
+    ordered = order_fairly(stale, assignments.running_by_rig(session))[:limit]
     if ordered:
         session.execute(
             update(Assignment)
