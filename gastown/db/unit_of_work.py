@@ -33,7 +33,6 @@ def reading(url: str | None = None) -> Iterator[Session]:
     engine = get_engine(url).execution_options(gastown_read_only=True)
     with _translated(), Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
-        session.rollback()
 
 
 @contextmanager
