@@ -109,6 +109,19 @@ class Context:
         except OSError as error:
             raise Unavailable(f"cannot read {path}: {error.strerror}") from None
 
+    def read_bytes(self, path: str) -> bytes:
+        """The bytes of a file that a person named, or of standard input for `-`; an agent may not."""
+        if self.session_pass is not None:
+            raise Refused("inside a session files are not read by name")
+        try:
+            if path == "-":
+                return sys.stdin.buffer.read() if self.stdin is sys.stdin else self.stdin.read().encode()
+            return Path(path).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"no such file: {path}") from None
+        except OSError as error:
+            raise Unavailable(f"cannot read {path}: {error.strerror}") from None
+
 
 def _person() -> str:
     """Git's user name, else the login: the order that beads uses."""
