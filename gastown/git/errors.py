@@ -43,6 +43,10 @@ class RemoteUnreachable(Unavailable):
     """The remote cannot be reached, refuses us, or is not there; from outside these look alike."""
 
 
+class DiskTrouble(Unavailable):
+    """The disk is full, read-only, or closed to us."""
+
+
 class RepositoryBusy(Unavailable):
     """Another process held the repository's lock for longer than we wait."""
 

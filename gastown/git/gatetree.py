@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastown.git import history, layout
+from gastown.git.disk import on_disk
 from gastown.git.locks import exclusive
 from gastown.git.names import check_oid
 from gastown.git.run import Options, Place, git
@@ -26,6 +27,7 @@ class GateTree:
     tree: str
 
 
+@on_disk
 def checkout_gate(path: Path, land: Path, commit: str) -> GateTree:
     """Put `path` at `commit` of `land`: tracked files as committed, other files gone, ignored ones (caches) kept.
 
@@ -50,6 +52,7 @@ def checkout_gate(path: Path, land: Path, commit: str) -> GateTree:
     return GateTree(path, commit, tree)
 
 
+@on_disk
 def remove_gate(path: Path) -> None:
     """Delete a slot: its folder, and the town's side of it."""
     for folder in (path, _town_side(path)):

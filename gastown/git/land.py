@@ -5,16 +5,19 @@ from pathlib import Path
 from zlib import crc32
 
 from gastown.git import history, layout, remote
+from gastown.git.disk import on_disk
 from gastown.git.errors import GitFailed, ObjectMissing, RepositoryExists
 from gastown.git.locks import exclusive
 from gastown.git.names import check_branch_name, check_oid, check_remote_url
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
+from gastown.git.tidy import tidy_if_crowded
 
 _HEADS = "refs/gastown/heads"
 _FETCH_LOCKS = 16  # few files, and a slow fetch holds up few branches but its own
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
 
 
+@on_disk
 def create_land(path: Path, url: str, branch: str) -> str:
     """Make the rig's `land.git` and fetch the target; returns the target's commit.
 
@@ -50,6 +53,7 @@ def _tracking(branch: str) -> str:
     return f"refs/remotes/origin/{branch}"
 
 
+@on_disk
 def fetch_branch(land: Path, branch: str) -> str:
     """Fetch one branch of the remote and return its commit. Raises `BranchMissing` or `RemoteUnreachable`."""
     spec = f"+refs/heads/{check_branch_name(branch)}:{_tracking(branch)}"
@@ -63,6 +67,7 @@ def fetch_branch(land: Path, branch: str) -> str:
     return oid
 
 
+@on_disk
 def fetch_head(land: Path, work: Path, oid: str) -> None:
     """Bring commit `oid` with all its history from `work` into `land` and pin it there, so that nothing prunes it.
 
@@ -84,6 +89,7 @@ def fetch_head(land: Path, work: Path, oid: str) -> None:
         if not history.has_commit(source, oid):
             raise ObjectMissing(f"{work} has no commit {oid}", hint="Its agent may not have committed yet: try again.")
         raise GitFailed(f"commit {oid} could not be fetched: {result.complaint}", hint="Try again.")
+    tidy_if_crowded(land)
 
 
 def is_pinned(land: Path, oid: str) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gastown.git import history, layout
+from gastown.git.disk import on_disk
 from gastown.git.errors import GitFailed
 from gastown.git.merge import Draft, Person, commit_tree
 from gastown.git.names import check_branch_name
@@ -41,6 +42,7 @@ class Keeper:
     when: datetime
 
 
+@on_disk
 def save_work(work: Path, path: Path, branch: str, keeper: Keeper) -> Saved:
     """Commit all that is in the worktree and not ignored, new files too, on top of its head, and put `branch` there.
 

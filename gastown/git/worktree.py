@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastown.git import history, layout
+from gastown.git.disk import on_disk
 from gastown.git.errors import BranchTaken, WorktreeBroken, WorkUnsaved
 from gastown.git.locks import exclusive
 from gastown.git.names import check_branch_name, check_oid
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
+from gastown.git.tidy import tidy_if_crowded
 
 _SNAPSHOT = "index.town"
 """The index as it was when we handed the worktree out: an agent can hide files in its own by flags."""
@@ -46,6 +48,7 @@ class TreeState:
         return not (self.changed or self.untracked or self.unfinished)
 
 
+@on_disk
 def create_work(work: Path, land: Path, branch: str) -> None:
     """Make the rig's `work.git` from `land`, sharing its objects by hard links, with the target as `origin/<branch>`.
 
@@ -72,6 +75,7 @@ def create_work(work: Path, land: Path, branch: str) -> None:
             layout.make_view(work)
 
 
+@on_disk
 def update_work(work: Path, land: Path, branch: str) -> str:
     """Bring `origin/<branch>` of `work` to where `land` has it and return that commit; free when it is there."""
     tracking = f"refs/remotes/origin/{check_branch_name(branch)}"
@@ -81,6 +85,7 @@ def update_work(work: Path, land: Path, branch: str) -> str:
         return oid
     with exclusive(view / "gastown.fetch.flock"):
         git(Place(view), *_FETCH, str(land), f"+{oid}:{tracking}", options=_from_land())
+    tidy_if_crowded(view)
     return oid
 
 
@@ -94,6 +99,7 @@ def _from_land() -> Options:
     return Options(timeout_s=NETWORK_TIMEOUT_S, settings={"protocol.version": "2"})
 
 
+@on_disk
 def prepare_worktree(work: Path, path: Path, branch: str, start: str, *, keep_ignored: bool = False) -> None:
     """Check out a branch at commit `start` in a new worktree at `path`, or in the one that a clean end left there.
 
@@ -103,7 +109,7 @@ def prepare_worktree(work: Path, path: Path, branch: str, start: str, *, keep_ig
     """
     check_branch_name(branch)
     check_oid(start)
-    fresh = not path.exists() or not any(path.iterdir())
+    fresh = not path.exists() or (path.is_dir() and not any(path.iterdir()))
     admin = _make_entry(work, path, start) if fresh else _reopen(work, path, start)
     place = _place(work, admin, path)
     _switch(work, place, branch, start)
@@ -214,6 +220,7 @@ def head_of(work: Path, path: Path) -> str | None:
     return state(work, path).head
 
 
+@on_disk
 def remove_worktree(work: Path, path: Path, *, even_unsaved: bool = False) -> None:
     """Delete the worktree's folder and its entry in `work`, also those of a worktree that was left half made.
 

@@ -158,6 +158,28 @@ def test_nothing_an_agent_configured_runs_when_its_head_is_fetched(rig) -> None:
     assert not evil.exists()
 
 
+def test_packs_are_rolled_up_and_nothing_is_dropped_when_there_are_many(rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gastown.git.tidy.MANY_PACKS", 3)
+    monkeypatch.setattr("gastown.git.tidy.MANY_LOOSE", -1)
+    base = rig.make()
+    path = rig.agent("toast", base)
+    orphan = rig.commit(path, {"orphan": "x"})
+    rig.run(path, "reset", "-q", "--hard", base)
+    oids = [rig.commit(path, {"x": str(number)}) for number in range(6)]
+    for oid in oids:
+        git.fetch_head(rig.land, rig.work, oid)
+    git.unpin(rig.land, oids[-1])
+    rig.person_pushes({"y": "1"})
+    git.fetch_branch(rig.land, "main")
+    git.update_work(rig.work, rig.land, "main")
+    for repo in (rig.land, rig.work):
+        assert len(list((repo / "objects" / "pack").glob("*.pack"))) <= 4
+        rig.run(repo, "fsck")
+        assert all(git.has_commit(repo, oid) for oid in oids)
+    assert git.has_commit(git.view_of(rig.work), orphan)
+    assert list((rig.work / "objects").glob("[0-9a-f][0-9a-f]")) == []
+
+
 def test_many_heads_arrive_when_they_are_fetched_at_once(rig) -> None:
     base = rig.make()
     path = rig.agent("toast", base)

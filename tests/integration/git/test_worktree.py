@@ -184,6 +184,25 @@ def test_a_folder_that_is_no_worktree_of_ours_is_refused(rig) -> None:
     assert (plain / "work").read_text() == "precious"
     with pytest.raises(WorktreeBroken):
         git.state(rig.work, rig.path("nothing"))
+    with pytest.raises(WorktreeBroken):
+        git.prepare_worktree(rig.work, plain / "work", "polecat/x/y@1", base)
+
+
+def test_a_disk_that_refuses_us_is_told_in_one_line(rig) -> None:
+    base = rig.make()
+    file = rig.root / "file"
+    file.write_text("")
+    calls = (
+        lambda: git.create_land(file / "land.git", str(rig.remote), "main"),
+        lambda: git.create_work(file / "work.git", rig.land, "main"),
+        lambda: git.prepare_worktree(rig.work, file / "toast", "polecat/x/y@1", base),
+        lambda: git.checkout_gate(file / "gate", rig.land, base),
+    )
+    for call in calls:
+        with pytest.raises(git.DiskTrouble) as caught:
+            call()
+        assert str(file) in caught.value.message
+        assert caught.value.retryable
 
 
 def test_a_redirected_git_file_is_not_followed(rig) -> None:
