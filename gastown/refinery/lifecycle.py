@@ -205,8 +205,9 @@ def send_back(
     head = queries.get_head(session, request.head_id)
     head.result = kind
     session.add(head)
-    full = {"kind": kind, "request": request.id, "head": head.head_oid, "retries": request.retries + 1, **details}
-    _record(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, **full)
+    facts = {"head": head.head_oid, "retries": request.retries + 1, **details}
+    _record(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, reason=kind, **facts)
+    full = {"kind": kind, "request": request.id, **facts}
     return assignments.rework(session, request.bead_id, details=full, actor=actor) is not None
 
 
@@ -371,7 +372,7 @@ def _move(session: Session, request: MergeRequest, state: RequestState, **values
 
 
 def _record(
-    session: Session, kind: EventKind, request: MergeRequest, head: MergeHead, *, actor: str, **values: Any
+    session: Session, kind: EventKind, request: MergeRequest, head: MergeHead, /, *, actor: str, **values: Any
 ) -> None:
     record(
         session,

@@ -123,7 +123,8 @@ def _judge(desk: Desk, view: View, entry: Entry) -> Move:
         case Standing.GREEN:
             return landing.land(desk, view, entry.change, candidate, judgement.run)
         case Standing.RED:
-            return _send_back(desk, entry, "red", _red_details(judgement.run, request.base_oid))
+            summary = f"Merged with {view.rig.branch} it fails twice: {_failure(judgement.run)}."
+            return _send_back(desk, entry, "red", _red_details(judgement.run, request.base_oid, summary))
         case Standing.STUCK:
             return _find_out_who(desk, view, entry, candidate, judgement)
         case Standing.ASK | Standing.ASKED:
@@ -173,7 +174,8 @@ def _find_out_who(desk: Desk, view: View, entry: Entry, candidate: Candidate, st
             if _is_due(stuck):
                 _ask(session, desk, view, entry, candidate, stuck.attempt)
             return rest(why, target=target)
-    return _send_back(desk, entry, "gates_cannot_run", _red_details(stuck.run, target))
+    summary = f"The gates cannot run with it, and do without it: {_failure(stuck.run)}."
+    return _send_back(desk, entry, "gates_cannot_run", _red_details(stuck.run, target, summary))
 
 
 def _board_next(desk: Desk, view: View, target: str) -> Move:
@@ -197,7 +199,8 @@ def _board_next(desk: Desk, view: View, target: str) -> Move:
             view.repository.bring(entry.change.head.head_oid, entry.change.head.branch)
         except git.ObjectMissing as error:
             if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
-                return _send_back(desk, entry, "missing_commit", {"why": error.message, "target": target})
+                why = f"The commit that was submitted cannot be found: {error.message}"
+                return _send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
             absent = error.message
             continue
         return _board(desk, view, entry, target)
@@ -214,6 +217,7 @@ def _board(desk: Desk, view: View, entry: Entry, target: str) -> Move:
     built = build(repository, entry.change, target, clock.now())
     if isinstance(built, Conflicted):
         details: dict[str, object] = {
+            "summary": f"It conflicts with {view.rig.branch} as of {target[:10]}.",
             "target": target,
             "files": list(built.paths[:100]),
             "messages": list(built.messages[:20]),
@@ -221,7 +225,7 @@ def _board(desk: Desk, view: View, entry: Entry, target: str) -> Move:
         }
         return _send_back(desk, entry, "conflict", details)
     if built.tree_oid == tree:
-        return _send_back(desk, entry, "no_change", {"target": target, "why": "the target has all of it already"})
+        return _no_change(desk, entry, target, f"{view.rig.branch} has all of it already")
     if view.rig.no_gates:
         return landing.land(desk, view, entry.change, built, None)
     with desk.write() as session:
@@ -239,11 +243,15 @@ def _already_in(desk: Desk, view: View, entry: Entry, candidate: Candidate) -> M
         started = assignments.get(session, entry.change.head.assignment_id).base_oid
     head = entry.change.head.head_oid
     if not started or view.repository.is_in(head, started):
-        return _send_back(desk, entry, "no_change", {"target": candidate.base_oid, "why": "there is no commit in it"})
+        return _no_change(desk, entry, candidate.base_oid, "there is no commit in it")
     with desk.write() as session:
         run = None if view.rig.no_gates else _runs(session, view, candidate.tree_oid).run
         lifecycle.intend(session, entry.change.request, candidate, run, actor=desk.actor, lease=desk.proof.fence)
     return Move(acted=True)
+
+
+def _no_change(desk: Desk, entry: Entry, target: str, why: str) -> Move:
+    return _send_back(desk, entry, "no_change", {"summary": f"It would change nothing: {why}.", "target": target})
 
 
 def _send_back(desk: Desk, entry: Entry, kind: str, details: dict[str, object]) -> Move:
@@ -254,10 +262,11 @@ def _send_back(desk: Desk, entry: Entry, kind: str, details: dict[str, object]) 
     return Move(acted=True, returned=entry.change.request.bead_id)
 
 
-def _red_details(run: GateRun | None, target: str) -> dict[str, object]:
+def _red_details(run: GateRun | None, target: str, summary: str) -> dict[str, object]:
     """What whoever mends it needs: the gate, the end of its output, where the whole log is, what it was merged with."""
     result = _failed_gate(run)
     return {
+        "summary": summary,
         "target": target,
         "run": run.id if run else None,
         "gate": result.get("gate", ""),

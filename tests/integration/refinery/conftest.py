@@ -1,0 +1,39 @@
+"""A town with one rig, on SQLite for most tests and on each kind of database where SQL decides."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gastown import config
+from tests.support.refinery_town import RefineryTown, make_town
+
+
+@pytest.fixture(autouse=True)
+def _forget_engines() -> Iterator[None]:
+    yield
+    config.use(None)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "gastown.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def make(sqlite_url: str, tmp_path: Path) -> Callable[..., RefineryTown]:
+    return lambda **values: make_town(tmp_path / "here", sqlite_url, **values)
+
+
+@pytest.fixture
+def town(make: Callable[..., RefineryTown]) -> RefineryTown:
+    return make()
+
+
+@pytest.fixture
+def any_town(database_url: str, tmp_path: Path) -> RefineryTown:
+    """The same on SQLite and on PostgreSQL."""
+    return make_town(tmp_path / "here", database_url)
