@@ -28,8 +28,8 @@ class GateTree:
 
 
 @on_disk
-def checkout_gate(path: Path, land: Path, commit: str) -> GateTree:
-    """Put `path` at `commit` of `land`: tracked files as committed, other files gone, ignored ones (caches) kept.
+def checkout_gate(path: Path, land: Path, commit: str, *, keep_ignored: bool = True) -> GateTree:
+    """Put `path` at `commit` of `land`: tracked files as committed, others gone, ignored ones (caches) kept if asked.
 
     One gate run at a time may own a slot; what a killed command left in it is put right. Raises `ObjectMissing`.
     """
@@ -47,7 +47,7 @@ def checkout_gate(path: Path, land: Path, commit: str) -> GateTree:
         options = Options(timeout_s=_LONGEST_S, keep_open=(lock,))
         (town / "HEAD").write_text(f"{commit}\n")
         git(place, "reset", "--quiet", "--hard", commit, "--", options=options)
-        git(place, "clean", "--quiet", "-ffd", options=options)
+        git(place, "clean", "--quiet", "-ffd" if keep_ignored else "-ffdx", options=options)
         _make_inner(path / ".git", town, commit)
     return GateTree(path, commit, tree)
 

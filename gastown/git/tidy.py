@@ -24,7 +24,7 @@ def tidy_if_crowded(repo: Path) -> bool:
     if not _is_crowded(repo / "objects"):
         return False
     with (
-        contextlib.suppress(GitFailed, GitTimedOut, RepositoryBusy),
+        contextlib.suppress(GitFailed, GitTimedOut, RepositoryBusy, OSError),
         exclusive(repo / "gastown.tidy.flock", timeout_s=0),
     ):
         settings = {"repack.writeBitmaps": "false"}

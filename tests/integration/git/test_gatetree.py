@@ -28,6 +28,8 @@ def test_a_slot_shows_the_commit_and_keeps_caches(rig) -> None:
     assert sorted(os.listdir(slot(rig))) == [".git", ".gitignore", "README", "cache", "src"]
     assert (slot(rig) / "README").read_text() == "hello\n"
     assert (slot(rig) / "cache" / "x").read_text() == "warm"
+    git.checkout_gate(slot(rig), rig.land, base, keep_ignored=False)
+    assert not (slot(rig) / "cache").exists()
 
 
 def test_tests_in_a_slot_see_a_clean_repository_without_a_remote(rig) -> None:
@@ -57,7 +59,7 @@ def test_nothing_of_ours_changes_when_tests_misuse_the_slots_repository(rig) -> 
     evil.unlink(missing_ok=True)
     git.checkout_gate(slot(rig), rig.land, base)
     assert not evil.exists()
-    assert (rig.land / "config").read_text(), rig.run(rig.land, "for-each-ref") == before
+    assert ((rig.land / "config").read_text(), rig.run(rig.land, "for-each-ref")) == before
     assert rig.target() == base
     assert (slot(rig) / "README").read_text() == "hello\n"
     assert rig.run(slot(rig), "rev-parse", "HEAD") == base
