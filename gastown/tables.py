@@ -7,9 +7,9 @@ from gastown.convoys.models import Convoy, ConvoyMember
 from gastown.db.locks import Lease
 from gastown.events.models import Event
 from gastown.policy.models import Setting
-from gastown.refinery.models import GateRun, LandingIntent, MergeHead, MergeRequest
+from gastown.refinery.models import GateRun, LandingIntent, MergeHead, MergeRequest, Refinery
 from gastown.rigs.models import Gate, Rig
-from gastown.town.models import Worker
+from gastown.town.models import Town, Worker
 
 __all__ = [
     "Assignment",
@@ -23,8 +23,10 @@ __all__ = [
     "MergeHead",
     "MergeRequest",
     "Polecat",
+    "Refinery",
     "Rig",
     "Setting",
+    "Town",
     "Worker",
 ]
 

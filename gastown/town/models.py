@@ -23,3 +23,14 @@ class Worker(SQLModel, table=True):
     version: str = Field(default="", max_length=32)
     started_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     seen_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
+class Town(SQLModel, table=True):
+    """The installation itself: one row, made by the first `gt install` that reached the database."""
+
+    __tablename__ = "towns"
+
+    number: int = Field(default=1, primary_key=True)  # always 1: a database holds one town
+    id: str = Field(max_length=32)  # minted once; tells two towns of the same name apart
+    name: str = Field(max_length=40)
+    created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))

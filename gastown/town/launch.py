@@ -1,0 +1,54 @@
+"""Become one of the town's processes; standard library only, run as `python -I -S launch.py NAME` by the supervisor.
+
+Two things hold from here until the process ends, whatever it becomes: it has the lock that says that NAME runs (so that
+no crash can leave two Redis servers on one file), and it is asked to stop when the supervisor dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+LOCKED = 75  # exit code: another process of this name still runs
+
+
+def main(name: str) -> int:  # noqa: RET503 - exec does not return
+    """Take the lock, arrange for the end, exec; returns only when that cannot be done."""
+    parent = os.getppid()
+    folder = os.environ["GASTOWN_SERVICES"]
+    with open(os.path.join(folder, "processes.json"), encoding="utf-8") as file:
+        order = json.load(file)[name]
+    lock = os.open(os.path.join(folder, f"{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stderr.write(f"{name} of an earlier start still runs as process {os.read(lock, 20).decode()}\n")
+        return LOCKED
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    os.set_inheritable(lock, True)
+    die_with(parent)
+    os.chdir(order["cwd"])
+    os.umask(0o077)
+    ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    os.execve(order["argv"][0], order["argv"], {**environment, **order["env"]})  # noqa: S606 - no shell is the point
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel send SIGTERM when the parent ends; where it cannot, the lock is what `gt up` finds."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we asked
+        sys.exit("the supervisor is gone")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
