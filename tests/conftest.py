@@ -1,5 +1,7 @@
 """Fixtures shared by all tests live in tests/support; this file only names them."""
 
 from tests.support.databases import database_url, postgres_server, session, shared_engine, sqlite_template
+from tests.support.fake_clock import fake_clock
+from tests.support.here import here
 
-__all__ = ["database_url", "postgres_server", "session", "shared_engine", "sqlite_template"]
+__all__ = ["database_url", "fake_clock", "here", "postgres_server", "session", "shared_engine", "sqlite_template"]

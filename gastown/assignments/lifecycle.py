@@ -228,24 +228,24 @@ def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, wh
 
 
 def _escalate_bead(session: Session, row: Assignment, *, actor: str, why: str) -> None:
-    tried = [
-        {"fence": past.fence, "state": past.state.value, "reason": past.reason.value, "outcome": past.outcome}
-        for past in queries.history(session, row.bead_id)
-    ]
+    """Ask a person: the status, its one terminal event, and a comment that says what was tried."""
     beads.set_status(
-        session, row.bead_id, BeadStatus.ESCALATED, actor=actor, fence=row.fence, assignment_id=row.id, reason=why
-    )
-    record(
         session,
-        EventKind.BEAD_ESCALATED,
+        row.bead_id,
+        BeadStatus.ESCALATED,
         actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        assignment_id=row.id,
         fence=row.fence,
-        why=why,
-        tried=tried,
+        assignment_id=row.id,
+        agent=row.polecat,
+        rig=row.rig,
+        reason=why,
     )
+    tried = "\n".join(
+        f"- attempt {past.fence} ({past.reason}, {past.polecat or 'nobody'}): {past.state}, {past.outcome}"
+        for past in queries.history(session, row.bead_id)
+    )
+    text = f"Escalated: {why}.\nWhat was tried:\n{tried}\nWhen it is settled: gt sling {row.bead_id} {row.rig}"
+    beads.add_comment(session, row.bead_id, text, actor=actor)
 
 
 def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignment | None:

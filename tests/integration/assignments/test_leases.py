@@ -1,0 +1,202 @@
+"""The lease protocol on both databases."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from gastown import agents, assignments, beads, policy
+from gastown.agents import WorktreeState
+from gastown.assignments import Assignment, AssignmentState, NoRoom, NothingToClaim, StaleFence
+from gastown.beads import BeadStatus
+from gastown.config import Settings
+from gastown.db import database_time
+from gastown.db.unit_of_work import unit_of_work
+from tests.support.factories import HOLDER, OTHER_HOLDER, make_bead, make_offered, make_rig, make_running
+
+
+def nobody_is_dead(_holder: str) -> bool:
+    return False
+
+
+def everybody_is_dead(_holder: str) -> bool:
+    return True
+
+
+def expire(session: Session, assignment_id: int) -> None:
+    past = database_time(session) - timedelta(seconds=1)
+    session.execute(update(Assignment).where(col(Assignment.id) == assignment_id).values(expires_at=past))
+    session.expire_all()
+
+
+def test_claim_leases_the_bead_to_a_new_polecat_when_none_is_idle(session: Session) -> None:
+    make_rig(session)
+    bead = make_bead(session)
+    taken = make_running(session, bead)
+    row = taken.assignment
+    assert (row.state, row.holder, row.fence) == (AssignmentState.RUNNING, HOLDER, 1)
+    assert row.expires_at is not None
+    assert row.expires_at > database_time(session) + timedelta(seconds=50)
+    found = beads.get(session, bead.id)
+    assert (found.status, found.assignee) == (BeadStatus.IN_PROGRESS, taken.polecat.address)
+    assert taken.polecat.worktree_state is WorktreeState.BUSY
+
+
+def test_claim_takes_the_most_urgent_then_the_oldest(session: Session) -> None:
+    make_rig(session)
+    for title, priority in (("later", 3), ("old", 1), ("young", 1)):
+        make_offered(session, make_bead(session, title), priority=priority)
+    order = []
+    for _ in range(3):
+        row = assignments.claim(session, "app", holder=HOLDER, host="here", slots=9).assignment
+        order.append(beads.get(session, row.bead_id).title)
+    assert order == ["old", "young", "later"]
+
+
+def test_claim_refuses_when_the_host_is_full(session: Session) -> None:
+    make_rig(session)
+    make_running(session, make_bead(session))
+    make_offered(session, make_bead(session, "second"))
+    with pytest.raises(NoRoom):
+        assignments.claim(session, "app", holder=HOLDER, host="here", slots=1)
+
+
+def test_claim_finds_nothing_when_dispatch_is_paused(session: Session) -> None:
+    make_rig(session)
+    make_offered(session, make_bead(session))
+    policy.set_value(session, "dispatch.paused", "1", actor="tester")
+    with pytest.raises(NothingToClaim):
+        assignments.claim(session, "app", holder=HOLDER, host="here", slots=9)
+
+
+def test_claim_passes_over_what_the_fast_lock_refuses(session: Session) -> None:
+    make_rig(session)
+    first = make_offered(session, make_bead(session, "locked"))
+    second = make_offered(session, make_bead(session, "free"))
+    taken = assignments.claim(
+        session, "app", holder=HOLDER, host="here", slots=9, refuse=lambda row: row.id == first.id
+    )
+    assert taken.assignment.id == second.id
+
+
+def test_rework_waits_for_the_polecat_that_knows_it_when_that_is_on_another_host(session: Session) -> None:
+    make_rig(session)
+    bead = make_bead(session)
+    taken = make_running(session, bead, host="far")
+    assert taken.assignment.id is not None
+    assignments.submit(session, taken.assignment.id, 1, head_oid="a" * 40, actor="agent")
+    agents.mark_worktree(session, taken.polecat.address, WorktreeState.CLEAN)
+    following = assignments.rework(session, bead.id, details={"kind": "conflict"}, actor="refinery")
+    assert following is not None
+    with pytest.raises(NothingToClaim):
+        assignments.claim(session, "app", holder=HOLDER, host="here", slots=9)
+    again = assignments.claim(session, "app", holder=HOLDER, host="far", slots=9)
+    assert again.polecat.address == taken.polecat.address
+    assert again.assignment.fence == 2
+
+
+def test_heartbeat_renews_only_what_the_holder_has(session: Session) -> None:
+    make_rig(session)
+    mine = make_running(session, make_bead(session)).assignment
+    theirs = make_running(session, make_bead(session, "b"), holder=OTHER_HOLDER).assignment
+    assert mine.id is not None
+    assert theirs.id is not None
+    expire(session, mine.id)
+    expire(session, theirs.id)
+    found = {
+        lease.assignment_id: lease
+        for lease in assignments.heartbeat(session, {mine.id: 1, theirs.id: 1}, holder=HOLDER, ttl_s=60)
+    }
+    session.expire_all()
+    assert found[mine.id].is_mine
+    assert not found[theirs.id].is_mine
+    assert not found[theirs.id].is_over
+    now = database_time(session)
+    assert assignments.get(session, mine.id).expires_at > now  # type: ignore[operator]
+    assert assignments.get(session, theirs.id).expires_at < now  # type: ignore[operator]
+
+
+def test_heartbeat_says_that_an_attempt_is_over_when_a_newer_one_exists(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    assignments.lose(session, row.id, 1, actor="town", outcome="host gone")
+    [standing] = assignments.heartbeat(session, {row.id: 1}, holder=HOLDER, ttl_s=60)
+    assert standing.is_over
+    assert not standing.is_mine
+
+
+def test_an_expired_lease_may_still_be_renewed_when_nobody_took_it(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    expire(session, row.id)
+    [standing] = assignments.heartbeat(session, {row.id: 1}, holder=HOLDER, ttl_s=60)
+    assert standing.is_mine
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_adoption_changes_the_holder_and_keeps_the_fence(session: Session, expired: bool) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    if expired:
+        expire(session, row.id)
+    is_dead = nobody_is_dead if expired else everybody_is_dead
+    taken = assignments.adopt(session, row.id, holder=OTHER_HOLDER, host="here", is_dead=is_dead)
+    assert taken is not None
+    assert (taken.assignment.holder, taken.assignment.fence) == (OTHER_HOLDER, 1)
+
+
+def test_a_living_holder_is_not_adopted_from_before_its_lease_expires(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    assert assignments.adopt(session, row.id, holder=OTHER_HOLDER, host="here", is_dead=nobody_is_dead) is None
+
+
+def test_a_session_of_another_host_is_never_adopted(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    expire(session, row.id)
+    assert assignments.adopt(session, row.id, holder=OTHER_HOLDER, host="far", is_dead=everybody_is_dead) is None
+
+
+def test_a_stale_attempt_changes_nothing(session: Session) -> None:
+    make_rig(session)
+    bead = make_bead(session)
+    row = make_running(session, bead).assignment
+    assert row.id is not None
+    assignments.lose(session, row.id, 1, actor="town", outcome="host gone")
+    with pytest.raises(StaleFence):
+        assignments.submit(session, row.id, 1, head_oid="b" * 40, actor="agent")
+    with pytest.raises(StaleFence):
+        assignments.escalate(session, row.id, 1, actor="agent", why="tired")
+    assert beads.get(session, bead.id).status == BeadStatus.HOOKED
+
+
+def test_one_claimer_wins_when_many_race_for_one_attempt(here: Settings) -> None:
+    with unit_of_work(here.database) as session:
+        make_rig(session)
+        make_offered(session, make_bead(session))
+    winners, losers, gate = [], [], threading.Barrier(8)
+
+    def race(number: int) -> None:
+        gate.wait(timeout=20)
+        try:
+            with unit_of_work(here.database) as session:
+                taken = assignments.claim(session, "app", holder=f"h:{number}:1:b", host="here", slots=99)
+            winners.append(taken.assignment.holder)
+        except NothingToClaim:
+            losers.append(number)
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(winners) == 1
+    assert len(losers) == 7
