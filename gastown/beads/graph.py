@@ -107,7 +107,7 @@ def choose_dropped(old: Sequence[Edge], new: Sequence[Edge]) -> list[Edge]:
     if not suspects:
         return []
     suspected = set(suspects)
-    following = adjacency(edge for edge in (*old, *new) if edge not in suspected)
+    following = adjacency([*old, *(edge for edge in new if edge not in suspected)])
     dropped = []
     for node, target in suspects:
         if reaches(following, target, node):

@@ -37,8 +37,8 @@ def _split_done(context: Context, session: "Session", words: tuple[str, ...]) ->
 @click.option("-f", "--force", is_flag=True, help="Past pins, open children and open blockers.")
 @click.option("--no-code", is_flag=True, help="It needs no code after all: cancels the attempt (needs --reason).")
 @click.option("--suggest-next", is_flag=True, help="Say what this sets free.")
-@click.pass_context
-def close(click_context: click.Context, ids: tuple[str, ...], **said: Any) -> int:
+@pass_context
+def close(context: Context, ids: tuple[str, ...], **said: Any) -> int:
     """Close beads. A bead that was slung for code closes by itself when its work lands.
 
     \b
@@ -48,13 +48,12 @@ def close(click_context: click.Context, ids: tuple[str, ...], **said: Any) -> in
     """
     from gastown import beads
 
-    context: Context = click_context.obj
     require(ids, "no issue ID provided")
     reasons = list(said["reasons"])
     if said["reason_file"]:
         reasons.append(context.read_text(said["reason_file"]).strip())
     with context.write() as session:
-        if click_context.info_name == "done" and not reasons:
+        if click.get_current_context().info_name == "done" and not reasons:
             names, reasons = _split_done(context, session, ids)
         else:
             names = list(ids)
