@@ -20,6 +20,8 @@ from gastown import clock
 from gastown.errors import Bug, Conflict, Invalid, Refused, Unavailable
 from gastown.runtimes import session_facts as facts
 from gastown.runtimes.base import CommandMissing
+from gastown.runtimes.session_facts import boot_id as boot_id
+from gastown.runtimes.session_facts import process_start as process_start
 from gastown.runtimes.session_wire import DIR_VARIABLE
 
 SOCKET_NAME = "keeper.sock"
@@ -119,9 +121,8 @@ def ensure_zygote(run_dir: Path, *, timeout_s: float = ZYGOTE_SECONDS) -> Path:
     until = clock.monotonic() + timeout_s
     while _ping(path) is None:
         if clock.monotonic() > until:
-            raise KeeperUnavailable(f"no keeper listens on {path} after {timeout_s:g} s")
+            raise KeeperUnavailable(f"no keeper answers on {path}", hint=f"Its log is {path.with_suffix('.log')}.")
         _spawn_zygote(path, timeout_s)
-        time.sleep(0.01)
     return path
 
 
@@ -290,7 +291,8 @@ def _spawn_zygote(path: Path, timeout_s: float) -> None:
     env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
     null = subprocess.DEVNULL
     try:
-        subprocess.run(command, stdin=null, stdout=null, stderr=null, env=env, timeout=timeout_s, check=True)
+        with path.with_suffix(".log").open("ab") as log:
+            subprocess.run(command, stdin=null, stdout=null, stderr=log, env=env, timeout=timeout_s, check=True)
     except (subprocess.SubprocessError, OSError) as error:
         raise KeeperUnavailable(f"the keeper cannot be started: {error}") from error
 

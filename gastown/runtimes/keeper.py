@@ -252,14 +252,17 @@ def claim(folder: str) -> tuple[int | None, dict[str, object]]:
         if time.monotonic() > until:
             return None, {"ok": False, "error": "busy"}
         time.sleep(0.01)
-    if os.path.exists(os.path.join(folder, "exit.json")):
-        return None, {"ok": False, "error": "ended"}
-    # A keeper was here and wrote no exit: it was killed, or the machine went down. Running twice is the greater harm.
-    return (None, {"ok": False, "error": "lost"}) if os.path.exists(card) else (lock, {})
+    has_ended = os.path.exists(os.path.join(folder, "exit.json"))
+    if not has_ended and not os.path.exists(card):
+        return lock, {}
+    os.close(lock)
+    # Without an exit, a keeper was killed here or the machine went down. Running twice is the greater harm.
+    return None, {"ok": False, "error": "ended" if has_ended else "lost"}
 
 
 def serve_one(connection: socket, zygote: int) -> None:
     """Answer one request in a process of its own, and stay as the keeper when it was a start."""
+    lock: int | None = None
     keeper: Keeper | None = None
     answer: dict[str, object] = {"ok": True, "pid": zygote, "start": facts.process_start(zygote)}
     try:
@@ -274,6 +277,8 @@ def serve_one(connection: socket, zygote: int) -> None:
             raise ValueError("op must be start or ping")
     except (OSError, ValueError) as error:
         answer = {"ok": False, "error": "refused", "errno": getattr(error, "errno", None), "detail": str(error)}
+    if lock is not None and not answer["ok"]:
+        os.close(lock)
     wire.reply(connection, answer)
     if keeper is not None and answer["ok"]:
         keeper.watch()
@@ -292,13 +297,14 @@ def detach(connection: socket, close: tuple[int, ...]) -> None:
             os.close(fd)
         if not os.fork():
             serve_one(connection, zygote)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(0)
 
 
-def serve(path: str) -> int:
-    """Be the zygote of `path` until a signal ends it; return at once when there is one already."""
-    os.closerange(3, 4096)
+def serve(path: str, ready: int) -> int:
+    """Be the zygote of `path` until a signal ends it; close `ready` once it listens, return at once if another does."""
     lock = facts.lock_file(path + ".lock")
     if lock is None:
         return 0
@@ -312,6 +318,7 @@ def serve(path: str) -> int:
     listener.bind(path)
     os.umask(mask)
     listener.listen(128)
+    os.close(ready)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -331,11 +338,16 @@ def main(arguments: list[str]) -> int | str:
         return "usage: keeper.py SOCKET [--detach]"
     path = os.path.abspath(arguments[0])
     os.chdir("/")
+    os.closerange(3, 4096)
+    wait, ready = os.pipe()
     if arguments[1:] and os.fork():
+        os.close(ready)
+        os.read(wait, 1)  # ends when the fork listens, or has gone because another one does
         return 0
+    os.close(wait)
     with contextlib.suppress(PermissionError):  # already a leader, as under a service manager
         os.setsid()
-    return serve(path)
+    return serve(path, ready)
 
 
 if __name__ == "__main__":
