@@ -163,14 +163,16 @@ def _refused(desk: Desk, view: View, intent: LandingIntent, reason: str) -> Move
     return rest(why, target=intent.base_oid)
 
 
-def refused_until(desk: Desk, target: str) -> timedelta | None:
-    """How long landings on this target still pause because the remote refused one; None when they need not."""
+def find_pause(desk: Desk, target: str) -> str | None:
+    """Why landings on this target pause because the remote refused one; None when they need not."""
     with desk.write() as session:
         refusals = queries.list_refusals(session, desk.rig, target)
     if not refusals or refusals[-1].closed_at is None:
         return None
     left = refusals[-1].closed_at + pause_after(len(refusals)) - clock.now()
-    return left if left > timedelta(0) else None
+    if left <= timedelta(0):
+        return None
+    return f"{refusals[-1].why} (tried again in {left.total_seconds():.0f} s, or after `gt mq retry {desk.rig}`)"
 
 
 def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:

@@ -40,9 +40,9 @@ def _advance(desk: Desk, view: View) -> Move:
     if not view.entries and not view.is_unseen:
         return rest()
     target = view.repository.target()
-    left = landing.refused_until(desk, target)
-    if left is not None:
-        return rest(f"the remote refused a push; tried again in {left.total_seconds():.0f} s", target=target)
+    pause = landing.find_pause(desk, target)
+    if pause is not None:
+        return rest(pause, target=target)
     for entry in view.in_state(RequestState.TESTING):
         if entry.change.request.base_oid != target or entry.run is None or entry.run.config_hash != view.config_hash:
             return _requeue(desk, entry, "the target moved, or its gates were changed")

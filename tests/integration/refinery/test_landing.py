@@ -1,10 +1,11 @@
 """From a submitted commit to the target: what lands, what goes back, and who is blamed."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 
-from gastown import git, rigs
+from gastown import beads, git, refinery, rigs
 from gastown.assignments import Reason
 from gastown.refinery import RequestState, Verdict
 from gastown.rigs import TargetState
@@ -95,8 +96,6 @@ def test_reworked_head_lands_in_the_same_request_when_it_is_submitted_again(town
     assert town.request(loser).state is RequestState.LANDED
     assert town.file_in_target("a.txt") == "ours"
     with town.work() as session:
-        from gastown import refinery
-
         assert [head.result for head in refinery.list_heads(session, first or 0)] == ["conflict", "landed"]
 
 
@@ -181,8 +180,6 @@ def test_change_lands_untested_when_the_rig_says_that_it_has_no_gates(make: Make
 def test_request_leaves_the_queue_when_a_person_closed_its_bead(town: RefineryTown) -> None:
     bead = town.submit({"b.txt": "two\n"})
     with town.work() as session:
-        from gastown import beads
-
         row = beads.get(session, bead)
         row.status = "open"
         session.add(row)
@@ -211,8 +208,6 @@ def test_request_waits_and_others_pass_when_its_commit_is_nowhere_yet(town: Refi
     lost = town.submit({"b.txt": "two\n"}, priority=0)
     run_git(town.work_git, "update-ref", "-d", f"refs/heads/polecat/nux/{lost}@1")
     with town.work() as session:
-        from gastown import refinery
-
         head = refinery.list_heads(session, town.request(lost).id or 0)[0]
         head.head_oid = "1" * 40
         session.add(head)
@@ -243,12 +238,8 @@ def test_broken_rig_starts_again_when_a_person_says_so_after_mending_it(make: Ma
     assert town.landed == []
     with open(tool, "w") as file:
         file.write("#!/bin/sh\nexit 0\n")
-    import os
-
     os.chmod(tool, 0o755)
     with town.work() as session:
-        from gastown import refinery
-
         assert refinery.retry(session, "app", actor="somebody") == 3
     town.settle()
     assert town.landed == [bead]
