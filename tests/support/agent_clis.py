@@ -201,3 +201,9 @@ def _check(result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+if __name__ == "__main__":
+    found = install()
+    print(found.folder or found.reason)
+    raise SystemExit(0 if found.folder else 1)
