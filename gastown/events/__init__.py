@@ -5,10 +5,11 @@ state can be rebuilt, so a row carries the new values. Rows are never changed, e
 `reacted_at`.
 """
 
+from gastown.events import outbox
 from gastown.events.feed import after, for_bead, latest, latest_id
 from gastown.events.kinds import EventKind
 from gastown.events.models import Event
 from gastown.events.record import record
 from gastown.events.tail import Tail
 
-__all__ = ["Event", "EventKind", "Tail", "after", "for_bead", "latest", "latest_id", "record"]
+__all__ = ["Event", "EventKind", "Tail", "after", "for_bead", "latest", "latest_id", "outbox", "record"]

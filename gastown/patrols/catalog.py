@@ -1,7 +1,11 @@
 """Every check, in the order in which a person wants to read them."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
+from sqlmodel import Session
+
+from gastown.config import Settings
 from gastown.errors import GastownError
 from gastown.patrols.checks import (
     agents,
@@ -19,6 +23,7 @@ from gastown.patrols.checks import (
     remotes,
     sessions,
     targets,
+    ticks,
     workers,
 )
 from gastown.patrols.findings import Check, Fault, Finding, Here, Level, error
@@ -29,6 +34,7 @@ ALL: tuple[Check, ...] = (
     git.CHECK,
     disk.CHECK,
     workers.CHECK,
+    ticks.CHECK,
     clocks.CHECK,
     agents.CHECK,
     gates.CHECK,
@@ -41,9 +47,18 @@ ALL: tuple[Check, ...] = (
     outbox.CHECK,
     escalated.CHECK,
 )
-"""For `gt doctor`."""
-QUICK: tuple[Check, ...] = tuple(check for check in ALL if not check.is_slow)
-"""For a tick."""
+"""For a person who asks."""
+TICK: tuple[Check, ...] = (
+    disk.CHECK,
+    workers.CHECK,
+    targets.CHECK,
+    landings.CHECK,
+    leases.CHECK,
+    offers.CHECK,
+    outbox.CHECK,
+    escalated.CHECK,
+)
+"""For the periodic step: those that ask nothing but SQL and the disk."""
 
 
 def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
@@ -62,6 +77,12 @@ def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
         if not faults:
             found.append(Finding(Level.OK, check.name, "", check.all_well))
     return found
+
+
+def patrol(session: Session, settings: Settings) -> list[Finding]:
+    """What the periodic step finds wrong, in the caller's transaction."""
+    here = Here(settings, lambda: nullcontext(session))
+    return [finding for finding in run(here, TICK) if finding.level is not Level.OK]
 
 
 def _look(check: Check, here: Here) -> list[Fault]:

@@ -59,8 +59,6 @@ class Check:
     all_well: str
     """What to say when nothing is wrong."""
     needs_sql: bool = True
-    is_slow: bool = False
-    """Asks a network; for people who wait, not for a tick."""
 
 
 def warning(subject: str, message: str, hint: str = "") -> Fault:

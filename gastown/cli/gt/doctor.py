@@ -1,7 +1,5 @@
 """`gt doctor`: look at everything that can be wrong."""
 
-import click
-
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
 
@@ -11,9 +9,8 @@ _MARKS = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
 
 
 @command("doctor")
-@click.option("--quick", is_flag=True, help="Ask no network.")
 @pass_context
-def doctor(context: Context, quick: bool) -> int:
+def doctor(context: Context) -> int:
     """Check the town and say what to mend. Exit status 1 when something is wrong that keeps work from going on.
 
     \b
@@ -24,7 +21,7 @@ def doctor(context: Context, quick: bool) -> int:
     from gastown import patrols
 
     here = patrols.Here(context.settings, context.read)
-    found = patrols.run(here, patrols.QUICK if quick else patrols.ALL)
+    found = patrols.run(here)
     errors = sum(item.level is patrols.Level.ERROR for item in found)
     warnings = sum(item.level is patrols.Level.WARNING for item in found)
     if context.json:

@@ -26,4 +26,4 @@ def _ask(rig: rigs.Rig) -> Iterator[Fault]:
         yield error(rig.name, failure.message, failure.hint or "")
 
 
-CHECK = Check("remotes", look, "every rig's remote answers", is_slow=True)
+CHECK = Check("remotes", look, "every rig's remote answers")
