@@ -77,7 +77,8 @@ def get(context: Context, name: str) -> None:
     _print(context, name, value)
 
 
-@config_group.command("set")
+# A value may begin with a dash: '--model opus'.
+@config_group.command("set", context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("value")
 @pass_context
