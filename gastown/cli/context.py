@@ -58,9 +58,14 @@ class Context:
         return config.current()
 
     def write(self) -> "AbstractContextManager[Session]":
-        """A unit of work on the town's database; refuses a schema that is not ours."""
-        from gastown.cli.database import writing
+        """A unit of work on the town's database; refuses a schema that is not ours.
 
+        An agent's write names its attempt: once that is over it changes nothing (StaleFence).
+        """
+        from gastown.cli.database import writing, writing_for
+
+        if self.session_pass is not None:
+            return writing_for(self.settings, self.session_pass.assignment_id, self.session_pass.fence)
         return writing(self.settings)
 
     def read(self) -> "AbstractContextManager[Session]":

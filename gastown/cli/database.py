@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import inspect, text
 from sqlmodel import Session
 
-from gastown import config, tables
+from gastown import assignments, config, tables
 from gastown.db import unit_of_work as work
 from gastown.errors import Refused, Unavailable
 
@@ -23,10 +22,9 @@ def check_schema(settings: config.Settings) -> None:
     if settings.database in _checked:
         return
     with work.reading(settings.database) as session:
-        try:
-            found = session.connection().execute(text("SELECT version_num FROM alembic_version")).scalar()
-        except DBAPIError:
-            found = None
+        connection = session.connection()
+        has_schema = inspect(connection).has_table("alembic_version")
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
     if found is None:
         raise Unavailable("the town's database has no tables yet", hint="Run `gt db upgrade`, which adds them.")
     if found == tables.REVISION:
@@ -47,6 +45,14 @@ def writing(settings: config.Settings) -> Iterator[Session]:
     """A unit of work on the town's database."""
     check_schema(settings)
     with work.unit_of_work(settings.database) as session:
+        yield session
+
+
+@contextmanager
+def writing_for(settings: config.Settings, assignment_id: int, fence: int) -> Iterator[Session]:
+    """A unit of work of an attempt that runs; its row is held until the commit, so that it cannot end meanwhile."""
+    with writing(settings) as session:
+        assignments.running(session, assignment_id, fence)
         yield session
 
 

@@ -1,10 +1,11 @@
 """The door to SQL: engine, column types, units of work, lease rows, status transitions. SQLite and PostgreSQL alike."""
 
 from gastown.db.columns import JsonObject, UtcTime, enum_column
-from gastown.db.engine import database_time, dispose, forget_after_fork, get_engine, is_sqlite
+from gastown.db.engine import DatabaseAway, database_time, dispose, forget_after_fork, get_engine, is_sqlite
 from gastown.db.transitions import IllegalTransition, Transitions
 
 __all__ = [
+    "DatabaseAway",
     "IllegalTransition",
     "JsonObject",
     "Transitions",

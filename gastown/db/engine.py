@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlmodel import Session
 
 from gastown import clock, config
+from gastown.errors import Unavailable
 
 # How long a writer waits for another one; the longest write of ours takes well under a second.
 BUSY_TIMEOUT_S = 30
@@ -22,6 +23,10 @@ CONNECT_TIMEOUT_S = 10
 SAFE_SQLITE = (3, 51, 3)
 
 _engines: dict[str, Engine] = {}
+
+
+class DatabaseAway(Unavailable):
+    """The database did not answer, is full, or is read-only."""
 
 
 def sqlite_module() -> ModuleType:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from sqlalchemy import column, table, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from gastown import logs, queue
-from gastown.db.engine import get_engine
-from gastown.errors import Unavailable
+from gastown import clock, logs, queue
+from gastown.db.columns import UtcTime
+from gastown.db.engine import DatabaseAway, get_engine
 
 T = TypeVar("T")
 log = logs.get(__name__)
@@ -21,10 +22,6 @@ log = logs.get(__name__)
 # PostgreSQL: serialisation failure, deadlock, lock not available. The whole transaction is run again.
 _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
 _ATTEMPTS = 5
-
-
-class DatabaseAway(Unavailable):
-    """The database did not answer, is full, or is read-only."""
 
 
 @contextmanager
@@ -89,12 +86,15 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-def _mark_rung(bells: list[queue.Doorbell], url: str | None) -> None:
-    from gastown.events import outbox
+# The outbox is a higher noun's table; here it is known by name only.
+_EVENTS = table("events", column("id"), column("rung_at", UtcTime))
 
+
+def _mark_rung(bells: list[queue.Doorbell], url: str | None) -> None:
+    ids = [bell.event_id for bell in bells if bell.event_id is not None]
     try:
         with _translated(), Session(get_engine(url)) as session:
-            outbox.mark_rung(session, [bell.event_id for bell in bells if bell.event_id is not None])
+            session.execute(update(_EVENTS).where(_EVENTS.c.id.in_(ids)).values(rung_at=clock.now()))
             session.commit()
     except DatabaseAway:
         log.info("rang, but could not mark it; the sweep will ring once more")

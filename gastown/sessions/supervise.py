@@ -9,9 +9,11 @@ from sqlmodel import Session
 from gastown import agents, assignments, logs, rigs
 from gastown.agents import WorktreeState
 from gastown.assignments import Assignment, AssignmentState, Desired, StaleFence
+from gastown.db import DatabaseAway
 from gastown.errors import GastownError, Unavailable
 from gastown.rigs import Rig
-from gastown.sessions import worksite
+from gastown.runtimes import host
+from gastown.sessions import paths, worksite
 from gastown.sessions.book import Entry
 from gastown.sessions.office import Office
 from gastown.sessions.run import Ending, EndKind, Held, run_session
@@ -21,6 +23,8 @@ log = logs.get(__name__)
 
 # An unreachable remote or a full disk will last a while; five tries at this distance are the cap of infrastructure.
 TROUBLE_DELAY_S = 30.0
+# Longer than TERM and KILL take.
+STRAY_PATIENCE_S = 20.0
 
 
 def supervise(office: Office, assignment_id: int) -> str:
@@ -50,11 +54,16 @@ def _carry(office: Office, taken: Taken, entry: Entry) -> str:
     try:
         held = _settle_in(office, taken, rig, entry)
         ending = run_session(office, held, adopt=taken.is_adopted)
+        return _conclude(office, held, ending)
+    except StaleFence:
+        raise
+    except DatabaseAway as error:
+        # Nothing is decided without the database. The session goes on in its grace; the lease runs out, and whoever
+        # looks after this host's sessions next adopts it, running or ended.
+        log.warning("left as it is until the database is back: %s", error)
+        return "unbooked"
     except (GastownError, OSError) as error:
-        if isinstance(error, StaleFence):
-            raise
         return _trouble(office, row, polecat.address, error)
-    return _conclude(office, held, ending)
 
 
 def _settle_in(office: Office, taken: Taken, rig: Rig, entry: Entry) -> Held:
@@ -99,6 +108,7 @@ def _previous_branch(session: Session, row: Assignment) -> str | None:
 def _trouble(office: Office, row: Assignment, address: str, error: Exception) -> str:
     """The session could not be started or kept for reasons that are not its agent's."""
     log.warning("attempt lost to trouble here: %s", error)
+    _end_stray(office, row)
     words = error.message if isinstance(error, GastownError) else str(error)
     assert row.id is not None
     row_id = row.id
@@ -109,6 +119,19 @@ def _trouble(office: Office, row: Assignment, address: str, error: Exception) ->
 
     office.do(give_up)
     return "lost"
+
+
+def _end_stray(office: Office, row: Assignment) -> None:
+    """End what may run of the attempt before the next one starts; its keeper's deadline ends what we cannot."""
+    folder = paths.latest_run_dir(office.settings, row.id or 0)
+    process = host.find(folder) if folder is not None else None
+    if process is None:
+        return
+    try:
+        host.stop(process, "its worker cannot keep it")
+        host.wait(process, STRAY_PATIENCE_S)
+    except (GastownError, OSError) as error:
+        log.warning("the session in %s may run on until its deadline: %s", folder, error)
 
 
 def _conclude(office: Office, held: Held, ending: Ending) -> str:
@@ -137,12 +160,7 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
             session.flush()
         return _what_follows(session, office, now, ending)
 
-    try:
-        return office.do(settle)
-    except Unavailable:
-        # The lease runs out and the reconciler finds the ended session: nothing is decided without the database.
-        log.warning("the database is away; the session's end is booked later")
-        return "unbooked"
+    return office.do(settle)
 
 
 def _what_follows(session: Session, office: Office, row: Assignment, ending: Ending) -> str:
