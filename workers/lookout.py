@@ -73,17 +73,18 @@ def _work_without_redis(role: str) -> None:
         for number in _offered(settings):
             _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
     if role in ("refinery", "all"):
-        from workers.refinery import step
-
         for rig in rig_names():
-            _directly(f"refinery-{rig}", partial(step, rig))
+            _directly(f"refinery-{rig}", partial(_task(Task.REFINERY_STEP), rig))
     if role in ("gates", "all"):
-        from workers.gates import run
-
         with reading() as session:
             wanted = refinery.list_requested(session)
         for number in wanted[: settings.gate_runners]:
-            _directly(f"gate-{number}", partial(run, number))
+            _directly(f"gate-{number}", partial(_task(Task.GATE_RUN), number))
+
+
+def _task(task: Task) -> Callable[..., object]:
+    """The task's body. By name: the modules with the bodies import the app, which starts this lookout."""
+    return queue.get_app().tasks[task.value]  # type: ignore[no-any-return]
 
 
 def _offered(settings: config.Settings) -> list[int]:
