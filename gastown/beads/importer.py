@@ -244,6 +244,7 @@ class _Batch:
                 session.execute(update(table), rows)
         if self.changed:
             session.execute(insert(Event), [_event(line, actor, now) for line in self.changed])
+        session.flush()
         session.expire_all()
 
 

@@ -103,9 +103,7 @@ def test_a_landing_closes_with_its_sha_and_frees_those_that_waited_for_it(sessio
     waiting = make_bead(session, "waiting")
     beads.add_dependency(session, waiting.id, bead.id, actor=PERSON, type="merge-blocks")
     sha = "0123456789abcdef0123456789abcdef01234567"
-    beads.close_landed(
-        session, bead.id, actor="refinery", sha=sha, target="main", fence=3, assignment_id=9, rig="app"
-    )
+    beads.close_landed(session, bead.id, actor="refinery", sha=sha, target="main", fence=3, assignment_id=9, rig="app")
     session.refresh(waiting)
     assert (bead.status, bead.close_reason, bead.landed_sha) == ("closed", "Merged in 0123456789ab", sha)
     assert not waiting.is_blocked

@@ -123,7 +123,7 @@ def test_a_shortened_id_finds_its_bead(session: Session) -> None:
     make_closed(session, id="web-wxab2")
     assert beads.find(session, "wxyz").id == bead.id
     assert beads.find(session, "wxyz1", prefix="app").id == bead.id
-    with pytest.raises(beads.AmbiguousBead, match="^ambiguous ID"):
+    with pytest.raises(beads.AmbiguousBead, match=r"^ambiguous ID"):
         beads.find(session, "wx")
     with pytest.raises(BeadNotFound, match="no issue found"):
         beads.find(session, "nothing")

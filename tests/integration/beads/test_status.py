@@ -26,9 +26,7 @@ def test_an_attempt_takes_a_bead_through_its_life(session: Session) -> None:
         (BeadStatus.SUBMITTED, BeadStatus.DEFERRED),
     ],
 )
-def test_a_step_that_the_table_does_not_list_is_refused(
-    session: Session, status: BeadStatus, new: BeadStatus
-) -> None:
+def test_a_step_that_the_table_does_not_list_is_refused(session: Session, status: BeadStatus, new: BeadStatus) -> None:
     bead = make_slung(session, status)
     with pytest.raises(IllegalTransition):
         beads.set_status(session, bead.id, new, actor="town")

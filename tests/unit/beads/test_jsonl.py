@@ -117,7 +117,10 @@ def test_a_line_without_id_gets_the_same_one_each_time() -> None:
         (b'{"title": "t", "id": "gt-a1b2", "created_at": "2025-02-03T00:00:00"}', "without a zone"),
         (b'{"title": "t", "id": "gt-a1b2", "closed_at": "2025-02-03T00:00:00Z"}', "not closed"),
         (b'{"title": "t", "id": "gt-a1b2", "labels": "x"}', "labels"),
-        (b'{"title": "t", "id": "gt-a1b2", "dependencies": [{"issue_id": "gt-x", "depends_on_id": "gt-y"}]}', "another"),
+        (
+            b'{"title": "t", "id": "gt-a1b2", "dependencies": [{"issue_id": "gt-x", "depends_on_id": "gt-y"}]}',
+            "another",
+        ),
         (b'{"title": "t", "id": "gt-a1b2", "dependencies": [{"type": "blocks"}]}', "depends_on_id"),
         (b'{"title": "t", "id": "gt-a1b2", "estimated_minutes": 99999999999}', "out of range"),
     ],
