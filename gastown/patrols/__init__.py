@@ -5,14 +5,14 @@ sweeping the outbox) or by a person: each finding says how. Checks open short re
 none holds a transaction while it asks a remote or a process.
 """
 
-from gastown.patrols.catalog import ALL, TICK, patrol, run
+from gastown.patrols.catalog import ALL, QUICK, run
 from gastown.patrols.checks.agents import faults_of
 from gastown.patrols.commands import missing_program, path_in_tree
 from gastown.patrols.findings import Check, Finding, Here, Level
 
 __all__ = [
     "ALL",
-    "TICK",
+    "QUICK",
     "Check",
     "Finding",
     "Here",
@@ -20,6 +20,5 @@ __all__ = [
     "faults_of",
     "missing_program",
     "path_in_tree",
-    "patrol",
     "run",
 ]

@@ -1,11 +1,7 @@
 """Every check, in the order in which a person wants to read them."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
-from sqlmodel import Session
-
-from gastown.config import Settings
 from gastown.errors import GastownError
 from gastown.patrols.checks import (
     agents,
@@ -48,7 +44,7 @@ ALL: tuple[Check, ...] = (
     escalated.CHECK,
 )
 """For a person who asks."""
-TICK: tuple[Check, ...] = (
+QUICK: tuple[Check, ...] = (
     disk.CHECK,
     workers.CHECK,
     targets.CHECK,
@@ -77,12 +73,6 @@ def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
         if not faults:
             found.append(Finding(Level.OK, check.name, "", check.all_well))
     return found
-
-
-def patrol(session: Session, settings: Settings) -> list[Finding]:
-    """What the periodic step finds wrong, in the caller's transaction."""
-    here = Here(settings, lambda: nullcontext(session))
-    return [finding for finding in run(here, TICK) if finding.level is not Level.OK]
 
 
 def _look(check: Check, here: Here) -> list[Fault]:
