@@ -15,13 +15,23 @@ def run_dir(settings: Settings, assignment_id: int, run: int) -> Path:
     return session_dir(settings, assignment_id) / f"run-{run}"
 
 
+def run_number(folder: Path) -> int:
+    """Which run of its attempt a run's folder belongs to."""
+    return int(folder.name.removeprefix("run-"))
+
+
+def earlier_runs(folder: Path) -> list[Path]:
+    """The folders of the runs before this one, newest first; some may be missing."""
+    return [folder.with_name(f"run-{number}") for number in range(run_number(folder) - 1, 0, -1)]
+
+
 def latest_run_dir(settings: Settings, assignment_id: int) -> Path | None:
     """The newest run's folder on this host."""
     runs = session_dir(settings, assignment_id)
     if not runs.is_dir():
         return None
     numbered = [path for path in runs.iterdir() if path.name.startswith("run-") and path.name[4:].isdigit()]
-    return max(numbered, key=lambda path: int(path.name[4:]), default=None)
+    return max(numbered, key=run_number, default=None)
 
 
 def socket_path(settings: Settings, assignment_id: int) -> Path:

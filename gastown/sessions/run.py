@@ -17,12 +17,13 @@ from gastown.assignments import Assignment, AssignmentState, RunStart
 from gastown.errors import Refused
 from gastown.policy import Policy
 from gastown.rigs import Rig
-from gastown.runtimes import Launch, Preset, catalog, host
+from gastown.runtimes import Launch, Preset, Usage, catalog, host
 from gastown.runtimes.host import ExitReason, SessionExit, SessionProcess
 from gastown.sessions import environment, paths, primer
 from gastown.sessions.book import Entry
 from gastown.sessions.channel import Channel
 from gastown.sessions.office import Office
+from gastown.sessions.verdict import describe, failure, is_refusal, measure
 from gastown.sessions.worksite import Site
 
 log = logs.get(__name__)
@@ -249,7 +250,9 @@ def _has_ended(held: Held) -> bool:
 def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> Ending | None:
     """Book the run that ended; say what its end means, or None when the agent is to be asked again."""
     ended = host.read_exit(folder) or host.settle(folder)
-    row = office.do(lambda session: _book(session, office, held, folder, ended))
+    preset = catalog.get(held.row.preset, office.do(policy.presets))
+    used = measure(preset, folder)
+    row = office.do(lambda session: _book(session, office, held, folder, ended, used))
     if row.state is not AssignmentState.RUNNING or row.fence != held.row.fence:
         return Ending(
             EndKind.HANDED_IN if row.fence == held.row.fence else EndKind.SUPERSEDED, stopped.words if stopped else ""
@@ -272,13 +275,14 @@ def _words(ended: SessionExit) -> str:
 
 def _book(session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None) -> Assignment:
     preset = catalog.get(held.row.preset, policy.presets(session))
-    used = runtimes.parse_usage(preset.usage, folder / "stdout.log")
+    run = int(folder.name.removeprefix("run-"))
+    used = _usage(preset, folder, run)
     assignments.book_usage(
         session,
         held.id,
         held.row.fence,
         actor=held.row.polecat or office.holder,
-        run=int(folder.name.removeprefix("run-")),
+        run=run,
         exit_code=ended.code if ended else None,
         exit_signal=ended.signal if ended else None,
         exit_reason=ended.reason.value if ended else "lost",
@@ -291,5 +295,15 @@ def _book(session: Session, office: Office, held: Held, folder: Path, ended: Ses
         cost_usd=used.cost_usd,
         model=used.model or "",
         agent_session_id=used.agent_session_id or "",
+        error=failure(used),
     )
     return assignments.get(session, held.id)
+
+
+def _usage(preset: Preset, folder: Path, run: int) -> runtimes.Usage:
+    """What this run alone cost: some runtimes count on when they resume a session."""
+    used = runtimes.parse_usage(preset.usage, folder / "stdout.log")
+    if run < 2 or not used.is_cumulative:
+        return used
+    before = runtimes.parse_usage(preset.usage, folder.with_name(f"run-{run - 1}") / "stdout.log")
+    return used.since(before) if before.agent_session_id == used.agent_session_id else used
