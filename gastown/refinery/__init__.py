@@ -9,8 +9,9 @@ Deterministic code, never a model. Invariants:
 One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`.
 """
 
+from gastown.refinery.command import Stopped
 from gastown.refinery.gates import GateRunResult, run_gates
-from gastown.refinery.lifecycle import Landing, StaleSubmit, cancel, retry, submit
+from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, retry, submit
 from gastown.refinery.models import (
     OPEN_REQUESTS,
     TRANSITIONS,
@@ -26,6 +27,7 @@ from gastown.refinery.models import (
 )
 from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_queue, red_first_parents, status
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
+from gastown.refinery.recheck import recheck
 from gastown.refinery.step import StepResult, lease_name, step
 from gastown.refinery.ticks import list_requested, tick_rigs
 
@@ -35,8 +37,8 @@ __all__ = [
     "GateRun",
     "GateRunResult",
     "IntentState",
-    "Landing",
     "LandingIntent",
+    "LandsNow",
     "MergeHead",
     "MergeRequest",
     "QueueItem",
@@ -46,6 +48,7 @@ __all__ = [
     "RunState",
     "StaleSubmit",
     "StepResult",
+    "Stopped",
     "TargetCommit",
     "Verdict",
     "cancel",
@@ -55,6 +58,7 @@ __all__ = [
     "list_heads",
     "list_queue",
     "list_requested",
+    "recheck",
     "red_first_parents",
     "retry",
     "run_gates",

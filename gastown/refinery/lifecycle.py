@@ -38,7 +38,7 @@ class StaleSubmit(Conflict):
     """A newer attempt at the bead has submitted already."""
 
 
-class Landing(Conflict):
+class LandsNow(Conflict):
     """The request is being landed at this moment."""
 
 
@@ -70,44 +70,33 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
 
     Refuses the head of an attempt that a newer one has overtaken, and any while the bead's request lands.
     """
-    check_bead_id(bead_id)
-    now = clock.now()
-    request = queries.find_open(session, bead_id, lock=True)
-    if request is None:
-        request = MergeRequest(
-            bead_id=bead_id, rig=rig, state=RequestState.QUEUED, priority=priority, created_at=now, queued_at=now
-        )
-        session.add(request)
-        session.flush()
-    else:
-        newest = queries.get_head(session, request.head_id)
-        if (newest.fence, newest.head_oid) == (fence, head_oid):
-            return request
-        _supersede(session, request, newest, fence=fence, actor=actor)
     head = MergeHead(
-        request_id=request.id or 0,
+        request_id=0,
         assignment_id=assignment_id,
         fence=fence,
         polecat=polecat,
         head_oid=head_oid,
         branch=branch,
-        submitted_at=now,
+        submitted_at=clock.now(),
     )
+    request = queries.find_open(session, bead_id, lock=True) or _add_request(session, bead_id, rig, priority)
+    if request.head_id is not None:
+        newest = queries.get_head(session, request.head_id)
+        if (newest.fence, newest.head_oid) == (fence, head_oid):
+            return request
+        _supersede(session, request, newest, fence=fence, actor=actor)
+    head.request_id = request.id or 0
     session.add(head)
     session.flush()
-    values = {"state": RequestState.QUEUED, "head_id": head.id, "priority": priority, "queued_at": now, **NO_CANDIDATE}
-    session.execute(update(MergeRequest).where(col(MergeRequest.id) == request.id).values(**values))
-    record(
+    values = {"state": RequestState.QUEUED, "head_id": head.id, "priority": priority, "queued_at": head.submitted_at}
+    session.execute(update(MergeRequest).where(col(MergeRequest.id) == request.id).values(**values, **NO_CANDIDATE))
+    _record(
         session,
         EventKind.REQUEST_SUBMITTED,
+        request,
+        head,
         actor=actor,
-        bead_id=bead_id,
-        rig=rig,
-        agent=polecat,
-        assignment_id=assignment_id,
-        fence=fence,
         ring=gate_runs.refinery_bell(rig),
-        request=request.id,
         head=head_oid,
         head_id=head.id,
         branch=branch,
@@ -115,6 +104,21 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         retries=request.retries,
     )
     return queries.get_request(session, request.id or 0)
+
+
+def _add_request(session: Session, bead_id: str, rig: str, priority: int) -> MergeRequest:
+    now = clock.now()
+    request = MergeRequest(
+        bead_id=check_bead_id(bead_id),
+        rig=rig,
+        state=RequestState.QUEUED,
+        priority=priority,
+        created_at=now,
+        queued_at=now,
+    )
+    session.add(request)
+    session.flush()
+    return request
 
 
 def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fence: int, actor: str) -> None:
@@ -125,7 +129,7 @@ def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fe
             hint="Nothing more is to be done here: leave your commits as they are and end the session.",
         )
     if request.state is RequestState.LANDING:
-        raise Landing(f"{request.bead_id} is being landed just now", hint="Try again in a few seconds.")
+        raise LandsNow(f"{request.bead_id} is being landed just now", hint="Try again in a few seconds.")
     if request.state is not RequestState.RETURNED:
         newest.result = "superseded"
         session.add(newest)

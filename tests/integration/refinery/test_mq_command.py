@@ -1,0 +1,82 @@
+"""`gt mq` on a real queue."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gastown import config
+from gastown.cli import app
+from gastown.cli.context import Context
+from tests.support.refinery_town import RED, RefineryTown
+
+
+@pytest.fixture
+def queue(town: RefineryTown) -> Iterator[RefineryTown]:
+    config.use(town.settings)
+    yield town
+    config.use(None)
+
+
+def _gt(*argv: str, agent: Any = None) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    context = Context(
+        "gt", out=out, err=err, stdin=io.StringIO(), is_terminal=False, actor_given="pat", session_pass=agent
+    )
+    return app.invoke(context, list(argv)), out.getvalue(), err.getvalue()
+
+
+def _json(*argv: str) -> Any:
+    code, out, err = _gt(*argv, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_list_shows_position_state_and_reason_when_requests_wait(queue: RefineryTown) -> None:
+    red = queue.submit({"check.sh": RED}, priority=0)
+    queue.settle()
+    first, second = queue.submit({"b.txt": "x"}), queue.submit({"c.txt": "x"})
+    queue.step()
+    rows = _json("mq", "list", "app")
+    assert [(row["position"], row["bead"], row["state"]) for row in rows] == [
+        (1, first, "testing"),
+        (2, second, "queued"),
+        (0, red, "returned"),
+    ]
+    assert rows[0]["waits_for"].startswith("gate run")
+    assert rows[2]["waits_for"] == "rework (red)"
+    assert rows[2]["retries"] == 1
+    code, out, _ = _gt("mq", "list")
+    assert code == 0
+    assert first in out
+
+
+def test_status_shows_target_and_counts_when_something_landed(queue: RefineryTown) -> None:
+    queue.submit({"b.txt": "x"})
+    queue.settle()
+    (row,) = _json("mq", "status")
+    assert (row["rig"], row["target_state"], row["target_oid"]) == ("app", "green", queue.target())
+    assert row["counts"]["landed"] == 1
+    assert row["landing"] is None
+
+
+def test_empty_queue_says_so_in_words(queue: RefineryTown) -> None:
+    assert _gt("mq", "list") == (0, "Nothing waits to land.\n", "")
+    assert _json("mq", "list") == []
+
+
+def test_unknown_rig_is_refused_with_the_known_ones(queue: RefineryTown) -> None:
+    for argv in (("mq", "list", "nope"), ("mq", "status", "nope"), ("mq", "retry", "nope")):
+        code, out, err = _gt(*argv)
+        assert (code, out) == (4, "")
+        assert "app" in err
+
+
+def test_retry_starts_a_stopped_queue_when_a_person_asks_for_it(queue: RefineryTown) -> None:
+    bead = queue.submit({"check.sh": RED})
+    queue.settle()
+    assert queue.request(bead).retries == 1
+    assert _json("mq", "retry", "app") == {"rig": "app", "forgotten": 2}
+    assert queue.runs()[-1].is_void
