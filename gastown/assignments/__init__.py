@@ -23,16 +23,13 @@ from gastown.assignments.leases import (
 from gastown.assignments.lifecycle import (
     AlreadySlung,
     NewAttempt,
-    RunStart,
     StaleFence,
     ask_to_hand_over,
-    book_usage,
     end,
     escalate,
     fail,
     hand_over,
     lose,
-    note_run,
     note_saved,
     note_site,
     open_attempt,
@@ -59,6 +56,7 @@ from gastown.assignments.queries import (
     running_by_host,
     running_by_rig,
 )
+from gastown.assignments.runs import RunStart, book_usage, note_run
 
 __all__ = [
     "OPEN_STATES",

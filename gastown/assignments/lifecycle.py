@@ -42,16 +42,6 @@ class NewAttempt:
     rework: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class RunStart:
-    """One start of an agent's process."""
-
-    pass_hash: str
-    """SHA-256 of the session's pass."""
-    agent_session_id: str = ""
-    is_resumed: bool = False
-
-
 def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) -> Assignment:
     """Add the bead's next attempt with the next fence: offered when `ready`, else waiting."""
     newest = session.exec(select(func.max(Assignment.fence)).where(Assignment.bead_id == new.bead_id)).one() or 0
@@ -315,31 +305,6 @@ def _put_back(session: Session, row: Assignment, *, actor: str, why: str) -> Non
         )
 
 
-def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, start: RunStart) -> Assignment:
-    """Count one start of the agent's process, before it is started; the pass of the run before is worth nothing now."""
-    row = running(session, assignment_id, fence)
-    row.runs += 1
-    row.agent_session_id = start.agent_session_id
-    row.session_pass = start.pass_hash
-    row.started_at = row.started_at or clock.now()
-    record(
-        session,
-        EventKind.SESSION_STARTED,
-        actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=row.fence,
-        run=row.runs,
-        is_resumed=start.is_resumed,
-        preset=row.preset,
-        branch=row.branch,
-        base_oid=row.base_oid,
-    )
-    return row
-
-
 def note_site(session: Session, assignment_id: int, fence: int, *, branch: str, base_oid: str) -> Assignment:
     """Note the attempt's branch and where it starts."""
     row = running(session, assignment_id, fence)
@@ -364,50 +329,4 @@ def note_saved(session: Session, assignment_id: int, fence: int, *, actor: str, 
         fence=fence,
         head_oid=head_oid,
         why=why,
-    )
-
-
-def book_usage(  # noqa: PLR0913 - one keyword a column
-    session: Session,
-    assignment_id: int,
-    fence: int,
-    *,
-    actor: str,
-    run: int,
-    exit_code: int | None,
-    exit_signal: int | None,
-    exit_reason: str,
-    tokens: Mapping[str, int],
-    cost_usd: float | None,
-    model: str,
-    agent_session_id: str,
-) -> None:
-    """Book one run's end and what it cost, once: a run that is booked already changes nothing."""
-    row = queries.get(session, assignment_id, lock=True)
-    if row.fence != fence or row.booked_runs >= run:
-        return
-    row.booked_runs = run
-    for name, count in tokens.items():
-        setattr(row, name, getattr(row, name) + count)
-    if cost_usd is not None:
-        row.cost_usd = (row.cost_usd or 0.0) + cost_usd
-    row.model = model or row.model
-    row.agent_session_id = agent_session_id or row.agent_session_id
-    record(
-        session,
-        EventKind.SESSION_ENDED,
-        actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=fence,
-        run=run,
-        exit_code=exit_code,
-        exit_signal=exit_signal,
-        exit_reason=exit_reason,
-        cost_usd=cost_usd,
-        model=model,
-        done=row.state is not AssignmentState.RUNNING,
-        tokens=dict(tokens),
     )

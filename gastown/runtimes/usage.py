@@ -1,7 +1,7 @@
 """What a session cost, read from the agent's own output; bounded memory, tolerant of broken and missing lines."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,8 +49,21 @@ class Usage:
         )
 
 
-def parse_usage(kind: UsageKind, stdout: Path) -> Usage:
-    """Read the usage of one run from its recorded output; an absent or empty file gives an incomplete zero."""
+def parse_usage(kind: UsageKind, stdout: Path, earlier: Sequence[Path] = ()) -> Usage:
+    """Read the usage of one run from its recorded output; an absent or empty file gives an incomplete zero.
+
+    `earlier` are the outputs of the runs before it, newest first: what an agent that counts from the start of its
+    session had counted by then is taken off.
+    """
+    used = _read(kind, stdout)
+    for path in earlier if used.is_cumulative else ():
+        before = _read(kind, path)
+        if before.is_complete and before.agent_session_id == used.agent_session_id:
+            return used.since(before)
+    return used
+
+
+def _read(kind: UsageKind, stdout: Path) -> Usage:
     match kind:
         case UsageKind.CLAUDE:
             return _claude(stdout)

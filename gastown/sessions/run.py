@@ -262,27 +262,22 @@ def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> 
     if ended is None or ended.reason in (ExitReason.LOST, ExitReason.GRACE):
         return Ending(EndKind.LOST, "the session was lost with its host, or nobody held it for its grace")
     held.row = row
-    words = _words(ended)
-    if row.runs <= held.policy.count("session.nudges"):
+    words = describe(preset, folder, ended, used)
+    if row.runs <= held.policy.count("session.nudges") and not is_refusal(used):
         log.info("the agent ended without handing in (%s); asking it again", words)
         return None
     return Ending(EndKind.FAILED, f"the agent ended without `gt done` ({words})")
 
 
-def _words(ended: SessionExit) -> str:
-    return f"killed by signal {ended.signal}" if ended.signal is not None else f"exit status {ended.code}"
-
-
-def _book(session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None) -> Assignment:
-    preset = catalog.get(held.row.preset, policy.presets(session))
-    run = int(folder.name.removeprefix("run-"))
-    used = _usage(preset, folder, run)
+def _book(
+    session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None, used: Usage
+) -> Assignment:
     assignments.book_usage(
         session,
         held.id,
         held.row.fence,
         actor=held.row.polecat or office.holder,
-        run=run,
+        run=paths.run_number(folder),
         exit_code=ended.code if ended else None,
         exit_signal=ended.signal if ended else None,
         exit_reason=ended.reason.value if ended else "lost",
@@ -298,12 +293,3 @@ def _book(session: Session, office: Office, held: Held, folder: Path, ended: Ses
         error=failure(used),
     )
     return assignments.get(session, held.id)
-
-
-def _usage(preset: Preset, folder: Path, run: int) -> runtimes.Usage:
-    """What this run alone cost: some runtimes count on when they resume a session."""
-    used = runtimes.parse_usage(preset.usage, folder / "stdout.log")
-    if run < 2 or not used.is_cumulative:
-        return used
-    before = runtimes.parse_usage(preset.usage, folder.with_name(f"run-{run - 1}") / "stdout.log")
-    return used.since(before) if before.agent_session_id == used.agent_session_id else used

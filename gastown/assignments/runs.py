@@ -1,0 +1,98 @@
+"""The runs of an attempt's agent: each start is counted before it happens, each end is booked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from gastown import clock
+from gastown.assignments import queries
+from gastown.assignments.lifecycle import running
+from gastown.assignments.models import Assignment, AssignmentState
+from gastown.events import EventKind, record
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """One start of an agent's process."""
+
+    pass_hash: str
+    """SHA-256 of the session's pass."""
+    agent_session_id: str = ""
+    is_resumed: bool = False
+
+
+def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, start: RunStart) -> Assignment:
+    """Count one start of the agent's process, before it is started; the pass of the run before is worth nothing now."""
+    row = running(session, assignment_id, fence)
+    row.runs += 1
+    row.agent_session_id = start.agent_session_id
+    row.session_pass = start.pass_hash
+    row.started_at = row.started_at or clock.now()
+    record(
+        session,
+        EventKind.SESSION_STARTED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=row.fence,
+        run=row.runs,
+        is_resumed=start.is_resumed,
+        preset=row.preset,
+        branch=row.branch,
+        base_oid=row.base_oid,
+    )
+    return row
+
+
+def book_usage(  # noqa: PLR0913 - one keyword a column
+    session: Session,
+    assignment_id: int,
+    fence: int,
+    *,
+    actor: str,
+    run: int,
+    exit_code: int | None,
+    exit_signal: int | None,
+    exit_reason: str,
+    tokens: Mapping[str, int],
+    cost_usd: float | None,
+    model: str,
+    agent_session_id: str,
+    error: Mapping[str, object] | None = None,
+) -> None:
+    """Book one run's end and what it cost, once: a run that is booked already changes nothing.
+
+    `error` is what the agent itself says of its failure; it goes into the event.
+    """
+    row = queries.get(session, assignment_id, lock=True)
+    if row.fence != fence or row.booked_runs >= run:
+        return
+    row.booked_runs = run
+    for name, count in tokens.items():
+        setattr(row, name, getattr(row, name) + count)
+    if cost_usd is not None:
+        row.cost_usd = (row.cost_usd or 0.0) + cost_usd
+    row.model = model or row.model
+    row.agent_session_id = agent_session_id or row.agent_session_id
+    record(
+        session,
+        EventKind.SESSION_ENDED,
+        actor=actor,
+        bead_id=row.bead_id,
+        rig=row.rig,
+        agent=row.polecat,
+        assignment_id=row.id,
+        fence=fence,
+        run=run,
+        exit_code=exit_code,
+        exit_signal=exit_signal,
+        exit_reason=exit_reason,
+        cost_usd=cost_usd,
+        model=model,
+        done=row.state is not AssignmentState.RUNNING,
+        tokens=dict(tokens),
+        error=dict(error or {}),
+    )
