@@ -18,9 +18,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS)
 def test_command_shows_an_example(name: str, command: click.Command) -> None:
-    help_text = command.help or ""
-    program = name.split()[0]
-    assert re.search(rf"^\s+(.*\| )?{program} ", help_text, re.MULTILINE), f"{name}: no line with an example"
+    _, marker, examples = (command.help or "").partition("\b")
+    assert marker, f"{name}: no block that is shown as it is written"
+    assert re.search(rf"\b{name.split()[0]} \w", examples), f"{name}: no example"
 
 
 @pytest.mark.parametrize(

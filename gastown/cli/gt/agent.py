@@ -89,7 +89,13 @@ def hook(context: Context, agent: str | None) -> None:
 
 
 @command("done", in_session=True)
-@click.option("--status", type=click.Choice(EXIT_TYPES, case_sensitive=False), default="COMPLETED", show_default=True)
+@click.option(
+    "--status",
+    type=click.Choice(EXIT_TYPES, case_sensitive=False),
+    default="COMPLETED",
+    show_default=True,
+    help="How the work ended.",
+)
 @click.option("--reason", default="", help="Why, for ESCALATED, DEFERRED and NO_CHANGE.")
 @pass_context
 def done(context: Context, status: str, reason: str) -> None:
