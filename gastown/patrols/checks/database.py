@@ -23,10 +23,9 @@ def look(here: Here) -> Iterable[Fault]:
             f"SQLite {shown} can corrupt a database that two processes write to; {wanted} cannot",
             "pip install --upgrade pysqlite3",
         )
-    if not here.settings.database.endswith(str(here.settings.town / "gastown.db")):
-        return
-    if (here.settings.town / "gastown.db").stat().st_mode & 0o077:
-        yield error("gastown.db", "other users can read the town's database", "chmod 600 gastown.db")
+    if here.settings.town.stat().st_mode & 0o077:
+        folder = here.settings.town
+        yield error(str(folder), "other users can look into the town's folder", f"chmod 700 {folder}")
 
 
 CHECK = Check("database", look, "the database answers and has this version's schema")

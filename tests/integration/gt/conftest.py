@@ -64,10 +64,9 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     folder = tmp_path / "town"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     (folder / config.TOWN_FILE).write_text("")
     shutil.copyfile(sqlite_template, folder / "gastown.db")
-    (folder / "gastown.db").chmod(0o600)
     for name in [name for name in os.environ if name.startswith("GASTOWN_")]:
         monkeypatch.delenv(name)
     settings = config.Settings(town=folder, host="here")

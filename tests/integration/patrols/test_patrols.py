@@ -23,7 +23,7 @@ from gastown.town import Worker
 def here(database_url: str, tmp_path: Path) -> Here:
     """A town on a fresh database; nothing listens at its Redis address."""
     town = tmp_path / "town"
-    town.mkdir()
+    town.mkdir(mode=0o700)
     settings = config.Settings(town=town, database_url=database_url, host="here")
     config.use(settings)
 
@@ -82,7 +82,7 @@ def test_town_that_is_well_has_no_faults_in_sql(here: Here) -> None:
     wrong = [
         finding
         for finding in patrols.run(here)
-        if finding.level is not Level.OK and finding.check not in ("redis", "agents", "disk", "database")
+        if finding.level is not Level.OK and finding.check not in ("redis", "agents", "disk")
     ]
     assert wrong == []
 
@@ -97,6 +97,13 @@ def test_checks_that_need_sql_are_left_out_when_there_is_no_database(tmp_path: P
     assert said[0].check == "database"
     assert said[0].level is Level.ERROR
     assert {finding.check for finding in said} == {"database", "redis", "git"}
+
+
+def test_folder_that_others_can_read_is_found(here: Here) -> None:
+    assert faults(here, "database") == []
+    here.settings.town.chmod(0o755)
+    if here.settings.embedded_database:
+        assert "other users" in faults(here, "database")[0].message
 
 
 def test_redis_that_is_away_is_found(here: Here) -> None:
