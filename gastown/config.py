@@ -214,6 +214,12 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+def forget_variables() -> None:
+    """Drop this process's `GASTOWN_` variables: what follows, and all that it starts, obeys the town it names alone."""
+    for name in [name for name in os.environ if name.startswith("GASTOWN_")]:
+        del os.environ[name]
+
+
 def actor_from_environment() -> str | None:
     """Who the caller says they are: `GT_ACTOR`, then the names that beads knows."""
     for name in ("GT_ACTOR", "BEADS_ACTOR", "BD_ACTOR"):
