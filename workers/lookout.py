@@ -64,6 +64,8 @@ def _adopt(redis_is_there: bool) -> None:
     rung = queue.ring_all(bells) if redis_is_there else []
     for bell in bells[len(rung) :]:
         _directly(f"supervise-{bell.args[0]}", partial(sessions.supervise, here, bell.args[0]))
+    for number in found.to_see_off:
+        _directly(f"see-off-{number}", partial(sessions.see_off, here, number))
 
 
 def _work_without_redis(role: str) -> None:

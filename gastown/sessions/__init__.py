@@ -12,7 +12,7 @@ from gastown.sessions.office import Office
 from gastown.sessions.paths import latest_run_dir, run_dir, session_dir, socket_path
 from gastown.sessions.primer import Primer, load_hook, load_primer, render
 from gastown.sessions.readiness import NotReady, check_submission
-from gastown.sessions.supervise import supervise
+from gastown.sessions.supervise import see_off, supervise
 from gastown.sessions.take import is_dead_here, make_holder
 from gastown.sessions.worksite import site_of
 
@@ -32,6 +32,7 @@ __all__ = [
     "make_holder",
     "render",
     "run_dir",
+    "see_off",
     "session_dir",
     "site_of",
     "socket_path",

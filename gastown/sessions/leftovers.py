@@ -1,7 +1,6 @@
 """What a crash left on this host: sessions nobody watches, worktrees nobody knows the end of."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlmodel import Session, col, select
 
@@ -10,7 +9,6 @@ from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import Assignment, AssignmentState
 from gastown.db import database_time
 from gastown.errors import GastownError
-from gastown.runtimes import host
 from gastown.sessions import paths, worksite
 from gastown.sessions.office import Office
 from gastown.sessions.take import is_dead_here
@@ -27,13 +25,17 @@ class Leftovers:
 
     to_adopt: tuple[int, ...]
     """Running attempts of this host whose holder is gone."""
+    to_see_off: tuple[int, ...]
+    """Attempts that ended while their worker died: their agents may still wait for an answer."""
     saved: int
     """Worktrees whose work was saved."""
 
 
 def sweep_leftovers(office: Office) -> Leftovers:
     """Find what needs a holder; save worktrees whose session is over. Safe twice and beside another sweep."""
-    return Leftovers(office.do(lambda session: _orphans(session, office)), _save_unknown_ends(office))
+    to_adopt = office.do(lambda session: _orphans(session, office))
+    to_see_off, saved = _settle_unknown_ends(office)
+    return Leftovers(to_adopt, to_see_off, saved)
 
 
 def _orphans(session: Session, office: Office) -> tuple[int, ...]:
@@ -49,48 +51,57 @@ def _orphans(session: Session, office: Office) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _save_unknown_ends(office: Office) -> int:
-    """Busy worktrees of this host with no running attempt and no living session: save, then free them."""
+def _settle_unknown_ends(office: Office) -> tuple[tuple[int, ...], int]:
+    """Busy worktrees of this host without a running attempt: those with a session to see off, and how many were saved.
+
+    What a living worker still sees off itself is its own business.
+    """
     here = office.settings.host_id
     with_ends = office.do(lambda session: _busy_without_attempt(session, here))
-    saved = 0
+    to_see_off, saved = [], 0
     for polecat, row, rig in with_ends:
         if row.id is None or office.book.holds(row.id):
             continue
-        folder = paths.latest_run_dir(office.settings, row.id)
-        try:
-            if folder is not None and (host.find(folder) is not None or _cannot_settle(folder)):
-                continue
-            head = None
-            if row.branch:
-                site = worksite.site_of(office.settings, rig, row, polecat)
-                head = worksite.save(site, agent=polecat.address, why="found after a crash")
-        except (GastownError, OSError) as error:
-            log.warning("worktree of %s not settled yet: %s", polecat.address, error)
+        if row.holder and row.holder != office.holder and not is_dead_here(row.holder, here):
             continue
-        state = WorktreeState.CLEAN if head else WorktreeState.SPENT
-        office.do(lambda session, a=polecat.address, s=state: agents.mark_worktree(session, a, s))  # type: ignore[misc]
-        saved += 1
-    return saved
+        folder = paths.latest_run_dir(office.settings, row.id)
+        if folder is not None and (folder / "keeper.json").exists():
+            to_see_off.append(row.id)
+        else:
+            saved += _save(office, polecat, row, rig)
+    return tuple(to_see_off), saved
 
 
-def _cannot_settle(folder: Path) -> bool:
-    if not (folder / "keeper.json").exists():
+def _save(office: Office, polecat: Polecat, row: Assignment, rig: rigs.Rig) -> bool:
+    """Save and free a worktree whose session was never started."""
+    head = None
+    try:
+        if row.branch:
+            site = worksite.site_of(office.settings, rig, row, polecat)
+            head = worksite.save(site, agent=polecat.address, why="found after a crash")
+    except (GastownError, OSError) as error:
+        log.warning("worktree of %s not settled yet: %s", polecat.address, error)
         return False
-    return host.settle(folder) is None
+    state = WorktreeState.CLEAN if head else WorktreeState.SPENT
+    office.do(lambda session: agents.mark_worktree(session, polecat.address, state))
+    return True
 
 
 def _busy_without_attempt(session: Session, here: str) -> list[tuple[Polecat, Assignment, rigs.Rig]]:
     rows = session.exec(select(Polecat).where(Polecat.host == here, Polecat.worktree_state == WorktreeState.BUSY)).all()
     found = []
     for polecat in rows:
-        last = session.exec(
-            select(Assignment).where(Assignment.polecat == polecat.address).order_by(col(Assignment.id).desc()).limit(1)
-        ).first()
+        last = last_claimed(session, polecat.address)
         if last is None or last.state is AssignmentState.RUNNING:
             continue
         found.append((polecat, last, session.get_one(rigs.Rig, polecat.rig)))
     return found
+
+
+def last_claimed(session: Session, polecat: str) -> Assignment | None:
+    """The attempt that has or had the polecat last; a number says when it was made, not when it was claimed."""
+    query = select(Assignment).where(Assignment.polecat == polecat)
+    return session.exec(query.order_by(col(Assignment.claimed_at).desc(), col(Assignment.id).desc()).limit(1)).first()
 
 
 def sweep_locks(office: Office) -> int:

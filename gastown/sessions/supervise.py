@@ -6,7 +6,7 @@ session's folder before the next step begins.
 
 from sqlmodel import Session
 
-from gastown import agents, assignments, logs, rigs
+from gastown import agents, assignments, logs, policy, rigs
 from gastown.agents import WorktreeState
 from gastown.assignments import Assignment, AssignmentState, Desired, StaleFence
 from gastown.db import DatabaseAway
@@ -15,6 +15,7 @@ from gastown.rigs import Rig
 from gastown.runtimes import host
 from gastown.sessions import paths, worksite
 from gastown.sessions.book import Entry
+from gastown.sessions.leftovers import last_claimed
 from gastown.sessions.office import Office
 from gastown.sessions.run import Ending, EndKind, Held, run_session
 from gastown.sessions.take import Taken, take
@@ -46,6 +47,41 @@ def supervise(office: Office, assignment_id: int) -> str:
             return "over"
         finally:
             office.book.remove(entry)
+
+
+def see_off(office: Office, assignment_id: int) -> str:
+    """Stay with a session whose attempt ended while its worker died, as that worker would have; then free its worktree.
+
+    Its agent may wait for the answer to its `gt done`. Returns at once when there is nothing to see off.
+    """
+    if office.stopping.is_set() or office.book.holds(assignment_id):
+        return "nothing to see off"
+    row = office.do(lambda session: assignments.get(session, assignment_id))
+    entry = office.book.add(assignment_id, row.fence, row.bead_id)
+    with logs.bound(bead=row.bead_id, fence=row.fence, rig=row.rig):
+        try:
+            held = office.do(lambda session: _left_behind(session, office, entry, row))
+            if held is None:
+                return "nothing to see off"
+            log.info("seeing off a session whose worker died")
+            return _conclude(office, held, run_session(office, held, adopt=True))
+        except (GastownError, OSError) as error:
+            log.warning("not seen off yet: %s", error)
+            return "left to the next look"
+        finally:
+            office.book.remove(entry)
+
+
+def _left_behind(session: Session, office: Office, entry: Entry, row: Assignment) -> Held | None:
+    """What see_off needs, unless the polecat has been freed or given to another attempt meanwhile."""
+    polecat = agents.get(session, row.polecat or "")
+    last = last_claimed(session, polecat.address)
+    is_free = polecat.worktree_state is not WorktreeState.BUSY
+    if is_free or last is None or last.id != row.id or last.state is AssignmentState.RUNNING:
+        return None
+    rig = session.get_one(Rig, row.rig)
+    site = worksite.site_of(office.settings, rig, row, polecat)
+    return Held(row, polecat, rig, site, entry, policy.load(session))
 
 
 def _carry(office: Office, taken: Taken, entry: Entry) -> str:
