@@ -108,10 +108,11 @@ def create(context: Context, titles: tuple[str, ...], title: str | None, **said:
         session.flush()
         session.refresh(bead)
         shown = details(session, [bead])[0]
+        is_late = bead.defer_until is not None and bead.defer_until < bead.created_at
         if said["dry_run"]:
             session.rollback()
     _print(context, shown, silent=said["silent"], dry_run=said["dry_run"])
-    if bead.defer_until is not None and bead.defer_until < bead.created_at:
+    if is_late:
         context.warn("Warning: --defer is in the past: the bead is ready at once")
 
 
