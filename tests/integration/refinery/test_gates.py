@@ -247,6 +247,7 @@ def test_tree_is_clean_when_an_earlier_gate_left_things_in_it(make: Make) -> Non
     bead = town.submit({"b.txt": "two\n"})
     town.settle()
     assert town.landed == [bead]
+    assert [run.verdict for run in town.runs()] == [Verdict.PASS, Verdict.PASS]
 
 
 def test_gates_see_a_repository_at_the_candidate_when_they_ask_git(make: Make) -> None:

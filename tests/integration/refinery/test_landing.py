@@ -292,6 +292,8 @@ def test_candidate_is_built_anew_when_the_target_moves_while_it_is_tested(town: 
     outside = town.push_to_target({"c.txt": "three\n"})
     town.settle()
     assert town.landed == [bead]
+    assert [run.state.value for run in town.runs()] == ["finished", "cancelled", "finished", "finished"]
+    assert len(town.intents()) == 1
     assert town.in_target(outside)
     assert town.request(bead).retries == 0
     assert town.red() == []
