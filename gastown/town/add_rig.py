@@ -105,7 +105,10 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
         )
         rig, gates = _register(new, write, actor)
     queue.announce_rig(rig.name)
-    faults = [f"{fault.message} {fault.hint}".strip() for fault in patrols.faults_of(preset, config.environment())]
+    faults = [
+        ". ".join(filter(None, (fault.message.rstrip("."), fault.hint)))
+        for fault in patrols.faults_of(preset, config.environment())
+    ]
     return Added(rig, gates, [*_warn(request, found, support), *faults])
 
 

@@ -42,5 +42,9 @@ def doctor(context: Context) -> int:
         context.echo(f"{_MARKS[item.level]}  {item.check:10} {about}{item.message}")
         if item.hint:
             context.echo(f"{'':18}{item.hint}")
-    context.echo(f"{errors} errors, {warnings} warnings.")
+    context.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}.")
     return _ERRORS_FOUND if errors else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,6 +1,7 @@
 """`gt feed` and `gt log`: what happened."""
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ _POLL_S = 0.5
 _SHORT_OID = 10
 # Long values would push the rest off the line; --json has them.
 _LONGEST_VALUE = 60
-# Known from elsewhere on the line.
-_LEFT_OUT = frozenset({"updated_at", "rig", "agent"})
+# Known from elsewhere on the line, or numbers that only programs follow.
+_LEFT_OUT = frozenset({"rig", "agent", "config", "lease", "head_id", "run", "request", "intent"})
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @command("feed")
@@ -115,7 +117,7 @@ def _gate_runs(context: Context, story: "Story") -> None:
                 row.state.value,
                 row.verdict.value if row.verdict else "",
                 row.host or "",
-                ", ".join(f"{result.get('name')} {result.get('verdict')}" for result in row.results),
+                ", ".join(f"{result.get('gate')} {result.get('verdict')}" for result in row.results),
             )
             for row in story.gate_runs
         ],
@@ -131,13 +133,20 @@ def _took(row: "Assignment | GateRun") -> str:
 
 def _line(event: "Event") -> str:
     where = event.bead_id or event.rig or ""
-    values = " ".join(_value(name, value) for name, value in event.payload.items() if value and name not in _LEFT_OUT)
+    values = " ".join(filter(None, (_value(name, value) for name, value in event.payload.items())))
     at = event.at.astimezone().strftime("%m-%d %H:%M:%S")
     return f"{at}  {event.kind.value:24} {where:16} {event.actor:28} {values}".rstrip()
 
 
 def _value(name: str, value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    """A value for people; empty for what they would not read here."""
+    if name == "bead" and isinstance(value, dict):
+        name, value = "title", value.get("title")
+    if not value or name in _LEFT_OUT or name.endswith("_at") or isinstance(value, dict | list):
+        return ""
+    text = str(value)
+    if _OID.fullmatch(text):
+        text = text[:_SHORT_OID]
     # What an agent wrote must not move the cursor or start a line of its own.
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return f"{name}={text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + '...'}"
@@ -178,8 +187,11 @@ def _story_json(story: "Story") -> dict[str, Any]:
                 "ended_at": iso(row.ended_at),
                 "outcome": row.outcome,
                 "model": row.model or None,
+                "agent_session_id": row.agent_session_id or None,
                 "input_tokens": row.input_tokens,
                 "output_tokens": row.output_tokens,
+                "cache_read_tokens": row.cache_read_tokens,
+                "cache_write_tokens": row.cache_write_tokens,
                 "cost_usd": row.cost_usd,
             }
             for row in story.attempts
