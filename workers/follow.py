@@ -54,7 +54,7 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
             self.thread = threading.Thread(target=self._run, name="follow-town", daemon=True)
             self.thread.start()
 
-    def terminate(self, _parent: Any) -> None:
+    def shutdown(self, _parent: Any) -> None:
         """The worker ends."""
         self.stopped.set()
         self.look.set()

@@ -144,11 +144,12 @@ def down(settings: config.Settings, *, say: Say) -> bool:
         left = supervision.end_leftovers(settings)
         return host.end_zygote(settings.run) or bool(left)
     deadline = time.monotonic() + STOPPED_WITHIN_S
-    for state in _ask_workers(settings, deadline):
-        supervision.ask_to_stop(settings, state.name)
-    _await(lambda: all(state.state in _STOPPED for state in _first(settings)), settings, deadline)
-    say("workers: stopped")
-    supervision.ask_to_shut_down(settings)
+    with contextlib.suppress(supervision.ShuttingDown):  # somebody else's `gt down` is at it
+        for state in _wait_for_list(settings, deadline):
+            supervision.ask_to_stop(settings, state.name)
+        _await(lambda: all(state.state in _STOPPED for state in _first(settings)), settings, deadline)
+        say("workers: stopped")
+        supervision.ask_to_shut_down(settings)
     _await(lambda: _is_gone(settings), settings, deadline)
     host.end_zygote(settings.run)  # where a worker had to start one itself
     return True
@@ -165,11 +166,13 @@ def _first(settings: config.Settings) -> list[ProcessState]:
     return [state for state in supervision.list_processes(settings) if state.name not in _LAST]
 
 
-def _ask_workers(settings: config.Settings, deadline: float) -> list[ProcessState]:
+def _wait_for_list(settings: config.Settings, deadline: float) -> list[ProcessState]:
     """The processes to stop first; waits for a supervisor that has just been started to listen."""
     while True:
         try:
             return _first(settings)
+        except supervision.ShuttingDown:
+            raise
         except supervision.SupervisorAway:
             if not supervision.is_up(settings):
                 return []

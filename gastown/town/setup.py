@@ -21,7 +21,7 @@ Units = Callable[[str], AbstractContextManager[Session]]
 # What an install that was cut short may have left: a second one goes on from there.
 _UNFINISHED = frozenset({"gastown.db", "gastown.db-wal", "gastown.db-shm", "gastown.db-journal", "town.toml.new"})
 # Characters that mean something else inside the URLs of the database and Redis, which hold the folder's path.
-_NO_URL_CHARACTERS = frozenset("#?%")
+_NO_URL_CHARACTERS = frozenset("#?%;&")
 
 
 class FolderTaken(Conflict):

@@ -22,6 +22,7 @@ from gastown.town.processes import Process
 
 RPC_TIMEOUT_S = 5.0
 _POLL_S = 0.05
+_SHUTDOWN_STATE = 6  # supervisor.xmlrpc.Faults
 _LOCK = "supervisor.lock"
 # From this many quick deaths on the supervisor stops trying; the pause grows by a second each time (66 s in all).
 _START_RETRIES = 11
@@ -34,6 +35,10 @@ class AlreadyUp(Conflict):
 
 class SupervisorAway(Unavailable):
     """The supervisor does not answer."""
+
+
+class ShuttingDown(SupervisorAway):
+    """The supervisor is stopping everything and takes no other request."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,8 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
     write_private(services / "processes.json", json.dumps(orders, indent=1))
     write_private(services / "supervisord.conf", configuration(processes))
     script = Path(launch.__file__)
-    with (logs / "supervisor.out").open("w") as out:
+    write_private(logs / "supervisor.out", "")
+    with (logs / "supervisor.out").open("a") as out:
         child = subprocess.Popen(
             [config.python(), "-m", "supervisor.supervisord", "-n", "-c", str(services / "supervisord.conf")],
             cwd=logs,
@@ -166,6 +172,7 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            umask=0o077,
             start_new_session=True,  # ctrl-C is for `gt up --foreground`, which then stops things in order
             pass_fds=[lock],
         )
@@ -206,6 +213,10 @@ def _call(settings: config.Settings, method: str, *args: object) -> object:
     try:
         with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(path)) as server:
             return getattr(server, method)(*args)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode == _SHUTDOWN_STATE:
+            raise ShuttingDown("the town is being stopped", hint="Wait for it, then run the command again.") from None
+        raise
     except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
         raise SupervisorAway(
             f"the town's supervisor does not answer: {error}",

@@ -1,5 +1,6 @@
 """`gt install`, `up`, `down`, `shutdown`, `status`: the town as an installation."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
+from gastown.errors import GastownError
 
 if TYPE_CHECKING:
     from gastown.town.processes import Options
@@ -55,7 +57,7 @@ def install(context: Context, **given: object) -> None:
         context.echo(f"Made the town {made.name} in {where}.")
     else:
         context.echo(f"This host, {made.settings.host_id}, has joined the town {made.name}; its folder is {where}.")
-    context.echo(f"Next: cd {where} && gt up")
+    context.echo(f"Next: cd {shlex.quote(str(where))} && gt up")
 
 
 @command("up")
@@ -122,12 +124,9 @@ def down(context: Context) -> None:
 
 
 def _down(context: Context) -> None:
-    from gastown import assignments, policy
     from gastown.town import services
 
-    with context.read() as session:
-        left = [row.bead_id for row in assignments.list_running_on(session, context.settings.host_id)]
-        grace_s = policy.load(session).number("lease.grace_s")
+    left, grace_s = _agents_here(context)
     stopped = services.down(context.settings, say=(lambda _text: None) if context.json else context.echo)
     if context.json:
         context.print_json({"stopped": stopped, "agents_left": len(left), "beads": left, "grace_s": grace_s})
@@ -138,6 +137,19 @@ def _down(context: Context) -> None:
             f"{len(left)} agents run on for up to {grace_s / 60:.0f} minutes ({', '.join(left[:5])}"
             f"{', ...' if len(left) > 5 else ''}): `gt up` takes them back; later they are stopped and their work kept."
         )
+
+
+def _agents_here(context: Context) -> tuple[list[str], float]:
+    """The beads whose agents run on this host, and their grace in seconds."""
+    from gastown import assignments, policy
+
+    try:
+        with context.read() as session:
+            running = assignments.list_running_on(session, context.settings.host_id)
+            return [row.bead_id for row in running], policy.load(session).number("lease.grace_s")
+    except GastownError as error:  # a database that is away or of another version must not keep the town up
+        context.warn(f"Cannot tell which agents run: {error.message}")
+        return [], 0.0
 
 
 @command("shutdown")
