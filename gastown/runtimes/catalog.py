@@ -8,7 +8,8 @@ from enum import StrEnum
 from gastown.runtimes.base import BadPreset, LoginFile, Preset, PromptMode, UnknownPreset, UsageKind
 
 _CLAUDE_PRINT = ("-p", "--dangerously-skip-permissions", "--output-format", "stream-json", "--verbose")
-_CODEX_FREE = ("--json", "--dangerously-bypass-approvals-and-sandbox")
+# A login shell would build its PATH anew, without the session's `gt` and `bd`.
+_CODEX_FREE = ("--json", "--dangerously-bypass-approvals-and-sandbox", "-c", "allow_login_shell=false")
 
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset
