@@ -163,16 +163,21 @@ def _grant(
         raise NothingToClaim(f"{row.bead_id} was claimed by somebody else")
     session.refresh(row)
     polecat.worktree_state = WorktreeState.BUSY
+    _note_claim(session, row, actor=polecat.address, holder=holder, host=host)
+    return Claim(row, polecat, settings)
+
+
+def _note_claim(session: Session, row: Assignment, *, actor: str, holder: str, host: str) -> None:
     beads.set_status(
         session,
         row.bead_id,
         BeadStatus.IN_PROGRESS,
-        actor=polecat.address,
+        actor=actor,
         fence=row.fence,
         assignment_id=row.id,
-        agent=polecat.address,
+        agent=actor,
         rig=row.rig,
-        assignee=polecat.address,
+        assignee=actor,
     )
     record(
         session,
@@ -180,13 +185,12 @@ def _grant(
         actor=holder,
         bead_id=row.bead_id,
         rig=row.rig,
-        agent=polecat.address,
+        agent=actor,
         assignment_id=row.id,
         fence=row.fence,
         holder=holder,
         host=host,
     )
-    return Claim(row, polecat, settings)
 
 
 def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float) -> list[HeldLease]:

@@ -21,15 +21,19 @@ from gastown.runtimes.base import (
     missing_login,
     resume,
 )
+from gastown.runtimes.host import ExitReason, SessionExit, SessionProcess
 from gastown.runtimes.usage import Usage, parse_usage
 
 __all__ = [
     "BadPreset",
     "CommandMissing",
+    "ExitReason",
     "Launch",
     "Preset",
     "PromptMode",
     "PromptTooLong",
+    "SessionExit",
+    "SessionProcess",
     "UnknownPreset",
     "Usage",
     "UsageKind",

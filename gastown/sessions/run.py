@@ -17,8 +17,7 @@ from gastown.assignments import Assignment, AssignmentState, RunStart
 from gastown.errors import Refused
 from gastown.policy import Policy
 from gastown.rigs import Rig
-from gastown.runtimes import Launch, Preset, Usage, catalog, host
-from gastown.runtimes.host import ExitReason, SessionExit, SessionProcess
+from gastown.runtimes import ExitReason, Launch, Preset, SessionExit, SessionProcess, Usage, catalog, host
 from gastown.sessions import environment, paths, primer
 from gastown.sessions.book import Entry
 from gastown.sessions.channel import Channel

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from gastown import config, runtimes
-from gastown.runtimes import Preset, Usage
-from gastown.runtimes.host import SessionExit
+from gastown.runtimes import Preset, SessionExit, Usage
 from gastown.sessions import paths
 
 # Of the error stream's last line, for agents that die before they can say anything in their own format.

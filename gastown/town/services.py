@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gastown import config, queue
+from gastown import clock, config, queue
 from gastown.errors import Conflict, Unavailable
 from gastown.runtimes import host
 from gastown.town import processes, redis_server, supervision, urls
@@ -48,7 +48,7 @@ def up(settings: config.Settings, options: Options, *, reading: Reading, say: Sa
     Refuses when they run already. When one does not come up in a minute, everything is stopped again and NotReady says
     which and why.
     """
-    began = time.monotonic()
+    began = clock.monotonic()
     services = supervision.services_dir(settings)
     planned = processes.plan_processes(settings, options, services)
     with _folders(settings) as made, supervision.starting(settings) as lock:
@@ -57,14 +57,14 @@ def up(settings: config.Settings, options: Options, *, reading: Reading, say: Sa
             say(f"stopped {name}, left over from a start that was cut short")
         if settings.embedded_redis:
             supervision.write_private(services / "redis.conf", redis_server.configuration(settings, made / "redis"))
-        supervision.start(settings, planned, processes.environment(settings, services), lock)
+        supervision.start(settings, planned, processes.environment(settings), lock)
     try:
         _await_ready(settings, Watch(settings, options, reading), planned, say)
     except BaseException:
         with contextlib.suppress(Unavailable):
             down(settings, say=lambda _text: None)
         raise
-    return time.monotonic() - began
+    return clock.monotonic() - began
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def _preflight(settings: config.Settings, options: Options) -> None:
 
 
 def _await_ready(settings: config.Settings, watch: Watch, planned: list[Process], say: Say) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
+    deadline = clock.monotonic() + READY_WITHIN_S
     wanted = {process.name for process in planned}
     while True:
         for name in watch.look(_states(settings)):
@@ -109,7 +109,7 @@ def _await_ready(settings: config.Settings, watch: Watch, planned: list[Process]
         missing = sorted(wanted - watch.ready)
         if not missing:
             return
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise NotReady(
                 f"not ready after {READY_WITHIN_S:g} s: {', '.join(missing)}",
                 hint=f"Read {supervision.logs_dir(settings) / missing[0]}.log, then `gt up` again.",
@@ -143,7 +143,7 @@ def down(settings: config.Settings, *, say: Say) -> bool:
     if not supervision.is_up(settings):
         left = supervision.end_leftovers(settings)
         return host.end_zygote(settings.run) or bool(left)
-    deadline = time.monotonic() + STOPPED_WITHIN_S
+    deadline = clock.monotonic() + STOPPED_WITHIN_S
     with contextlib.suppress(supervision.ShuttingDown):  # somebody else's `gt down` is at it
         for state in _wait_for_list(settings, deadline):
             supervision.ask_to_stop(settings, state.name)
@@ -176,14 +176,14 @@ def _wait_for_list(settings: config.Settings, deadline: float) -> list[ProcessSt
         except supervision.SupervisorAway:
             if not supervision.is_up(settings):
                 return []
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 raise
         time.sleep(_POLL_S)
 
 
 def _await(done: Callable[[], bool], settings: config.Settings, deadline: float) -> None:
     while not done():
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise supervision.SupervisorAway(
                 f"not everything stopped in {STOPPED_WITHIN_S:g} s",
                 hint=f"`gt status` shows what runs; look into {supervision.logs_dir(settings)}.",

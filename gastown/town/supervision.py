@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gastown import config
+from gastown import clock, config
 from gastown.errors import Conflict, Unavailable
 from gastown.town import launch
 from gastown.town.processes import Process
@@ -166,6 +166,7 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
             cwd=logs,
             env={
                 **environment,
+                "GASTOWN_SERVICES": str(services),
                 "GASTOWN_SUPERVISOR": str(socket_path(settings)),
                 "GASTOWN_LAUNCH": shlex.join([config.python(), "-I", "-S", str(script)]),
             },
@@ -260,7 +261,7 @@ def end_leftovers(settings: config.Settings, *, deadline_s: float = 15) -> list[
     """
     left = {path.stem: path for path in services_dir(settings).glob("*.lock") if path.name != _LOCK}
     ended = []
-    until = time.monotonic() + deadline_s
+    until = clock.monotonic() + deadline_s
     for name, path in left.items():
         asked = False
         while (lock := _try_lock(path)) is None:
@@ -268,7 +269,7 @@ def end_leftovers(settings: config.Settings, *, deadline_s: float = 15) -> list[
                 _terminate(path)
                 asked = True
                 ended.append(name)
-            if time.monotonic() > until:
+            if clock.monotonic() > until:
                 raise SupervisorAway(
                     f"{name} of an earlier start does not stop (process {path.read_text().strip()})",
                     hint="See what holds it up, stop it, then run `gt up` again.",

@@ -13,6 +13,7 @@ _STANDALONE = {
     "gastown/runtimes/keeper.py",
     "gastown/runtimes/session_facts.py",
     "gastown/runtimes/session_wire.py",
+    "gastown/town/demo/agent.py",
     "gastown/town/launch.py",
 }
 
@@ -56,6 +57,8 @@ PROCESS_DOORS = {
     "gastown/refinery/command.py": "a rig's gates",
     "gastown/runtimes/host.py": "the keepers' zygote",
     "gastown/runtimes/keeper.py": "agents",
+    "gastown/town/demo/agent.py": "git, as the program that plays an agent",
+    "gastown/town/demo/gate.py": "the tests of the demo's sample",
     "gastown/town/launch.py": "becomes the program that it starts",
     "gastown/town/supervision.py": "the embedded town's supervisor",
 }

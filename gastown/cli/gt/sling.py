@@ -51,6 +51,7 @@ def unsling(context: Context, beads: tuple[str, ...], reason: str) -> None:
     gt unsling app-a1b2 --reason "wrong rig"
     """
     from gastown import sling as noun
+    from gastown.assignments import AssignmentState
 
     with context.write() as session:
         taken = noun.unsling(session, beads, actor=context.actor, why=reason)
@@ -58,5 +59,5 @@ def unsling(context: Context, beads: tuple[str, ...], reason: str) -> None:
         context.print_json([{"bead_id": row.bead_id, "state": row.state, "desired": row.desired} for row in taken])
         return
     for row in taken:
-        stopping = " (its agent is asked to save and stop)" if row.state == "running" else ""
+        stopping = " (its agent is asked to save and stop)" if row.state is AssignmentState.RUNNING else ""
         context.echo(f"Took {row.bead_id} off its hook{stopping}")

@@ -2,6 +2,7 @@
 
 import time
 
+from gastown import clock
 from gastown.cli.context import Context
 from gastown.errors import Unavailable
 
@@ -47,14 +48,14 @@ def _stop_sessions(context: Context, wait_s: int) -> int:
         asked = {row.id: row.bead_id for row in assignments.ask_to_hand_over(session, actor=context.actor)}
     if asked and not context.json:
         context.echo(f"{len(asked)} agents were asked to stop: {', '.join(asked.values())}")
-    deadline = time.monotonic() + wait_s
+    deadline = clock.monotonic() + wait_s
     while asked:
         with context.read() as session:
             running = {row.id for row in assignments.list_running(session)}
         left = {number: bead for number, bead in asked.items() if number in running}
         if not left:
             break
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise SessionsLeft(
                 f"{len(left)} agents have not ended in {wait_s} s ({', '.join(left.values())}); the town is still up",
                 hint="Run `gt shutdown` again with a longer --wait, or `gt down`, which leaves them in their grace.",
