@@ -26,7 +26,12 @@ class Fault:
     status: int
 
 
-Step = str | Fault
+@dataclass(frozen=True)
+class Goodbye:
+    """A step that says something and ends the turn; what follows it is for a session that is resumed."""
+
+
+Step = str | Fault | Goodbye
 
 
 @dataclass
@@ -146,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.scripts.lock:
             steps = list(self.server.scripts.steps.get(name or "", ()))
         action = steps[step] if shell and step < len(steps) else None
+        if isinstance(action, Goodbye):
+            action = None
         if isinstance(action, Fault):
             error = {"type": "api_error", "message": f"scripted fault {action.status}"}
             self._json(action.status, {"type": "error", "error": error})
@@ -178,11 +185,11 @@ def _event(kind: str, value: dict[str, Any]) -> str:
 
 
 def _anthropic_turn(body: dict[str, Any]) -> Iterator[str | None]:
-    """Every text of the conversation in order, and None for each tool result."""
+    """Every text of the conversation in order, and None for each tool result and each end of a turn."""
     for message in body.get("messages", ()):
         content = message.get("content")
         for block in [{"type": "text", "text": content}] if isinstance(content, str) else content or ():
-            if block.get("type") == "tool_result":
+            if block.get("type") == "tool_result" or block.get("text") == FINAL_TEXT:
                 yield None
             elif block.get("type") == "text" and message.get("role") != "assistant":
                 yield str(block.get("text"))
@@ -213,15 +220,20 @@ def _anthropic_events(body: dict[str, Any], command: str | None, key: str) -> It
 
 
 def _openai_turn(body: dict[str, Any]) -> Iterator[str | None]:
-    """Every text of the conversation in order, and None for each tool result."""
+    """Every text of the conversation in order, and None for each tool result and each end of a turn."""
     items = body.get("input", ())
     for item in [{"type": "message", "role": "user", "content": items}] if isinstance(items, str) else items:
-        if item.get("type") == "function_call_output":
+        if item.get("type") == "function_call_output" or _is_goodbye(item):
             yield None
         elif item.get("role") == "user":
             content = item.get("content")
             for part in [{"text": content}] if isinstance(content, str) else content or ():
                 yield str(part.get("text", ""))
+
+
+def _is_goodbye(item: dict[str, Any]) -> bool:
+    parts = item.get("content")
+    return item.get("role") == "assistant" and any(part.get("text") == FINAL_TEXT for part in parts or ())
 
 
 def _openai_shell(body: dict[str, Any]) -> bool:
