@@ -5,7 +5,7 @@ import importlib
 import click
 
 from gastown.cli.context import Context, for_process
-from gastown.errors import GastownError
+from gastown.errors import GastownError, Unavailable
 
 # `bd` keeps the exit codes of beads: general failure is 1.
 BD_FAILURE = 1
@@ -33,8 +33,7 @@ def invoke(context: Context, argv: list[str]) -> int:
     if "--json" in argv:
         context.json = True  # also for errors that come before options are parsed
     try:
-        result = root.main(args=argv, prog_name=context.program, obj=context, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return _run(root, context, argv)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -49,6 +48,18 @@ def invoke(context: Context, argv: list[str]) -> int:
         return _INTERRUPTED
     except GastownError as error:
         return _fail(context, _kind(error), error.message, error.hint, error.exit_code)
+
+
+def _run(root: click.Group, context: Context, argv: list[str]) -> int:
+    try:
+        result = root.main(args=argv, prog_name=context.program, obj=context, standalone_mode=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "Check that the disk has room, and who may write there; then run the command again."
+        raise Unavailable(f"{where}{error.strerror or error}", hint=hint) from error
+    return result if isinstance(result, int) else 0
 
 
 def _kind(error: GastownError) -> str:

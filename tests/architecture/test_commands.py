@@ -20,7 +20,7 @@ COMMANDS = [
 def test_command_shows_an_example(name: str, command: click.Command) -> None:
     _, marker, examples = (command.help or "").partition("\b")
     assert marker, f"{name}: no block that is shown as it is written"
-    assert re.search(rf"\b{name.split()[0]} \w", examples), f"{name}: no example"
+    assert re.search(rf"\b{name.split()[0]} [-\w]", examples), f"{name}: no example"
 
 
 @pytest.mark.parametrize(

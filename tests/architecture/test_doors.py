@@ -60,6 +60,7 @@ PROCESS_DOORS = {
     "gastown/town/demo/agent.py": "git, as the program that plays an agent",
     "gastown/town/demo/gate.py": "the tests of the demo's sample",
     "gastown/town/launch.py": "becomes the program that it starts",
+    "gastown/town/processes.py": "becomes one of the town's processes",
     "gastown/town/supervision.py": "the embedded town's supervisor",
 }
 

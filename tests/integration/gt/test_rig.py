@@ -1,5 +1,6 @@
 """`gt rig` on real repositories."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,35 @@ def test_password_in_a_url_is_not_shown(town: Town, repository: Repository) -> N
     with town.write() as session:
         rigs.update(session, "app", actor="pat", remote_url="https://pat:secret@example.com/app.git")
     assert "secret" not in town.ok("rig", "list").out + town.ok("rig", "show", "app", "--json").out
+
+
+def test_one_of_two_adds_at_once_makes_the_rig(town: Town, repository: Repository) -> None:
+    words = ("rig", "add", "app", str(repository.remote), "--no-gates")
+    with ThreadPoolExecutor(2) as pool:
+        codes = sorted(said.code for said in pool.map(lambda _: town.gt(*words), range(2)))
+    assert codes == [0, 5]
+    assert (rigs.land_git(town.folder, "app") / "HEAD").exists()
+    assert [row["name"] for row in town.ok("rig", "list", "--json").json] == ["app"]
+
+
+def test_nothing_is_made_when_the_folder_cannot_be_written(town: Town, repository: Repository) -> None:
+    (town.folder / "rigs").write_text("a file where a folder should be")
+    said = town.gt("rig", "add", "app", str(repository.remote), "--no-gates")
+    assert said.code == 6
+    assert len(said.err.splitlines()) <= 2
+    assert town.ok("rig", "list", "--json").json == []
+
+
+def test_nothing_is_left_when_the_row_cannot_be_written(
+    town: Town, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gastown.errors import Unavailable
+
+    def refuse(*_args: object, **_values: object) -> None:
+        raise Unavailable("the database is full")
+
+    monkeypatch.setattr(rigs, "add", refuse)
+    assert town.gt("rig", "add", "app", str(repository.remote), "--no-gates").code == 6
+    assert folders(town) == []
+    monkeypatch.undo()
+    town.ok("rig", "add", "app", str(repository.remote), "--no-gates")
