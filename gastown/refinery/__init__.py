@@ -11,7 +11,8 @@ One step at a time works on a rig, under the lease `refinery:<rig>`; gates run e
 
 from gastown.refinery.command import Stopped
 from gastown.refinery.gates import GateRunResult, run_gates
-from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, retry, submit
+from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
+from gastown.refinery.looks import retry
 from gastown.refinery.models import (
     OPEN_REQUESTS,
     TRANSITIONS,

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gastown import beads, policy, rigs
+from gastown import policy, rigs
 from gastown.db import locks
 from gastown.db.locks import LockProof
 from gastown.refinery import queries
@@ -75,13 +75,20 @@ class View:
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
     @property
-    def is_unseen(self) -> bool:
-        """Whether nobody has looked at the target yet."""
-        return self.rig.target_state is TargetState.UNKNOWN and not self.rig.no_gates
+    def wants_look(self) -> bool:
+        """Whether the target itself is in question, be there requests or not."""
+        return is_in_question(self.rig)
 
     def in_state(self, state: RequestState) -> list[Entry]:
         """The entries whose request is in `state`."""
         return [entry for entry in self.entries if entry.change.request.state is state]
+
+
+def is_in_question(rig: Rig) -> bool:
+    """Whether the target was never gated, or is not known to be well."""
+    if rig.target_state is TargetState.UNKNOWN:
+        return not rig.no_gates
+    return rig.target_state is not TargetState.GREEN
 
 
 def look(desk: Desk) -> View:
@@ -90,12 +97,13 @@ def look(desk: Desk) -> View:
         rig = rigs.get(session, desk.rig)
         requests = queries.list_in_queue(session, desk.rig)
         since = desk.convoy_since(session, [request.bead_id for request in requests])
+        heads, runs = queries.heads_of(session, requests), queries.runs_of(session, requests)
+        known = queries.beads_of(session, requests)
         entries = []
         for request in requests:
-            bead = beads.get(session, request.bead_id)
-            change = Change(request, queries.get_head(session, request.head_id), bead.title)
-            run = queries.get_run(session, request.gate_run_id) if request.gate_run_id else None
-            entries.append(Entry(change, bead.status, since.get(request.bead_id), run))
+            title, status = known[request.bead_id]
+            change = Change(request, heads[request.head_id or 0], title)
+            entries.append(Entry(change, status, since.get(request.bead_id), runs.get(request.gate_run_id or 0)))
         return View(
             rig=rig,
             config_hash=rigs.config_hash(rig, rigs.list_gates(session, desk.rig)),

@@ -8,7 +8,7 @@ from types import TracebackType
 from sqlmodel import Session
 
 from gastown import logs
-from gastown.errors import Conflict, Unavailable
+from gastown.errors import Conflict
 
 Work = Callable[[], AbstractContextManager[Session]]
 """Opens a unit of work. Edges pass it in: nothing below them commits."""
@@ -48,5 +48,5 @@ class Heartbeat:
             except Conflict:
                 self.lost.set()
                 return
-            except Unavailable as error:
+            except Exception as error:  # whatever it is, the next beat may do better, and nobody else would make it
                 log.warning("cannot renew a lease just now: %s", error)

@@ -25,9 +25,7 @@ from gastown.refinery.models import (
     LandingIntent,
     MergeHead,
     MergeRequest,
-    Refinery,
     RequestState,
-    RunState,
     Verdict,
 )
 
@@ -79,7 +77,7 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         branch=branch,
         submitted_at=clock.now(),
     )
-    request = queries.find_open(session, bead_id, lock=True) or _add_request(session, bead_id, rig, priority)
+    request = _open_request(session, bead_id, rig, actor) or _add_request(session, bead_id, rig, priority)
     if request.head_id is not None:
         newest = queries.get_head(session, request.head_id)
         if (newest.fence, newest.head_oid) == (fence, head_oid):
@@ -104,6 +102,17 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         retries=request.retries,
     )
     return queries.get_request(session, request.id or 0)
+
+
+def _open_request(session: Session, bead_id: str, rig: str, actor: str) -> MergeRequest | None:
+    """The bead's open request in this rig; one in another rig, where the bead was slung before, is called off."""
+    request = queries.find_open(session, bead_id, lock=True)
+    if request is None or request.rig == rig:
+        return request
+    if request.state is RequestState.LANDING:
+        raise LandsNow(f"{bead_id} is being landed in {request.rig} just now", hint="Try again in a few seconds.")
+    cancel(session, bead_id, actor=actor, why=f"the bead was submitted in {rig}")
+    return None
 
 
 def _add_request(session: Session, bead_id: str, rig: str, priority: int) -> MergeRequest:
@@ -313,40 +322,6 @@ def land(
         )
     after_landing(session, request.bead_id)
     return True
-
-
-def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
-    """Note when the queue last looked at the remote, where the target stood, and what it waits for."""
-    row = queries.find_refinery(session, rig) or Refinery(rig=rig)
-    row.first_oid = row.first_oid or seen_oid
-    row.seen_oid = seen_oid or row.seen_oid
-    row.looked_at = clock.now()
-    row.waits_for = waits_for[:1000]
-    session.add(row)
-
-
-def retry(session: Session, rig: str, *, actor: str) -> int:
-    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many."""
-    rigs.get(session, rig)
-    forgotten = session.execute(
-        update(GateRun)
-        .where(
-            col(GateRun.rig) == rig,
-            col(GateRun.state) == RunState.FINISHED,
-            col(GateRun.is_void).is_(False),
-            col(GateRun.verdict).in_((Verdict.FAIL, Verdict.INFRASTRUCTURE_ERROR)),
-        )
-        .values(is_void=True)
-    )
-    refusals = session.execute(
-        update(LandingIntent)
-        .where(col(LandingIntent.rig) == rig, col(LandingIntent.refused).is_(True))
-        .values(refused=False)
-    )
-    count = int(forgotten.rowcount + refusals.rowcount)  # type: ignore[attr-defined]
-    bell = gate_runs.refinery_bell(rig)
-    record(session, EventKind.VERDICTS_VOIDED, actor=actor, rig=rig, ring=bell, forgotten=count)
-    return count
 
 
 def _close_intent(session: Session, intent: LandingIntent, state: IntentState, **values: Any) -> bool:

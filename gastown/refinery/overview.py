@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gastown import beads, clock, git, rigs
+from gastown import clock, git, rigs
 from gastown.config import Settings
 from gastown.refinery import ordering, queries
 from gastown.refinery.candidate import Repository
@@ -68,21 +68,22 @@ def list_queue(
     sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], order[row.id or 0]))
     places = _places(sorted_rows)
     seen = queries.refineries(session)
-    runs = {row.id: row for row in session.exec(select(GateRun).where(col(GateRun.id).in_(_run_ids(rows)))).all()}
+    heads, runs = queries.heads_of(session, rows), queries.runs_of(session, rows)
+    known = queries.beads_of(session, rows)
     items = []
     for row in sorted_rows:
-        head = queries.get_head(session, row.head_id)
+        head = heads[row.head_id or 0]
         place = places[row.id or 0]
         stands = seen[row.rig].waits_for if row.rig in seen else ""
         items.append(
             QueueItem(
                 position=place,
                 request=row,
-                title=beads.get(session, row.bead_id).title,
+                title=known[row.bead_id][0],
                 head_oid=head.head_oid,
                 polecat=head.polecat,
                 score=ordering.score(waiting[row.id or 0], now),
-                waits_for=_waits_for(row, head.result, runs.get(row.gate_run_id), place, stands),
+                waits_for=_waits_for(row, head.result, runs.get(row.gate_run_id or 0), place, stands),
             )
         )
     return items
@@ -90,10 +91,6 @@ def list_queue(
 
 def _waiting(row: MergeRequest, since: datetime | None) -> ordering.Waiting:
     return ordering.Waiting(row.id or 0, row.priority, row.retries, row.created_at, row.queued_at, since)
-
-
-def _run_ids(rows: Sequence[MergeRequest]) -> list[int]:
-    return [row.gate_run_id for row in rows if row.gate_run_id is not None]
 
 
 def _places(rows: Sequence[MergeRequest]) -> dict[int, int]:

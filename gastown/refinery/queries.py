@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from gastown.beads import Bead
 from gastown.errors import Bug
 from gastown.refinery.models import (
     OPEN_REQUESTS,
@@ -57,6 +58,27 @@ def get_head(session: Session, head_id: int | None) -> MergeHead:
     if row is None:
         raise Bug(f"no merge head {head_id}")
     return row
+
+
+def heads_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, MergeHead]:
+    """The newest head of each of these requests, by its number."""
+    numbers = [request.head_id for request in requests]
+    rows = session.exec(select(MergeHead).where(col(MergeHead.id).in_(numbers))).all()
+    return {row.id or 0: row for row in rows}
+
+
+def runs_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, GateRun]:
+    """The gate run that each of these requests waits for, by its number."""
+    numbers = [request.gate_run_id for request in requests if request.gate_run_id is not None]
+    rows = session.exec(select(GateRun).where(col(GateRun.id).in_(numbers))).all()
+    return {row.id or 0: row for row in rows}
+
+
+def beads_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[str, tuple[str, str]]:
+    """Title and status of each request's bead."""
+    ids = [request.bead_id for request in requests]
+    rows = session.exec(select(Bead.id, Bead.title, Bead.status).where(col(Bead.id).in_(ids))).all()
+    return {bead_id: (title, status) for bead_id, title, status in rows}
 
 
 def list_heads(session: Session, request_id: int) -> Sequence[MergeHead]:

@@ -19,9 +19,12 @@ def recheck(
     """
     with slots.take(settings.town, rig.name, count=settings.gate_runners, given_up=given_up) as slot:
         slot.check_out(rigs.land_git(settings.town, rig.name), commit, fresh=False)
+        commands = [gate.command for gate in gates]
+        if rig.setup_command:
+            commands.insert(0, rig.setup_command)
         verdicts = []
-        for number, gate in enumerate(gates):
+        for number, text in enumerate(commands):
             log = settings.town / "logs" / "gates" / f"recheck-{rig.name}-{commit[:12]}-{number}.log"
-            ended = command.run(slot.shell(), gate.command, log=log, timeout_s=timeout_s, given_up=given_up)
+            ended = command.run(slot.shell(), text, log=log, timeout_s=timeout_s, given_up=given_up)
             verdicts.append(rule(ended).verdict)
         return overall(verdicts)

@@ -12,7 +12,7 @@ from gastown.config import Settings
 from gastown.db import locks
 from gastown.db.locks import LeaseLost, LockProof
 from gastown.errors import Conflict, NotFound, Refused, Unavailable
-from gastown.refinery import gate_runs, lifecycle
+from gastown.refinery import gate_runs, looks
 from gastown.refinery.desk import ConvoySince, Desk, View, mark
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.landing import Move
@@ -150,7 +150,7 @@ def _let_go(desk: Desk, result: StepResult, seen: object) -> bool:
     with desk.work() as session:
         with suppress(RigNotFound):
             rigs.get(session, desk.rig)
-            lifecycle.note_look(session, desk.rig, seen_oid=result.target, waits_for=result.waits_for)
+            looks.note_look(session, desk.rig, seen_oid=result.target, waits_for=result.waits_for)
         locks.release(session, desk.proof)
     # Only now: whoever changed something and found the rig held did so before the release.
     with desk.work() as session:

@@ -5,10 +5,13 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 
 from gastown import clock, policy, rigs
+from gastown.db import database_time, locks
 from gastown.queue import Doorbell
 from gastown.refinery import gate_runs, queries
+from gastown.refinery.desk import is_in_question
 from gastown.refinery.models import GateRun, LandingIntent, MergeRequest, Refinery, RequestState, RunState
-from gastown.rigs import Rig, TargetState
+from gastown.refinery.step import lease_name
+from gastown.rigs import Rig
 
 # A rig with work is looked at this often whatever happens: the target may have moved, the remote may be back.
 LOOK_EVERY = timedelta(seconds=30)
@@ -33,14 +36,12 @@ def tick_rigs(session: Session) -> list[Doorbell]:
 
 
 def _is_due(rig: Rig, seen: Refinery | None, *, is_busy: bool) -> bool:
-    unseen = rig.target_state is TargetState.UNKNOWN and not rig.no_gates
-    wants = is_busy or unseen or rig.target_state in (TargetState.RED, TargetState.BROKEN)
     looked_at = seen.looked_at if seen else None
-    return wants and (looked_at is None or clock.now() - looked_at >= LOOK_EVERY)
+    return (is_busy or is_in_question(rig)) and (looked_at is None or clock.now() - looked_at >= LOOK_EVERY)
 
 
 def _overdue(session: Session) -> set[str]:
-    """Rigs with an open intent, or a request whose gate run has ended, that nobody has dealt with."""
+    """Rigs with an open intent, a request whose gate run has ended, or a lease left behind, that nobody dealt with."""
     before = clock.now() - OVERDUE_AFTER
     ended = (
         select(MergeRequest.rig)
@@ -56,7 +57,17 @@ def _overdue(session: Session) -> set[str]:
         .join(LandingIntent, col(LandingIntent.request_id) == col(MergeRequest.id))
         .where(MergeRequest.state == RequestState.LANDING, col(LandingIntent.created_at) < before)
     )
-    return {*session.exec(ended).all(), *session.exec(landing).all()}
+    return {*session.exec(ended).all(), *session.exec(landing).all(), *_left_by_the_dead(session)}
+
+
+def _left_by_the_dead(session: Session) -> set[str]:
+    """Rigs whose lease ended without being let go: its holder was killed; doorbells that found it held were lost."""
+    before, after = lease_name(""), lease_name("\x7f")
+    name, expires_at = col(locks.Lease.name), col(locks.Lease.expires_at)
+    names = session.exec(
+        select(locks.Lease.name).where(name > before, name < after, expires_at <= database_time(session))
+    ).all()
+    return {found.removeprefix(before) for found in names}
 
 
 def list_requested(session: Session) -> list[int]:

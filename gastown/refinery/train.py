@@ -37,7 +37,7 @@ def _advance(desk: Desk, view: View) -> Move:
     for entry in view.entries:
         if entry.bead_status != BeadStatus.SUBMITTED:
             return _drop(desk, entry)
-    if not view.entries and not view.is_unseen:
+    if not view.entries and not view.wants_look:
         return rest()
     target = view.repository.target()
     pause = landing.find_pause(desk, target)

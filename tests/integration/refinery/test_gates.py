@@ -1,5 +1,6 @@
 """A gate run: claimed once, rebuilt from object ids, bounded, and without a verdict when its runner is lost."""
 
+import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from gastown.rigs import GateSpec
 from tests.support.refinery_town import RefineryTown
 
 Make = Callable[..., RefineryTown]
-PATIENCE_S = 10.0
 
 
 def _is_running(mark: str) -> bool:
+    """Whether a process has this in its command line; the marks are sleeping times that nobody else sleeps for."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if mark.encode() in entry.read_bytes():
@@ -28,11 +29,8 @@ def _is_running(mark: str) -> bool:
     return False
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def _mark() -> str:
+    return f"{9000 + secrets.randbelow(900)}.{secrets.randbelow(10**8):08}"
 
 
 def _requested(town: RefineryTown) -> int:
@@ -44,24 +42,24 @@ def _requested(town: RefineryTown) -> int:
 
 
 def test_whole_process_group_ends_and_the_run_fails_when_a_gate_hangs(make: Make) -> None:
-    # 4711.x: a duration that nobody else sleeps for
-    town = make(gates=(GateSpec("hang", "sleep 4711.1 & setsid sleep 4711.2 & sleep 4711.3", 1),))
+    mark = _mark()
+    town = make(gates=(GateSpec("hang", f"sleep {mark}1 & setsid sleep {mark}2 & sleep {mark}3", 1),))
     _requested(town)
     (result,) = town.gate()
     assert result.verdict is Verdict.FAIL
     assert "time" in town.runs()[0].results[0]["why"]
-    assert not any(_is_running(f"4711.{number}") for number in (1, 2, 3))
+    assert not _is_running(mark)
 
 
 def test_nothing_is_left_running_when_a_gate_ends_before_its_children(make: Make) -> None:
-    town = make(gates=(GateSpec("leave", "sleep 4712.1 & setsid sleep 4712.2 & echo done", 20),))
+    mark = _mark()
+    town = make(gates=(GateSpec("leave", f"sleep {mark}1 & setsid sleep {mark}2 & echo done", 20),))
     _requested(town)
     began = time.monotonic()
     (result,) = town.gate()
     assert result.verdict is Verdict.PASS
     assert time.monotonic() - began < 10
-    assert not _is_running("4712.1")
-    assert not _is_running("4712.2")
+    assert not _is_running(mark)
 
 
 def test_log_is_cut_and_keeps_its_end_when_a_gate_prints_without_limit(
@@ -147,8 +145,8 @@ def _claim_as_the_dead(town: RefineryTown, number: int) -> None:
 
 
 def test_nothing_is_recorded_and_the_gate_ends_when_its_runner_loses_the_run(make: Make, tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    town = make(gates=(GateSpec("slow", f"touch {started}; sleep 4713", 60),))
+    started, mark = tmp_path / "started", _mark()
+    town = make(gates=(GateSpec("slow", f"touch {started}; sleep {mark}", 60),))
     with town.work() as session:
         from gastown import policy
 
@@ -168,19 +166,19 @@ def test_nothing_is_recorded_and_the_gate_ends_when_its_runner_loses_the_run(mak
     assert result.verdict is None
     assert town.runs()[0].state is RunState.RUNNING
     assert town.runs()[0].holder == "the other"
-    assert not _is_running("4713")
+    assert not _is_running(mark)
 
 
 def test_run_is_put_back_at_once_when_its_worker_stops(make: Make, tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    town = make(gates=(GateSpec("slow", f"test -f {started} || {{ touch {started}; sleep 4714; }}", 60),))
+    started, mark = tmp_path / "started", _mark()
+    town = make(gates=(GateSpec("slow", f"test -f {started} || {{ touch {started}; sleep {mark}; }}", 60),))
     number = _requested(town)
     result = refinery.run_gates(
         town.work, number, settings=town.settings, holder="me", stopping=lambda: started.exists()
     )
     assert result.lost
     assert town.runs()[0].state is RunState.REQUESTED
-    assert not _is_running("4714")
+    assert not _is_running(mark)
     assert town.gate()[0].verdict is Verdict.PASS
 
 

@@ -109,11 +109,11 @@ def test_tree_has_one_open_run_when_it_is_asked_for_twice(session: Session, bead
 
 
 def test_rig_is_rung_when_it_waits_and_nobody_has_looked_for_a_while(session: Session, bead: str) -> None:
-    from gastown.refinery import lifecycle
+    from gastown.refinery import looks
 
     _submit(session, bead)
     assert queue.Doorbell(queue.Task.REFINERY_STEP, "refinery.app", ("app",)) in refinery.tick_rigs(session)
-    lifecycle.note_look(session, "app", seen_oid=OID)
+    looks.note_look(session, "app", seen_oid=OID)
     session.flush()
     assert refinery.tick_rigs(session) == []
     moment = clock.now() + timedelta(seconds=31)
@@ -159,3 +159,36 @@ def test_queue_is_listed_in_boarding_order_with_what_each_waits_for(session: Ses
     assert items[1].waits_for == "the request before it"
     (status,) = refinery.status(session)
     assert status.counts == {RequestState.QUEUED: 2}
+
+
+def test_rig_is_rung_at_once_when_its_lease_was_left_behind_by_the_dead(session: Session, bead: str) -> None:
+    from gastown.db import locks
+    from gastown.refinery import looks
+
+    rigs.set_target_state(session, "app", rigs.TargetState.GREEN, OID, actor="app/refinery")
+    looks.note_look(session, "app", seen_oid=OID)
+    proof = locks.try_acquire(session, refinery.lease_name("app"), holder="the dead", ttl_s=-1)
+    assert proof is not None
+    assert [bell.args for bell in refinery.tick_rigs(session)] == [("app",)]
+    locks.release(session, proof)
+    assert refinery.tick_rigs(session) == []
+
+
+def test_request_moves_with_its_bead_when_it_is_submitted_in_another_rig(session: Session, bead: str) -> None:
+    gate = rigs.GateSpec("test", "true")
+    rigs.add(session, rigs.NewRig("web", "web", "https://example.com/web.git", "main", (gate,)), actor="somebody")
+    old = _submit(session, bead)
+    new = refinery.submit(
+        session,
+        assignment_id=1,
+        bead_id=bead,
+        rig="web",
+        fence=2,
+        polecat="web/polecats/nux",
+        head_oid="b" * 40,
+        branch="b",
+        priority=2,
+        actor="a",
+    )
+    assert (new.rig, new.state) == ("web", RequestState.QUEUED)
+    assert {row.id: row.state for row in refinery.list_for_bead(session, bead)}[old.id] is RequestState.CANCELLED

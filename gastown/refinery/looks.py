@@ -1,0 +1,43 @@
+"""What a queue saw when it last looked, and a person's word to look anew."""
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from gastown import clock, rigs
+from gastown.events import EventKind, record
+from gastown.refinery import gate_runs, queries
+from gastown.refinery.models import GateRun, LandingIntent, Refinery, RunState, Verdict
+
+
+def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
+    """Note when the queue last looked at the remote, where the target stood, and what it waits for."""
+    row = queries.find_refinery(session, rig) or Refinery(rig=rig)
+    row.first_oid = row.first_oid or seen_oid
+    row.seen_oid = seen_oid or row.seen_oid
+    row.looked_at = clock.now()
+    row.waits_for = waits_for[:1000]
+    session.add(row)
+
+
+def retry(session: Session, rig: str, *, actor: str) -> int:
+    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many."""
+    rigs.get(session, rig)
+    forgotten = session.execute(
+        update(GateRun)
+        .where(
+            col(GateRun.rig) == rig,
+            col(GateRun.state) == RunState.FINISHED,
+            col(GateRun.is_void).is_(False),
+            col(GateRun.verdict).in_((Verdict.FAIL, Verdict.INFRASTRUCTURE_ERROR)),
+        )
+        .values(is_void=True)
+    )
+    refusals = session.execute(
+        update(LandingIntent)
+        .where(col(LandingIntent.rig) == rig, col(LandingIntent.refused).is_(True))
+        .values(refused=False)
+    )
+    count = int(forgotten.rowcount + refusals.rowcount)  # type: ignore[attr-defined]
+    bell = gate_runs.refinery_bell(rig)
+    record(session, EventKind.VERDICTS_VOIDED, actor=actor, rig=rig, ring=bell, forgotten=count)
+    return count
