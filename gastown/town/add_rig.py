@@ -37,6 +37,10 @@ class FolderTaken(Conflict):
     """Something that no add has left lies where the rig's folder would be."""
 
 
+class TargetTaken(Conflict):
+    """Another rig lands on the same branch of the same repository."""
+
+
 class CheckoutInUse(Refused):
     """Landing into this checkout would touch what somebody is working on."""
 
@@ -87,6 +91,8 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
         preset = runtimes.catalog.get(agent, policy.presets(session))
     _check_programs(request)
     found = _ask_remote(request)
+    with read() as session:
+        _check_target_free(session, found)
     rigs.rig_dir(settings.town, request.name).parent.mkdir(parents=True, exist_ok=True)
     with _folder(settings.town, request.name, read):
         support = _build(request, found, settings.town)
@@ -172,6 +178,16 @@ def _ask_remote(request: Request) -> _Found:
     return _Found(source, branch)
 
 
+def _check_target_free(session: Session, found: _Found) -> None:
+    """Two merge queues on one branch would undo each other's expectations for ever."""
+    for rig in rigs.list_all(session):
+        if (rig.remote_url, rig.branch) == (found.source.url, found.branch):
+            raise TargetTaken(
+                f"rig {rig.name} lands on {rig.branch} of that repository already",
+                hint=f"Sling to {rig.name}, or name another --branch.",
+            )
+
+
 @contextmanager
 def _folder(town: Path, name: str, read: Units) -> Iterator[Path]:
     """The rig's folder, new; gone again if the block raises. One add of a name at a time on this host."""
@@ -222,7 +238,9 @@ def _register(new: rigs.NewRig, write: Units, actor: str) -> tuple[rigs.Rig, Seq
             session.flush()
             return rig, rigs.list_gates(session, new.name)
     except IntegrityError:
-        raise rigs.RigExists(f"a rig called {new.name!r} was added meanwhile", hint="Choose another name.") from None
+        raise rigs.RigExists(
+            f"the name {new.name!r} or the prefix was taken meanwhile", hint="Choose another."
+        ) from None
 
 
 def _warn(request: Request, found: _Found, support: git.PushSupport) -> Iterator[str]:

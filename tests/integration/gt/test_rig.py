@@ -150,14 +150,23 @@ def test_remote_that_takes_no_pushes_is_refused_with_its_words(town: Town, repos
 def test_taken_name_is_refused_and_its_folder_kept(town: Town, repository: Repository) -> None:
     town.ok("rig", "add", "app", str(repository.remote), "--no-gates")
     land = rigs.land_git(town.folder, "app")
-    said = town.gt("rig", "add", "app", str(repository.remote), "--no-gates", "--prefix", "other")
+    said = town.gt("rig", "add", "app", str(repository.remote), "--no-gates", "--prefix", "other", "--branch", "x")
     assert said.code == 5
     assert land.exists()
 
 
+def test_branch_that_another_rig_lands_on_is_refused(town: Town, repository: Repository) -> None:
+    town.ok("rig", "add", "app", str(repository.remote), "--no-gates")
+    said = town.gt("rig", "add", "again", str(repository.clone), "--no-gates")
+    assert said.code == 5
+    assert "rig app lands on trunk" in said.err
+    assert folders(town) == ["app"]
+
+
 def test_prefixes_are_made_unique_when_names_are_alike(town: Town, repository: Repository) -> None:
+    repository.git("push", "--quiet", "origin", "trunk:other")
     one = town.ok("rig", "add", "my-app", str(repository.remote), "--no-gates", "--json").json
-    two = town.ok("rig", "add", "mighty-ant", str(repository.remote), "--no-gates", "--json").json
+    two = town.ok("rig", "add", "mighty-ant", str(repository.remote), "--no-gates", "--branch", "other", "--json").json
     assert one["prefix"] == "ma"
     assert two["prefix"] not in ("ma", "hq")
 
