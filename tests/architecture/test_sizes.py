@@ -14,14 +14,23 @@ EDGE_SHARE = 0.25
 _EDGES = ("gastown/cli/", "workers/", "beat/")
 
 
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From `def` to the end, without the docstring; a function that only returns a table is data and counts nothing."""
+    body = function.body
+    explained = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    if len(body) - explained == 1 and isinstance(body[-1], ast.Return):
+        return 0
+    docstring = (body[0].end_lineno or 0) - body[0].lineno + 1 if explained else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
 def test_functions_are_short() -> None:
     too_long = [
-        f"{source.name}:{node.lineno} {node.name} has {node.end_lineno - node.lineno + 1} lines"
+        f"{source.name}:{node.lineno} {node.name} has {lines} lines"
         for source in program()
         if not source.name.startswith("gastown/migrations/versions/")
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if node.end_lineno is not None and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := _body_lines(node)) > FUNCTION_LINES
     ]
     assert not too_long, "\n".join(too_long)
 
