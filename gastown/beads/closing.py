@@ -101,11 +101,15 @@ def close_landed(  # noqa: PLR0913 - the facts of a landing
 
 
 def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> bool:
-    """Make a closed bead open again, as if it had never been slung; False when it is not closed."""
+    """Make a closed bead open again, as if it had never been slung; False when it is not closed.
+
+    Refuses an agent when the bead has landed.
+    """
     readiness.lock_graph(session)
     bead = lock(session, bead_id)
     if bead.status != BeadStatus.CLOSED:
         return False
+    guard_landed(bead, actor=actor)
     apply(
         session,
         bead,
@@ -116,6 +120,12 @@ def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> b
     )
     _settle(session, [bead_id])
     return True
+
+
+def guard_landed(bead: Bead, *, actor: str) -> None:
+    """Refuse an agent who would open a bead whose work is on the target."""
+    if bead.landed_sha and is_agent(actor):
+        raise CodeBead(f"cannot reopen {bead.id}: its work has landed", hint="File a new bead for what is left.")
 
 
 # What a bead that leaves `closed` loses.

@@ -62,7 +62,15 @@ def _check_target(session: Session, bead: Bead, target: str, kind: str) -> None:
     _check_circle(session, bead.id, target, kind)
 
 
+def _is_apart(session: Session, bead_id: str) -> bool:
+    """Whether no edge at all touches the bead, as is so for a new one: then no circle can run through it."""
+    touching = (col(Dependency.issue_id) == bead_id) | (col(Dependency.depends_on_id) == bead_id)
+    return session.exec(select(Dependency.type).where(touching).limit(1)).first() is None
+
+
 def _check_circle(session: Session, bead_id: str, target: str, kind: str) -> None:
+    if _is_apart(session, bead_id):
+        return
     if kind in BLOCKING_TYPES:
         is_circle = _must_precede(session, (target, 1), (bead_id, 0))
     elif kind == DependencyType.PARENT_CHILD:

@@ -152,7 +152,7 @@ def _store(
         elif _is_stale(line, row):
             result.stale.append(line.id)
             continue
-        elif row["is_code"] is not None and row["status"] in UNDER_WAY and line.values["status"] != row["status"]:
+        elif _meddles(line, row):
             result.refused.append((line.number, f"{line.id} is slung: its attempt sets its status"))
             continue
         else:
@@ -169,6 +169,14 @@ def _store(
 
 def _is_stale(line: Line, row: Mapping[str, Any]) -> bool:
     return "updated_at" not in line.untimed and bool(line.values["updated_at"] < row["updated_at"])
+
+
+def _meddles(line: Line, row: Mapping[str, Any]) -> bool:
+    """Whether the line would take a slung bead from its attempt, or close for code what has not landed."""
+    status = line.values["status"]
+    if row["is_code"] is None or status == row["status"]:
+        return False
+    return row["status"] in UNDER_WAY or (row["is_code"] and status == BeadStatus.CLOSED)
 
 
 def _complete(line: Line, row: Mapping[str, Any]) -> None:

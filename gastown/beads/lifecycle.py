@@ -15,7 +15,7 @@ from gastown.beads import creation as check
 from gastown.beads import filters as sql
 from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, lock, note, touch
-from gastown.beads.closing import OPENED, close
+from gastown.beads.closing import OPENED, close, guard_landed
 from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead
 from gastown.beads.filters import Filters
 from gastown.beads.models import (
@@ -91,7 +91,7 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     wants_close = status == BeadStatus.CLOSED and bead.status != BeadStatus.CLOSED
     settles = False
     if status is not None and not wants_close and status != bead.status:
-        values |= _status_values(session, bead, status)
+        values |= _status_values(session, bead, status, actor)
         settles = (status in SETTLED) != (bead.status in SETTLED)
     changed = apply(
         session,
@@ -118,7 +118,7 @@ def _implied_status(bead: Bead, patch: Patch) -> str | None:
     return BeadStatus.DEFERRED.value if until > clock.now() else None
 
 
-def _status_values(session: Session, bead: Bead, status: str) -> dict[str, Any]:
+def _status_values(session: Session, bead: Bead, status: str, actor: str) -> dict[str, Any]:
     _check_status(session, status)
     if bead.is_code is not None and bead.status in UNDER_WAY:
         raise CodeBead(
@@ -127,6 +127,7 @@ def _status_values(session: Session, bead: Bead, status: str) -> dict[str, Any]:
         )
     values: dict[str, Any] = {"status": status}
     if bead.status == BeadStatus.CLOSED:
+        guard_landed(bead, actor=actor)
         values |= OPENED
     if bead.status == BeadStatus.PINNED:
         values["pinned"] = False

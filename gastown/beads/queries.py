@@ -30,6 +30,8 @@ from gastown.beads.models import (
 # Ids in one IN list; SQLite takes 32,766 parameters.
 CHUNK = 5000
 _AMBIGUOUS_SHOWN = 5
+_ID_LIMIT = 255
+_WORDS_LIMIT = 1000  # characters to look for; SQLite refuses patterns of 50,000
 
 
 def get(session: Session, bead_id: str) -> Bead:
@@ -42,6 +44,8 @@ def get(session: Session, bead_id: str) -> Bead:
 
 def find(session: Session, text: str, *, prefix: str | None = None) -> Bead:
     """The bead that `text` means: an id, an id without `prefix`, or the only one whose hash part holds it."""
+    if len(text) > _ID_LIMIT or not text.isprintable():
+        raise BeadNotFound(text[:60])
     for candidate in (text, f"{prefix}-{text}" if prefix else text):
         bead = session.get(Bead, candidate)
         if bead is not None and bead.status != BeadStatus.TOMBSTONE:
@@ -297,6 +301,14 @@ def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 
 def check_filters(session: Session, filters: Filters) -> None:
     """Refuse statuses and types that neither beads nor this store know, and ranges that nothing can be in."""
+    for words in (filters.text, filters.title_contains, filters.desc_contains, filters.notes_contains):
+        if len(words) > _WORDS_LIMIT:
+            raise BadField(f"text to look for is longer than {_WORDS_LIMIT} characters")
+    _check_words(session, filters)
+    _check_ranges(filters)
+
+
+def _check_words(session: Session, filters: Filters) -> None:
     for name, values, known, column in (
         ("status", filters.statuses, frozenset(BeadStatus), Bead.status),
         ("issue type", (*filters.types, *filters.exclude_types), frozenset(ISSUE_TYPES), Bead.issue_type),
@@ -304,6 +316,9 @@ def check_filters(session: Session, filters: Filters) -> None:
         for value in values:
             if value not in known and session.exec(select(Bead.id).where(column == value).limit(1)).first() is None:
                 raise BadField(f"invalid {name} {value[:60]!r}", hint=f"Known: {', '.join(sorted(known))}.")
+
+
+def _check_ranges(filters: Filters) -> None:
     least, most = filters.priority_min or 0, LOWEST_PRIORITY if filters.priority_max is None else filters.priority_max
     for number in (filters.priority or 0, least, most):
         if not 0 <= number <= LOWEST_PRIORITY:

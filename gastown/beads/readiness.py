@@ -19,8 +19,8 @@ from gastown.db import is_sqlite
 
 # Any constant will do: it names the lock under which edges and settling statuses change on PostgreSQL.
 _GRAPH_LOCK = 0x6265616473
-# With more seeds than this everything is recomputed, which is then cheaper.
-_MANY = 1000
+# Ids in one list. When a write touches more beads than this everything is recomputed.
+_MANY = 10_000
 PROVIDES = "provides:"
 
 _RIGS = table("rigs", column("name"), column("prefix"))  # a sibling's table, by name: a capability names a rig
@@ -33,64 +33,71 @@ def _quoted(words: Iterable[str]) -> str:
 _SETTLED = _quoted(SETTLED)
 _BLOCKING = _quoted(BLOCKING_TYPES)
 
-_AFFECTED = f"""
-roots(id) AS (
+# Whom a write can have touched: the bead, those that wait for it, and everything below them.
+_REACHED = text(
+    f"""
+WITH RECURSIVE roots(id) AS (
   SELECT id FROM beads WHERE id IN :seeds
   UNION
   SELECT d.issue_id FROM dependencies d WHERE d.depends_on_id IN :seeds AND d.type IN ({_BLOCKING}, 'waits-for')
   UNION
-  SELECT w.issue_id FROM dependencies pc
-    JOIN dependencies w ON w.depends_on_id = pc.depends_on_id AND w.type = 'waits-for'
+  SELECT w.issue_id FROM dependencies pc CROSS JOIN dependencies w
    WHERE pc.issue_id IN :seeds AND pc.type = 'parent-child'
+     AND w.depends_on_id = pc.depends_on_id AND w.type = 'waits-for'
 ),
 affected(id) AS (
   SELECT id FROM roots
   UNION
-  SELECT pc.issue_id FROM affected a JOIN dependencies pc ON pc.depends_on_id = a.id AND pc.type = 'parent-child'
-),"""  # noqa: S608 - constants only
+  SELECT pc.issue_id FROM affected a CROSS JOIN dependencies pc
+   WHERE pc.depends_on_id = a.id AND pc.type = 'parent-child'
+)
+SELECT id FROM affected
+"""  # noqa: S608 - constants only
+).bindparams(bindparam("seeds", expanding=True))
 
-_EVERYTHING = "affected(id) AS (SELECT id FROM beads),"
-
+# CROSS JOIN: SQLite keeps the order of these joins, which starts from the few affected beads.
 _FLIPS = f"""
 live(id) AS (
-  SELECT a.id FROM affected a JOIN beads b ON b.id = a.id WHERE b.status NOT IN ({_SETTLED})
+  SELECT a.id FROM affected a CROSS JOIN beads b WHERE b.id = a.id AND b.status NOT IN ({_SETTLED})
 ),
 own(id) AS (
-  SELECT l.id FROM live l
-    JOIN dependencies d ON d.issue_id = l.id
-    JOIN beads t ON t.id = d.depends_on_id
-   WHERE (d.type IN ({_BLOCKING}) AND t.status NOT IN ({_SETTLED}))
+  SELECT l.id FROM live l CROSS JOIN dependencies d CROSS JOIN beads t
+   WHERE d.issue_id = l.id AND t.id = d.depends_on_id AND (
+         (d.type IN ({_BLOCKING}) AND t.status NOT IN ({_SETTLED}))
       OR (d.type = 'conditional-blocks' AND t.status = 'closed' AND NOT t.is_failure)
       OR (d.type = 'merge-blocks' AND t.status = 'closed'
-          AND substr(t.close_reason, 1, {len(LANDED_PREFIX)}) <> '{LANDED_PREFIX}')
+          AND substr(t.close_reason, 1, {len(LANDED_PREFIX)}) <> '{LANDED_PREFIX}'))
   UNION
-  SELECT l.id FROM live l JOIN dependencies d ON d.issue_id = l.id
-   WHERE d.type IN ({_BLOCKING}) AND d.depends_on_id LIKE '{EXTERNAL}%' AND NOT d.is_provided
+  SELECT l.id FROM live l CROSS JOIN dependencies d
+   WHERE d.issue_id = l.id AND d.type IN ({_BLOCKING}) AND d.depends_on_id LIKE '{EXTERNAL}%' AND NOT d.is_provided
   UNION
-  SELECT l.id FROM live l JOIN dependencies d ON d.issue_id = l.id AND d.type = 'waits-for'
-    JOIN dependencies pc ON pc.depends_on_id = d.depends_on_id AND pc.type = 'parent-child'
-    JOIN beads c ON c.id = pc.issue_id AND c.status NOT IN ('closed', 'tombstone')
-   WHERE NOT d.any_child OR NOT EXISTS (
-     SELECT 1 FROM dependencies pd JOIN beads done ON done.id = pd.issue_id AND done.status = 'closed'
-      WHERE pd.depends_on_id = d.depends_on_id AND pd.type = 'parent-child')
+  SELECT l.id FROM live l CROSS JOIN dependencies d CROSS JOIN dependencies pc CROSS JOIN beads c
+   WHERE d.issue_id = l.id AND d.type = 'waits-for'
+     AND pc.depends_on_id = d.depends_on_id AND pc.type = 'parent-child'
+     AND c.id = pc.issue_id AND c.status NOT IN ('closed', 'tombstone')
+     AND (NOT d.any_child OR NOT EXISTS (
+       SELECT 1 FROM dependencies pd CROSS JOIN beads done
+        WHERE pd.depends_on_id = d.depends_on_id AND pd.type = 'parent-child'
+          AND done.id = pd.issue_id AND done.status = 'closed'))
   UNION
-  SELECT l.id FROM live l JOIN dependencies pc ON pc.issue_id = l.id AND pc.type = 'parent-child'
-    JOIN beads p ON p.id = pc.depends_on_id
-   WHERE p.is_blocked AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.id = p.id)
+  SELECT l.id FROM live l CROSS JOIN dependencies pc CROSS JOIN beads p
+   WHERE pc.issue_id = l.id AND pc.type = 'parent-child' AND p.id = pc.depends_on_id
+     AND p.is_blocked AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.id = p.id)
 ),
 held(id) AS (
   SELECT id FROM own
   UNION
-  SELECT pc.issue_id FROM held h JOIN dependencies pc ON pc.depends_on_id = h.id AND pc.type = 'parent-child'
-    JOIN live l ON l.id = pc.issue_id
+  SELECT pc.issue_id FROM held h CROSS JOIN dependencies pc CROSS JOIN live l
+   WHERE pc.depends_on_id = h.id AND pc.type = 'parent-child' AND l.id = pc.issue_id
 )
-SELECT a.id, b.is_blocked FROM affected a JOIN beads b ON b.id = a.id
-  LEFT JOIN held h ON h.id = a.id
- WHERE b.is_blocked <> (h.id IS NOT NULL)
+SELECT b.id, b.is_blocked FROM affected a CROSS JOIN beads b
+  LEFT JOIN held h ON h.id = b.id
+ WHERE b.id = a.id AND b.is_blocked <> (h.id IS NOT NULL)
 """  # noqa: S608 - constants only
 
-_FLIPS_OF = text("WITH RECURSIVE" + _AFFECTED + _FLIPS).bindparams(bindparam("seeds", expanding=True))
-_FLIPS_OF_ALL = text("WITH RECURSIVE " + _EVERYTHING + _FLIPS)
+_AMONG = "WITH RECURSIVE affected(id) AS (SELECT id FROM beads WHERE id IN :affected),"
+_FLIPS_AMONG = text(_AMONG + _FLIPS).bindparams(bindparam("affected", expanding=True))
+_FLIPS_OF_ALL = text("WITH RECURSIVE affected(id) AS (SELECT id FROM beads)," + _FLIPS)  # noqa: S608 - constants only
 
 
 def lock_graph(session: Session) -> None:
@@ -109,7 +116,10 @@ def recompute(session: Session, changed: Sequence[str]) -> list[str]:
     session.flush()
     if len(changed) > _MANY:
         return recompute_all(session)
-    rows = session.execute(_FLIPS_OF, {"seeds": sorted(set(changed))}).all()
+    reached = session.execute(_REACHED, {"seeds": sorted(set(changed))}).scalars().all()
+    if len(reached) > _MANY:
+        return recompute_all(session)
+    rows = session.execute(_FLIPS_AMONG, {"affected": reached}).all()
     return _flip(session, [(str(row[0]), bool(row[1])) for row in rows])
 
 

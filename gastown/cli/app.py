@@ -5,7 +5,7 @@ import importlib
 import click
 
 from gastown.cli.context import Context, for_process
-from gastown.errors import GastownError, Unavailable
+from gastown.errors import GastownError, Invalid, Unavailable
 
 # `bd` keeps the exit codes of beads: general failure is 1.
 BD_FAILURE = 1
@@ -50,7 +50,16 @@ def invoke(context: Context, argv: list[str]) -> int:
         return _fail(context, _kind(error), error.message, error.hint, error.exit_code)
 
 
+def _check_words(argv: list[str]) -> None:
+    """Refuse what neither database can store: words that are not UTF-8 or hold a null character."""
+    for word in argv:
+        # What the shell gave that is not UTF-8 arrives as halves of surrogate pairs.
+        if "\x00" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise Invalid(f"not UTF-8 text: {word[:60]!a}", hint="Give the text in UTF-8.")
+
+
 def _run(root: click.Group, context: Context, argv: list[str]) -> int:
+    _check_words(argv)
     try:
         result = root.main(args=argv, prog_name=context.program, obj=context, standalone_mode=False)
     except BrokenPipeError:

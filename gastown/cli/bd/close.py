@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gastown.cli.bd.options import BadOption
-from gastown.cli.bd.scope import require, resolve, writable
+from gastown.cli.bd.scope import closable, require, resolve, writable
 from gastown.cli.bd.shapes import emit, issues
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -59,7 +59,7 @@ def close(context: Context, ids: tuple[str, ...], **said: Any) -> int:
             names = list(ids)
         if said["suggest_next"] and len(names) != 1:
             raise BadOption("--suggest-next wants exactly one id")
-        found = [writable(context, session, text).id for text in names]
+        found = [closable(context, session, text).id for text in names]
         result = beads.close(
             session, found, actor=context.actor, reason=reasons or "", force=said["force"], no_code=said["no_code"]
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gastown.cli.bd import options
-from gastown.cli.bd.scope import prefix_for, prefix_of_session, writable
+from gastown.cli.bd.scope import check_given_id, prefix_for, prefix_of_session, writable
 from gastown.cli.bd.shapes import details, emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -58,7 +58,7 @@ def _new(context: Context, session: "Session", title: str, said: dict[str, Any])
         metadata=options.metadata(context, said["metadata"]) if said.get("metadata") else {},
         ephemeral=bool(said.get("ephemeral")),
         inherit_labels=not said.get("no_inherit_labels"),
-        id=said.get("id") or "",
+        id=check_given_id(context, session, said["id"]) if said.get("id") else "",
     )
 
 
@@ -121,6 +121,8 @@ def _add_dependency(context: Context, session: "Session", bead_id: str, text: st
     from gastown import beads
 
     try:
+        if text.startswith("blocks:"):
+            writable(context, session, text.removeprefix("blocks:"))  # it is that bead that gets the edge
         beads.add_by_text(session, bead_id, text, actor=context.actor, prefix=prefix_of_session(context))
     except GastownError as error:
         context.warn(f"Warning: dependency {text} was not added: {error.message}")

@@ -122,7 +122,12 @@ FILTERS = stack(
 def limit(default: int) -> Callable[[F], F]:
     """`--limit` with this default."""
     return click.option(
-        "-n", "--limit", type=click.IntRange(min=0), default=default, show_default=True, help="How many; 0 is all."
+        "-n",
+        "--limit",
+        type=click.IntRange(0, 1_000_000),
+        default=default,
+        show_default=True,
+        help="How many (0: all).",
     )
 
 

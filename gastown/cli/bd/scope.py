@@ -45,6 +45,30 @@ def writable(context: Context, session: "Session", text: str) -> "Bead":
     return bead
 
 
+def closable(context: Context, session: "Session", text: str) -> "Bead":
+    """The bead that `text` names, which the caller may close; refuses an agent what another agent is at work on."""
+    from gastown.beads import UNDER_WAY
+
+    bead = writable(context, session, text)
+    held = context.session_pass
+    if held is not None and bead.id != held.bead_id and bead.is_code is not None and bead.status in UNDER_WAY:
+        raise Refused(f"{bead.id} is on another agent's hook", hint="Leave it, or tell that agent by `bd comment`.")
+    return bead
+
+
+def check_given_id(context: Context, session: "Session", bead_id: str) -> str:
+    """An explicit id for a new bead; refuses prefixes that no rig (for an agent: another rig) has."""
+    from gastown import ids, rigs
+
+    prefix = ids.prefix_of(bead_id)
+    own = prefix_of_session(context)
+    known = {own} if own is not None else {TOWN_PREFIX, *rigs.taken_prefixes(session)}
+    if ids.check_bead_id(bead_id) and prefix not in known:
+        names = ", ".join(sorted(str(name) for name in known))
+        raise OtherRig(f"no rig here has the prefix {prefix!r}", hint=f"Begin the id with one of: {names}.")
+    return bead_id
+
+
 def require(ids: Sequence[str], message: str) -> None:
     """Refuse a command line without ids."""
     if not ids:

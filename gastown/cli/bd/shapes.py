@@ -95,8 +95,10 @@ def _shallow(bead: "Bead") -> dict[str, Any]:
 
 
 def _epic(dependents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    children = [item for item in dependents if item["dependency_type"] == "parent-child"]
-    closed = sum(item["status"] == "closed" for item in children)
+    from gastown.beads import BeadStatus, DependencyType
+
+    children = [item for item in dependents if item["dependency_type"] == DependencyType.PARENT_CHILD]
+    closed = sum(item["status"] == BeadStatus.CLOSED for item in children)
     return {
         "epic_total_children": len(children),
         "epic_closed_children": closed,

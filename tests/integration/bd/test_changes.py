@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from gastown import assignments
+from gastown import assignments, beads
+from gastown.beads import BeadStatus
 from gastown.cli.context import SessionPass
 from gastown.db.unit_of_work import unit_of_work
+from tests.support.factories_beads import make_slung
 
 Make = Callable[..., str]
 
@@ -217,3 +219,27 @@ def test_an_agent_names_no_files_and_neither_imports_nor_deletes(agent_bd: Any) 
     assert agent_bd("create", "x", "--body-file", "-", "--json", stdin="piped").json["description"] == "piped"
     assert "database_path" in agent_bd("where", "--json").json
     assert agent_bd("where", "--json").json["database_path"] == ""
+
+
+def test_an_agent_neither_closes_nor_opens_what_is_not_its_own(bd: Any, agent_bd: Any, make: Make) -> None:
+    with unit_of_work() as session:
+        other = make_slung(session, is_code=False).id
+        landed = make_slung(session, BeadStatus.SUBMITTED).id
+        beads.close_landed(
+            session, landed, actor="refinery", sha="a" * 40, target="main", fence=1, assignment_id=9, rig="app"
+        )
+    assert "another agent's hook" in agent_bd("close", other).err
+    assert "its work has landed" in agent_bd("reopen", landed).err
+    assert "its work has landed" in agent_bd("update", landed, "--status", "open").err
+    foreign = bd("create", "x", "--rig", "website", "--silent").out.strip()
+    assert "another rig" in agent_bd("create", "x", "--deps", f"blocks:{foreign}").err
+    assert "no rig here has the prefix" in agent_bd("create", "x", "--id", "web-mine").err
+    assert "no rig here has the prefix" in bd("create", "x", "--id", "zzz-mine").err
+    assert bd("create", "x", "--id", "web-mine").code == 0
+
+
+def test_words_that_no_database_takes_are_refused(bd: Any, make: Make) -> None:
+    name = make()
+    for argv in (["comment", name, "a\x00b"], ["search", "\udcff"], ["show", "\x00"], ["search", "x" * 60_000]):
+        refused = bd(*argv)
+        assert (refused.code, refused.err.startswith("Error")) == (1, True), argv

@@ -194,3 +194,10 @@ def test_a_file_of_many_chunks_comes_back_whole(session: Session) -> None:
     assert {key: normal(value) for key, value in found.items()} == {each["id"]: normal(each) for each in lines}
     assert beads.import_lines(session, text(*lines), actor=PERSON).unchanged == 2500
     assert len(session.exec(select(Event.id)).all()) == 2500
+
+
+def test_a_file_does_not_close_what_was_slung_for_code(session: Session) -> None:
+    bead = make_slung(session, BeadStatus.ESCALATED)
+    closed = line(bead.id, status="closed", closed_at="2198-01-01T00:00:00Z", updated_at="2199-01-01T00:00:00Z")
+    assert len(beads.import_lines(session, text(closed), actor=PERSON).refused) == 1
+    assert beads.get(session, bead.id).status == "escalated"
