@@ -86,8 +86,7 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
     head.request_id = request.id or 0
     session.add(head)
     session.flush()
-    values = {"state": RequestState.QUEUED, "head_id": head.id, "priority": priority, "queued_at": head.submitted_at}
-    session.execute(update(MergeRequest).where(col(MergeRequest.id) == request.id).values(**values, **NO_CANDIDATE))
+    _queue(session, request, head, priority)
     _record(
         session,
         EventKind.REQUEST_SUBMITTED,
@@ -102,6 +101,11 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         retries=request.retries,
     )
     return queries.get_request(session, request.id or 0)
+
+
+def _queue(session: Session, request: MergeRequest, head: MergeHead, priority: int) -> None:
+    values = {"state": RequestState.QUEUED, "head_id": head.id, "priority": priority, "queued_at": head.submitted_at}
+    session.execute(update(MergeRequest).where(col(MergeRequest.id) == request.id).values(**values, **NO_CANDIDATE))
 
 
 def _open_request(session: Session, bead_id: str, rig: str, actor: str) -> MergeRequest | None:
