@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from gastown import assignments, convoys, refinery, sling
+from gastown import assignments, beads, convoys, refinery, sling
+from gastown.beads import BeadStatus
 from gastown.events import Event, EventKind
 
 # One free slot wakes this many at the most: some of them may not be able to take it.
@@ -23,8 +24,14 @@ def _check_convoys(session: Session, event: Event, actor: str) -> None:
 
 
 def _take_off_hook(session: Session, event: Event, actor: str) -> None:
-    """A person closed or deleted the bead: whoever works on it stops, its request leaves the queue."""
+    """A person closed or deleted the bead: whoever works on it stops, its request leaves the queue.
+
+    Where the doorbell was late the bead may be open and slung again: that is none of this event's business.
+    """
     bead_id = event.bead_id or ""
+    bead = beads.find_many(session, [bead_id]).get(bead_id)  # a deleted one is not found
+    if bead is not None and bead.status != BeadStatus.CLOSED:
+        return
     assignments.release(session, bead_id, actor=actor, why="the bead was closed")
     refinery.cancel(session, bead_id, actor=actor, why="the bead was closed")
 

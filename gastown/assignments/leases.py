@@ -4,18 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from gastown import agents, beads, policy, queue
 from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import queries
-from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired
+from gastown.assignments.models import Assignment, AssignmentState, Desired
 from gastown.beads import BeadStatus
-from gastown.db import database_time
+from gastown.db import database_time, is_sqlite
 from gastown.errors import Conflict
 from gastown.events import EventKind, record
 from gastown.rigs import Rig
+
+# Any constant will do: it keeps these advisory locks apart from others on PostgreSQL.
+_HOST_LOCK = 0x686F7374
 
 
 class LeaseLost(Conflict):
@@ -57,11 +60,21 @@ def lock_name(bead_id: str) -> str:
     return f"gastown:claim:{bead_id}"
 
 
-def offer(session: Session, row: Assignment, *, actor: str) -> None:
-    """Let any worker of the rig claim a waiting attempt; hooks the bead and rings."""
-    TRANSITIONS.check(f"{row.bead_id}@{row.fence}", row.state, AssignmentState.OFFERED)
-    row.state = AssignmentState.OFFERED
-    row.rung_at = database_time(session)
+def offer(session: Session, row: Assignment, *, actor: str) -> bool:
+    """Let any worker of the rig claim a waiting attempt; hooks the bead and rings. False: it waits no more."""
+    session.flush()
+    changed = session.execute(
+        update(Assignment)
+        .where(
+            col(Assignment.id) == row.id,
+            col(Assignment.fence) == row.fence,
+            col(Assignment.state) == AssignmentState.WAITING,
+        )
+        .values(state=AssignmentState.OFFERED, rung_at=database_time(session))
+    )
+    session.refresh(row)
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        return False
     bead = beads.get(session, row.bead_id)
     if bead.status != BeadStatus.HOOKED:
         beads.set_status(
@@ -77,6 +90,7 @@ def offer(session: Session, row: Assignment, *, actor: str) -> None:
         fence=row.fence,
         ring=doorbell(session, row),
     )
+    return True
 
 
 def doorbell(session: Session, row: Assignment) -> queue.Doorbell:
@@ -101,12 +115,13 @@ def claim(
     """Lease the best offered attempt of the rig to `holder` and give it a polecat of `host`.
 
     `refuse` is the cheap lock: True skips an attempt that somebody else is claiming. Raises NothingToClaim or NoRoom;
-    the rig's row is locked meanwhile, so that its limit holds.
+    the rig's row and the host's name are locked meanwhile, so that both limits hold.
     """
     settings = policy.load(session)
     if settings.count("dispatch.paused"):
         raise NothingToClaim("dispatch is paused")
     now = database_time(session)
+    _hold_host(session, host)
     rig = session.exec(select(Rig).where(Rig.name == rig_name).with_for_update()).one_or_none()
     if rig is None or rig.removed_at is not None or rig.is_parked:
         raise NothingToClaim(f"rig {rig_name} takes no work now")
@@ -119,6 +134,13 @@ def claim(
         if _may_take(session, row, host, now) and not refuse(row):
             return _grant(session, row, holder=holder, host=host, settings=settings, now=now)
     raise NothingToClaim(f"nothing is offered in {rig_name}")
+
+
+def _hold_host(session: Session, host: str) -> None:
+    """Let one claim at a time count the host's slots: claims in two rigs lock different rows. SQLite has one writer."""
+    if not is_sqlite(session):
+        key = func.hashtext(host)
+        session.execute(select(func.pg_advisory_xact_lock(_HOST_LOCK, key)))
 
 
 def _may_take(session: Session, row: Assignment, host: str, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """Every write to attempts, except the lease's own (`leases.py`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,8 @@ from gastown import beads, clock, policy
 from gastown.assignments import queries, retry
 from gastown.assignments.leases import offer
 from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired, Reason
-from gastown.beads import BeadStatus
+from gastown.beads import Bead, BeadStatus
+from gastown.db import database_time
 from gastown.errors import Conflict
 from gastown.events import EventKind, record
 
@@ -59,7 +60,7 @@ def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) 
         slung_by=new.slung_by,
         not_before=new.not_before,
         preferred=new.preferred,
-        preferred_until=clock.now() + timedelta(seconds=until) if new.preferred else None,
+        preferred_until=database_time(session) + timedelta(seconds=until) if new.preferred else None,
         notes=new.notes,
         base_oid=new.start_oid,
         rework=dict(new.rework or {}),
@@ -169,11 +170,15 @@ def follow(  # noqa: PLR0913 - one keyword a circumstance
 ) -> Assignment | None:
     """Make the attempt after `ended`, from what it left; None when a cap is spent and the bead was escalated.
 
+    None as well when nobody wants another one: the bead was closed, or taken off its hook before its holder stopped.
     `delay_s` keeps trouble that will last (an unreachable remote) from spending the cap within seconds.
     """
-    settings = policy.load(session)
+    if reason is not Reason.REWORK and _is_unwanted(session, ended):
+        _put_back(session, ended, actor=actor, why=ended.outcome)
+        return None
+    settings, now = policy.load(session), database_time(session)
     rows = queries.history(session, ended.bead_id)
-    plan = retry.plan_next(reason, retry.tally(rows), settings, clock.now())
+    plan = retry.plan_next(reason, retry.tally(rows), settings, now)
     if isinstance(plan, retry.GiveUp):
         _escalate_bead(session, ended, actor=actor, why=plan.why)
         return None
@@ -187,13 +192,28 @@ def follow(  # noqa: PLR0913 - one keyword a circumstance
         reason=reason,
         priority=ended.priority,
         slung_by=ended.slung_by,
-        not_before=plan.not_before or (clock.now() + timedelta(seconds=delay_s) if delay_s else None),
-        preferred=ended.polecat,
+        not_before=plan.not_before or (now + timedelta(seconds=delay_s) if delay_s else None),
+        # Who lost it, with its host perhaps, is the last one to wait for.
+        preferred=None if reason is Reason.TAKEOVER else ended.polecat,
         notes=notes,
-        start_oid=ended.head_oid,
-        rework=details,
+        start_oid=newest_head(rows),
+        rework=details or ended.rework,
     )
     return open_attempt(session, new, actor=actor, ready=True)
+
+
+def newest_head(history: Sequence[Assignment]) -> str:
+    """The newest commit that an attempt of `history` (oldest first) left; empty when none left any."""
+    return next((row.head_oid for row in reversed(history) if row.head_oid), "")
+
+
+def _is_unwanted(session: Session, row: Assignment) -> bool:
+    return row.desired is Desired.STOP or _status(session, row.bead_id) in queries.DONE
+
+
+def _status(session: Session, bead_id: str) -> str:
+    """The bead's status as it is now, whatever this session has read of it before."""
+    return session.exec(select(Bead.status).where(Bead.id == bead_id)).one()
 
 
 def rework(session: Session, bead_id: str, *, details: Mapping[str, Any], actor: str) -> Assignment | None:
@@ -244,6 +264,8 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
     if row is None:
         return None
     if row.state is AssignmentState.RUNNING:
+        if row.desired is Desired.STOP:
+            return row
         row.desired = Desired.STOP
         row.outcome = why[:1000]
         record(
@@ -264,10 +286,23 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
 
 
 def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
-    """Ask every running attempt's holder to save, stop, and leave the bead slung: the town is being shut down."""
+    """Ask every running attempt's holder to save, stop, and leave the bead slung: the town is being shut down.
+
+    What was asked to stop already is asked nothing else. Returns all that are to end.
+    """
+    changed = session.execute(
+        update(Assignment)
+        .where(col(Assignment.state) == AssignmentState.RUNNING, col(Assignment.desired) == Desired.RUN)
+        .values(desired=Desired.HAND_OVER)
+        .returning(col(Assignment.id)),
+        execution_options={"synchronize_session": False},
+    )
+    asked = set(changed.scalars())
+    session.expire_all()
     rows = list(queries.list_running(session))
     for row in rows:
-        row.desired = Desired.HAND_OVER
+        if row.id not in asked:
+            continue
         record(
             session,
             EventKind.ASSIGNMENT_STOP_ASKED,
@@ -298,8 +333,7 @@ def put_back(session: Session, assignment_id: int, fence: int, *, actor: str) ->
 
 
 def _put_back(session: Session, row: Assignment, *, actor: str, why: str) -> None:
-    bead = beads.get(session, row.bead_id)
-    if bead.status in (BeadStatus.HOOKED, BeadStatus.IN_PROGRESS):
+    if _status(session, row.bead_id) in (BeadStatus.HOOKED, BeadStatus.IN_PROGRESS):
         beads.set_status(
             session, row.bead_id, BeadStatus.OPEN, actor=actor, fence=row.fence, assignment_id=row.id, reason=why
         )

@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState
+from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired
+from gastown.beads import Bead, BeadStatus
 from gastown.errors import NotFound
+from gastown.rigs import Rig
+
+# Beads in these are nobody's work any more.
+DONE = (BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)
+# From these an attempt may start; a person who blocks, pins or defers a slung bead holds it up.
+_STARTABLE = (BeadStatus.OPEN.value, BeadStatus.HOOKED.value, BeadStatus.IN_PROGRESS.value)
+_BEST_FIRST = (col(Assignment.priority), col(Assignment.created_at), col(Assignment.id))
 
 
 class AssignmentNotFound(NotFound):
@@ -15,18 +24,23 @@ class AssignmentNotFound(NotFound):
 
 
 def get(session: Session, assignment_id: int, *, lock: bool = False) -> Assignment:
-    """The attempt, or AssignmentNotFound; `lock` holds its row until the transaction ends."""
+    """The attempt, or AssignmentNotFound; `lock` reads it anew and holds its row until the transaction ends."""
     query = select(Assignment).where(Assignment.id == assignment_id)
-    row = session.exec(query.with_for_update() if lock else query).one_or_none()
+    row = session.exec(_held(query) if lock else query).one_or_none()
     if row is None:
         raise AssignmentNotFound(f"there is no attempt {assignment_id}")
     return row
 
 
 def find_open(session: Session, bead_id: str, *, lock: bool = False) -> Assignment | None:
-    """The bead's open attempt."""
+    """The bead's open attempt; `lock` as for `get`."""
     query = select(Assignment).where(Assignment.bead_id == bead_id, col(Assignment.state).in_(OPEN_STATES))
-    return session.exec(query.with_for_update() if lock else query).one_or_none()
+    return session.exec(_held(query) if lock else query).one_or_none()
+
+
+def _held(query: SelectOfScalar[Assignment]) -> SelectOfScalar[Assignment]:
+    """What the session read of the row before it was ours to write may be stale."""
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def history(session: Session, bead_id: str) -> Sequence[Assignment]:
@@ -38,12 +52,61 @@ def _list(session: Session, state: AssignmentState, rig: str | None = None) -> S
     query = select(Assignment).where(Assignment.state == state)
     if rig is not None:
         query = query.where(Assignment.rig == rig)
-    return session.exec(query.order_by(col(Assignment.priority), col(Assignment.created_at), col(Assignment.id))).all()
+    return session.exec(query.order_by(*_BEST_FIRST)).all()
 
 
 def list_waiting(session: Session) -> Sequence[Assignment]:
     """Attempts that wait for blockers, cool-downs or room; best first."""
     return _list(session, AssignmentState.WAITING)
+
+
+def list_due(session: Session, now: datetime, *, limit: int) -> Sequence[Assignment]:
+    """Waiting attempts that may start: cooled down, rig not parked, bead ready; best first."""
+    undeferred = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
+    return session.exec(
+        select(Assignment)
+        .join(Bead, col(Bead.id) == col(Assignment.bead_id))
+        .join(Rig, col(Rig.name) == col(Assignment.rig))
+        .where(
+            Assignment.state == AssignmentState.WAITING,
+            or_(col(Assignment.not_before).is_(None), col(Assignment.not_before) <= now),
+            col(Bead.is_blocked).is_(False),
+            or_(col(Bead.status).in_(_STARTABLE), undeferred),
+            col(Rig.is_parked).is_(False),
+        )
+        .order_by(*_BEST_FIRST)
+        .limit(limit)
+    ).all()
+
+
+def list_unwanted(session: Session, *, limit: int) -> Sequence[Assignment]:
+    """Open attempts at beads that are closed or deleted, and that nobody has been asked to stop yet."""
+    return session.exec(
+        select(Assignment)
+        .join(Bead, col(Bead.id) == col(Assignment.bead_id))
+        .where(
+            col(Assignment.state).in_(OPEN_STATES),
+            or_(col(Assignment.state) != AssignmentState.RUNNING, col(Assignment.desired) != Desired.STOP),
+            col(Bead.status).in_(DONE),
+        )
+        .order_by(col(Assignment.id))
+        .limit(limit)
+    ).all()
+
+
+def list_unanswered(session: Session, rung_before: datetime, *, limit: int) -> Sequence[Assignment]:
+    """Offered attempts in rigs that are not parked, whose doorbell was last rung before then; best first."""
+    return session.exec(
+        select(Assignment)
+        .join(Rig, col(Rig.name) == col(Assignment.rig))
+        .where(
+            Assignment.state == AssignmentState.OFFERED,
+            or_(col(Assignment.rung_at).is_(None), col(Assignment.rung_at) <= rung_before),
+            col(Rig.is_parked).is_(False),
+        )
+        .order_by(*_BEST_FIRST)
+        .limit(limit)
+    ).all()
 
 
 def list_offered(session: Session, rig: str | None = None) -> Sequence[Assignment]:

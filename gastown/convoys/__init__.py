@@ -5,7 +5,7 @@ the transaction that lands its last member; one without members never lands; wor
 state diagram is in `models.py`.
 """
 
-from gastown.convoys.lifecycle import BadConvoy, add_members, check_landed, create
+from gastown.convoys.lifecycle import BadConvoy, add_members, check_all, check_landed, create
 from gastown.convoys.models import TRANSITIONS, Convoy, ConvoyMember, ConvoyStatus
 from gastown.convoys.progress import Member, Progress, is_done, measure
 from gastown.convoys.queries import ConvoyNotFound, Overview, Report, get, list_all, status, travelling_since
@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "Report",
     "add_members",
+    "check_all",
     "check_landed",
     "create",
     "get",

@@ -15,6 +15,7 @@ from gastown.events import EventKind, record
 ID_PREFIX = "hq-cv-"
 TITLE_LIMIT = 500  # characters, as for beads
 _TRIES_PER_LENGTH = 10
+_MOST_OPEN = 10_000  # looked at in one tick
 
 
 class BadConvoy(Invalid):
@@ -87,6 +88,17 @@ def check_landed(session: Session, bead_id: str, *, actor: str) -> list[Convoy]:
         locked = queries.get(session, convoy.id, lock=True)
         if _settle(session, locked, actor=actor):
             landed.append(locked)
+    return landed
+
+
+def check_all(session: Session, *, actor: str) -> list[Convoy]:
+    """Land every convoy whose members have all landed; return them. For the close whose reaction was lost."""
+    landed = []
+    for overview in queries.list_all(session, limit=_MOST_OPEN):
+        if overview.progress.has_landed:
+            locked = queries.get(session, overview.convoy.id, lock=True)
+            if _settle(session, locked, actor=actor):
+                landed.append(locked)
     return landed
 
 

@@ -81,7 +81,7 @@ def _section(heading: str, text: str) -> str:
 
 def _rework(primer: Primer) -> str:
     details = primer.rework
-    if primer.reason is not Reason.REWORK or not details:
+    if not details:
         if primer.attempt > 1:
             return (
                 "## This is not the first attempt\n"

@@ -1,20 +1,23 @@
 """Letting waiting work go: what is ready and may start is offered, in fair order. Safe twice, late, or in parallel."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from gastown import assignments, beads, policy, rigs
+from gastown import assignments, logs, policy
 from gastown.assignments import Assignment, AssignmentState
-from gastown.beads import BeadStatus
 from gastown.db import database_time
+from gastown.errors import Conflict, NotFound
 from gastown.queue import Doorbell
 
-# Rows looked at in one tick; the rest follow in the next.
+log = logs.get(__name__)
+
+# Rows changed in one tick; the rest follow in the next.
 BATCH = 500
 
 
@@ -26,28 +29,29 @@ class DispatchResult:
     released: int
 
 
-def is_due(row: Assignment, *, is_blocked: bool, is_parked: bool, now: datetime) -> bool:
-    """Whether a waiting attempt may be offered now."""
-    cooled = row.not_before is None or row.not_before <= now
-    return cooled and not is_blocked and not is_parked
-
-
 def dispatch(session: Session, *, actor: str) -> DispatchResult:
-    """Offer every waiting attempt that may start; release those whose bead was closed meanwhile."""
-    now = database_time(session)
-    waiting = assignments.list_waiting(session)[:BATCH]
-    found = beads.find_many(session, [row.bead_id for row in waiting])
-    parked = {rig.name for rig in rigs.list_all(session) if rig.is_parked}
-    offered = released = 0
-    for row in waiting:
-        bead = found[row.bead_id]
-        if bead.status in (BeadStatus.CLOSED, BeadStatus.TOMBSTONE):
-            assignments.release(session, row.bead_id, actor=actor, why=f"the bead was {bead.status}")
-            released += 1
-        elif is_due(row, is_blocked=bead.is_blocked, is_parked=row.rig in parked, now=now):
-            assignments.offer(session, row, actor=actor)
-            offered += 1
+    """Offer every waiting attempt that may start; call off those whose bead was closed or deleted meanwhile.
+
+    The reaction to a close does the latter at once; this is for the one that was lost.
+    """
+    released = offered = 0
+    for row in assignments.list_unwanted(session, limit=BATCH):
+        bead_id = row.bead_id
+        act = partial(assignments.release, session, bead_id, actor=actor, why="the bead was closed")
+        released += _alone(session, bead_id, act)
+    for row in assignments.list_due(session, database_time(session), limit=BATCH):
+        offered += _alone(session, row.bead_id, partial(assignments.offer, session, row, actor=actor))
     return DispatchResult(offered, released)
+
+
+def _alone(session: Session, bead_id: str, act: Callable[[], object]) -> bool:
+    """Do it in a savepoint, so that a bead that others are changing just now holds up no other bead."""
+    try:
+        with session.begin_nested():
+            return bool(act())
+    except (Conflict, NotFound) as error:
+        log.info("%s is left to the next dispatch: %s", bead_id, error)
+        return False
 
 
 def order_fairly(offered: Sequence[Assignment], running: Mapping[str, int]) -> list[Assignment]:
@@ -75,9 +79,7 @@ def list_stale_offers(session: Session, *, rung_before: timedelta | None = None,
     patience = (
         rung_before if rung_before is not None else timedelta(seconds=policy.load(session).number("doorbell.again_s"))
     )
-    stale = [
-        row for row in assignments.list_offered(session)[:BATCH] if row.rung_at is None or row.rung_at <= now - patience
-    ]
+    stale = assignments.list_unanswered(session, now - patience, limit=BATCH)
     ordered = order_fairly(stale, assignments.running_by_rig(session))[:limit]
     if ordered:
         session.execute(

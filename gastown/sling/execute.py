@@ -86,7 +86,7 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
         beads.set_status(session, bead.id, BeadStatus.OPEN, actor=actor, reason="slung again", rig=rig.name)
     beads.mark_slung(session, bead.id, is_code=not no_code, actor=actor)
     ready = not bead.is_blocked
-    last = next(iter(reversed(assignments.history(session, bead.id))), None)
+    history = assignments.history(session, bead.id)
     row: Assignment = assignments.open_attempt(
         session,
         NewAttempt(
@@ -96,8 +96,8 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
             reason=Reason.SLING,
             priority=bead.priority,
             slung_by=actor,
-            start_oid=last.head_oid if last else "",
-            notes=last.notes if last else "",
+            start_oid=assignments.newest_head(history),
+            notes=history[-1].notes if history else "",
         ),
         actor=actor,
         ready=ready,
