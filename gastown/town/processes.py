@@ -90,8 +90,10 @@ def _keeper(settings: config.Settings) -> Process:
     script = Path(gastown.__file__).parent / "runtimes" / "keeper.py"
     socket = str(settings.run / host.SOCKET_NAME)
     # The sessions' keepers are forks of this one that must outlive it: never its group. It ends at once, with code 0,
-    # where an earlier one still serves the socket.
-    return Process("keeper", _python("-I", "-S", str(script), socket), 20, stop_s=5, start_s=0, may_end=True)
+    # where an earlier one still serves the socket. Every session's keeper inherits its environment: nothing of ours.
+    clean = ("/usr/bin/env", "-i", f"PATH={os.defpath}", "LANG=C.UTF-8")
+    argv = (*clean, *_python("-I", "-S", str(script), socket))
+    return Process("keeper", argv, 20, stop_s=5, start_s=0, may_end=True)
 
 
 def _worker(role: str, settings: config.Settings) -> Process:

@@ -1,5 +1,7 @@
 """`gt sling` and `gt unsling`."""
 
+from collections.abc import Iterable
+
 import click
 
 from gastown.cli.commands import command, pass_context
@@ -38,6 +40,21 @@ def sling(context: Context, words: tuple[str, ...], preset: str | None, no_code:
         context.echo(f"Slung {one.bead_id} to {one.rig} ({one.preset}): {state}")
     if not reaches_redis:
         context.warn("Redis is away; the workers find the work in SQL within ten seconds. Is the town up? `gt status`")
+    _warn_of_agents(context, dict.fromkeys(one.preset for one in slung))
+
+
+def _warn_of_agents(context: Context, presets: Iterable[str]) -> None:
+    """Say at once that an agent will fail for want of its program or login, where the agents can only run here."""
+    if not context.settings.embedded_redis:
+        return
+    from gastown import config, patrols, policy
+    from gastown.runtimes import catalog
+
+    with context.read() as session:
+        known = policy.presets(session)
+    for name in presets:
+        for fault in patrols.faults_of(catalog.get(name, known), config.environment()):
+            context.warn(f"Note: {fault.message} {fault.hint}".strip())
 
 
 @command("unsling")

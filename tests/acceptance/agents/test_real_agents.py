@@ -182,6 +182,6 @@ def test_attempts_say_why_and_a_person_is_asked_when_the_model_server_refuses(
     assert {end["error"]["api_status"] for end in ends} == {status if name == "claude" else None}
     # Asking again helps where the server may have been busy, not where it refuses the key.
     assert {row.runs for row in rows} == {1 if (name, status) == ("claude", 401) else 2}
-    comments = json.dumps(village.town.bd_json("show", bead))
+    comments = json.dumps(village.town.bd_json("show", bead), ensure_ascii=False)
     assert words in comments
     village.town.bd("close", bead, "--no-code", "--reason", "the test is over")
