@@ -76,6 +76,9 @@ class Filters:
     ids: tuple[str, ...] = ()
     prefix: str = ""
     parent: str = ""
+    """Direct children of this bead."""
+    below: str = ""
+    """Everything below this bead, also what only its id says to be there."""
     no_parent: bool = False
     pinned: bool | None = None
     overdue: bool = False
@@ -132,9 +135,24 @@ def _parents(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.parent:
         conditions.append(exists(select(col(edge.issue_id)).where(child, col(edge.depends_on_id) == filters.parent)))
+    if filters.below:
+        conditions.append(_below(filters.below))
     if filters.no_parent:
         conditions.append(~exists(select(col(edge.issue_id)).where(child)))
     return conditions
+
+
+def _below(top: str) -> ColumnElement[bool]:
+    edge = aliased(Dependency)
+    is_child = col(Dependency.type) == DependencyType.PARENT_CHILD.value
+    first = select(col(Dependency.issue_id)).where(is_child, col(Dependency.depends_on_id) == top)
+    found = first.cte("below", recursive=True)
+    found = found.union(
+        select(col(edge.issue_id)).where(
+            col(edge.type) == DependencyType.PARENT_CHILD.value, col(edge.depends_on_id) == found.c.issue_id
+        )
+    )
+    return or_(col(Bead.id).in_(select(found.c.issue_id)), col(Bead.id).startswith(f"{top}.", autoescape=True))
 
 
 def _texts(filters: Filters) -> list[ColumnElement[bool]]:

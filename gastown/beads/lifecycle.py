@@ -82,7 +82,8 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     Refuses bad values, a template, and any status while an attempt is at work on the bead. A status `closed` obeys the
     guards of `close`.
     """
-    readiness.lock_graph(session)
+    if "status" in patch:
+        readiness.lock_graph(session)
     bead = lock(session, bead_id)
     if bead.is_template:
         raise BeadMoved(f"{bead_id} is a template, which is read-only")

@@ -218,9 +218,9 @@ def count_open_children(session: Session, bead_id: str) -> int:
 
 
 def list_children(session: Session, bead_id: str) -> list[Bead]:
-    """The direct children, in the order of their ids."""
+    """The direct children, in the order of their numbers."""
     found = find_many(session, [child for child, _ in children_states(session, [bead_id]).get(bead_id, [])])
-    return [found[child] for child in sorted(found)]
+    return [found[child] for child in sorted(found, key=lambda name: (len(name), name))]
 
 
 def dependents_of(session: Session, bead_id: str) -> list[str]:

@@ -63,7 +63,7 @@ def ready(context: Context, claim: bool, **said: Any) -> None:
     """
     from gastown import beads
 
-    more = {name: said[name] for name in ("include_deferred", "include_ephemeral")}
+    more = {name: said[name] for name in ("include_deferred", "include_ephemeral")} | {"deep": True}
     if claim:
         _claim(context, said, more)
         return
@@ -115,7 +115,7 @@ def blocked(context: Context, **said: Any) -> None:
     from gastown import beads
 
     with context.read() as session:
-        found = beads.list_blocked(session, options.filters(context, session, said))
+        found = beads.list_blocked(session, options.filters(context, session, said, deep=True))
         if context.json:
             shown = issues(session, [bead for bead, _ in found])
             for item, (_, holders) in zip(shown, found, strict=True):

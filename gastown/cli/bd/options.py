@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 _MANY = ("types", "exclude_types", "labels", "labels_any", "exclude_labels", "ids")
 _AS_SAID = (
-    *("assignee", "unassigned", "no_labels", "no_parent", "overdue", "reverse"),
+    *("assignee", "unassigned", "no_labels", "no_parent", "pinned", "overdue", "reverse"),
     *("title_contains", "desc_contains", "notes_contains"),
 )
 _SORTS = ("priority", "created", "updated", "closed", "status", "id", "title", "type", "assignee")
@@ -109,6 +109,7 @@ FILTERS = stack(
     click.option("--no-parent", is_flag=True, help="Without a parent."),
     click.option("--id", "ids", multiple=True, help="Exactly these ids."),
     click.option("--rig", help="Of this rig."),
+    click.option("--pinned/--no-pinned", default=None, help="Marked as context, or not."),
     click.option("--overdue", is_flag=True, help="Past their due date."),
     *(
         click.option(f"--{name}-{side}", f"{name}_{side}", help=f"{name.capitalize()} {side} this time.")
@@ -151,10 +152,11 @@ def filters(context: Context, session: Any, said: dict[str, Any], **more: Any) -
     }
     statuses = words(said["statuses"])
     numbers = {name: priority(text) for name in ("priority", "priority_min", "priority_max") if (text := said[name])}
+    family = "below" if more.pop("deep", False) else "parent"
     values: dict[str, Any] = {
         "statuses": () if "all" in statuses else statuses,
         "any_status": "all" in statuses,
-        "parent": resolve(context, session, said["parent"]).id if said["parent"] else "",
+        family: resolve(context, session, said["parent"]).id if said["parent"] else "",
         "prefix": prefix_for(context, session, said["rig"]) if said["rig"] else "",
         "sort": beads.Sort(said.get("sort") or "priority"),
         "limit": said.get("limit", 0),

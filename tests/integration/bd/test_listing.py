@@ -132,3 +132,14 @@ def test_status_sums_up_the_store(bd: Any, make: Make) -> None:
     text = bd("status").out
     for line in ("Total Issues: 3", "Open: 2", "Closed: 1", "In Progress: 0"):
         assert line in text.splitlines()
+
+
+def test_the_parent_filter_goes_deep_where_work_is_looked_for(bd: Any, make: Make) -> None:
+    top = make("top", "-t", "epic")
+    child = make("child", "--parent", top)
+    grandchild = make("grandchild", "--parent", child)
+    adopted = make("adopted")
+    bd("update", adopted, "--parent", grandchild)
+    make("apart")
+    assert ids(bd("list", "--parent", top, "--json")) == [child]
+    assert set(ids(bd("ready", "--parent", top, "--json"))) == {child, grandchild, adopted}
