@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from gastown import assignments, beads, convoys, refinery, sling
+from gastown.agents import WorktreeState
 from gastown.beads import BeadStatus
 from gastown.events import Event, EventKind
 
@@ -36,8 +37,10 @@ def _take_off_hook(session: Session, event: Event, actor: str) -> None:
     refinery.cancel(session, bead_id, actor=actor, why="the bead was closed")
 
 
-def _ring_offers(session: Session, _event: Event, _actor: str) -> None:
+def _ring_offers(session: Session, event: Event, _actor: str) -> None:
     """A slot or a polecat is free: those who wait longest are rung again, in fair order."""
+    if event.payload.get("worktree_state") == WorktreeState.BUSY:
+        return
     bells = sling.list_stale_offers(session, rung_before=timedelta(0), limit=RUNG_AT_ONCE)
     session.info.setdefault("doorbells", []).extend(bells)
 

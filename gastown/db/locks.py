@@ -6,12 +6,15 @@ The row is never deleted; each grant raises its fence, so that whatever the hold
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, or_, update
+from sqlalchemy import Column, ColumnElement, or_, true, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from gastown.db.columns import UtcTime
 from gastown.db.engine import database_time
 from gastown.errors import Conflict
+
+# A clock that is put right by less than this disturbs nobody.
+MOST_SKEW = timedelta(minutes=1)
 
 
 class LeaseLost(Conflict):
@@ -39,20 +42,38 @@ class LockProof:
 
 
 def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> LockProof | None:
-    """Grant the lease if it is free or has expired by the database's clock; None while somebody else holds it."""
+    """Grant the lease if it is free or has expired by the database's clock; None while somebody else holds it.
+
+    An expiry further ahead than any holder can have set, since all ask for the same `ttl_s`, dates from before the
+    clock was set back, and counts as expired.
+    """
     now = database_time(session)
     if session.get(Lease, name) is None:
         _insert(session, name)
-    granted = session.execute(
-        update(Lease)
-        .where(col(Lease.name) == name, or_(col(Lease.expires_at).is_(None), col(Lease.expires_at) <= now))
-        .values(fence=Lease.fence + 1, holder=holder, expires_at=now + timedelta(seconds=ttl_s))
-    )
-    if granted.rowcount != 1:  # type: ignore[attr-defined]
+    expires_at = col(Lease.expires_at)
+    takeable = or_(expires_at.is_(None), expires_at <= now, expires_at > now + timedelta(seconds=ttl_s) + MOST_SKEW)
+    if not _grant(session, takeable, name, holder=holder, expires_at=now + timedelta(seconds=ttl_s)):
         return None
     row = session.get(Lease, name, populate_existing=True)
     assert row is not None
     return LockProof(name, row.fence, holder)
+
+
+def seize(session: Session, name: str, *, holder: str, ttl_s: float) -> None:
+    """Grant the lease whoever holds it: for marks in time, which the newest word extends."""
+    if session.get(Lease, name) is None:
+        _insert(session, name)
+    _grant(session, true(), name, holder=holder, expires_at=database_time(session) + timedelta(seconds=ttl_s))
+
+
+def _grant(session: Session, on: ColumnElement[bool], name: str, *, holder: str, expires_at: datetime) -> bool:
+    granted = session.execute(
+        update(Lease)
+        .where(col(Lease.name) == name, on)
+        .values(fence=Lease.fence + 1, holder=holder, expires_at=expires_at),
+        execution_options={"synchronize_session": False},
+    )
+    return bool(granted.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _insert(session: Session, name: str) -> None:

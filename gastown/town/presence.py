@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from gastown import __version__
+from gastown import __version__, assignments
 from gastown.config import Settings
 from gastown.db import database_time
 from gastown.events import EventKind, record
@@ -55,6 +55,17 @@ def hosts_at_work(session: Session) -> frozenset[str]:
     now = database_time(session)
     rows = list_workers(session)
     return frozenset(row.host for row in rows if row.role in ("sessions", "all") and row.seen_at > now - SILENT_AFTER)
+
+
+def count_free_slots(session: Session) -> int:
+    """How many more sessions the workers that were heard lately have room for."""
+    heard = database_time(session) - SILENT_AFTER
+    slots: dict[str, int] = {}
+    for row in list_workers(session):
+        if row.role in ("sessions", "all") and row.seen_at > heard:
+            slots[row.host] = max(slots.get(row.host, 0), row.slots)
+    running = assignments.running_by_host(session)
+    return sum(max(0, count - running.get(host, 0)) for host, count in slots.items())
 
 
 def forget_silent(session: Session) -> int:

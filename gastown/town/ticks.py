@@ -4,14 +4,17 @@ expire lets one of several beats through, and any worker may run a tick that is 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 from sqlmodel import Session
 
-from gastown import assignments, logs, patrols, policy, queue, refinery, sling
+from gastown import assignments, convoys, logs, patrols, policy, queue, refinery, sling
+from gastown.assignments import AssignmentState
 from gastown.config import Settings
 from gastown.db import database_time, locks
+from gastown.errors import GastownError, Unavailable
 from gastown.events import outbox
 from gastown.queue import Doorbell, Task
 from gastown.town import presence
@@ -78,7 +81,8 @@ def _list_overdue(session: Session) -> list[Task]:
     for tick in TICKS:
         row = session.get(locks.Lease, f"tick.{tick.task.value}")
         last = row.expires_at if row is not None else None
-        if last is None or last < now - timedelta(seconds=2.5 * tick.every_s):
+        # Far ahead of now it was written before the clock was set back.
+        if last is None or abs(now - last) > timedelta(seconds=2.5 * tick.every_s):
             late.append(tick.task)
     return late
 
@@ -87,11 +91,36 @@ def reconcile(caller: Caller) -> bool:
     """Bring what was left half-way on its way again; False when another caller did so this period."""
     if not caller.transact(lambda session: _begin(session, caller.holder)):
         return False
-    for step in (_take_over_expired, _dispatch, presence.forget_silent):
-        caller.transact(step)
-    sweep_outbox(caller)
-    queue.ring_all(caller.transact(_list_bells))
+    steps = (
+        take_over_expired,
+        partial(_once, act=_dispatch),
+        partial(_once, act=_land_convoys),
+        partial(_once, act=presence.forget_silent),
+        sweep_outbox,
+        partial(_ring, find=list_offers),
+        partial(_ring, find=refinery.tick_rigs),
+    )
+    for step in steps:
+        _try(step, caller)
     return True
+
+
+def _try(step: Callable[[Caller], object], caller: Caller) -> None:
+    """One step's trouble is not another's: what it left is found again by the next tick."""
+    try:
+        step(caller)
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("a step of the tick failed; the others go on")
+
+
+def _once(caller: Caller, act: Callable[[Session], object]) -> None:
+    caller.transact(act)
+
+
+def _ring(caller: Caller, find: Callable[[Session], list[Doorbell]]) -> None:
+    queue.ring_all(caller.transact(find))
 
 
 def _begin(session: Session, holder: str) -> bool:
@@ -104,35 +133,64 @@ def _begin(session: Session, holder: str) -> bool:
         return False
     if last is None or last < now - timedelta(seconds=3 * every):
         ttl = policy.load(session).number("lease.ttl_s")
-        locks.try_acquire(session, _QUIET, holder=holder, ttl_s=ttl)
+        locks.seize(session, _QUIET, holder=holder, ttl_s=ttl)
     return True
 
 
-def _take_over_expired(session: Session) -> int:
-    """Attempts whose lease expired on hosts that nobody serves any more are given up and made anew."""
-    now = database_time(session)
-    quiet = session.get(locks.Lease, _QUIET)
-    if quiet is not None and quiet.expires_at is not None and quiet.expires_at > now:
-        return 0
-    served = presence.hosts_at_work(session)
+def take_over_expired(caller: Caller) -> int:
+    """Give up attempts whose lease expired on hosts that nobody serves any more, and make them anew; return how many.
+
+    Each in a transaction of its own, so that one that cannot be made anew holds up no other.
+    """
     taken = 0
-    for row in assignments.list_expired(session, now):
-        if row.host in served or row.id is None:
-            continue  # a worker of that host adopts it
-        log.warning("attempt %d at %s: host %s is gone", row.fence, row.bead_id, row.host)
-        assignments.lose(
-            session, row.id, row.fence, actor="town", outcome=f"its lease expired and nobody serves host {row.host}"
-        )
-        taken += 1
+    for number in caller.transact(_list_lost):
+        try:
+            taken += caller.transact(partial(_give_up, number=number))
+        except GastownError as error:
+            if error.retryable:
+                raise
+            log.warning("attempt %d is left to the next tick: %s", number, error)
     return taken
+
+
+def _list_lost(session: Session) -> list[int]:
+    now = database_time(session)
+    period = timedelta(seconds=_every(Task.RECONCILE) / 2)
+    if _is_held(session, _QUIET, now) or not _is_held(session, f"tick.{Task.RECONCILE.value}", now - period):
+        # The period of a tick that was suspended in its middle is over: the next one will see the gap.
+        return []
+    served = presence.hosts_at_work(session)
+    # A worker of a served host adopts what expired there.
+    return [row.id for row in assignments.list_expired(session, now) if row.host not in served and row.id is not None]
+
+
+def _is_held(session: Session, name: str, now: datetime) -> bool:
+    row = session.get(locks.Lease, name)
+    return row is not None and row.expires_at is not None and row.expires_at > now
+
+
+def _give_up(session: Session, number: int) -> bool:
+    row = assignments.get(session, number, lock=True)
+    is_expired = row.expires_at is not None and row.expires_at <= database_time(session)
+    if row.state is not AssignmentState.RUNNING or not is_expired:
+        return False  # renewed, adopted or ended since we looked
+    log.warning("attempt %d at %s: host %s is gone", row.fence, row.bead_id, row.host)
+    why = f"its lease expired and nobody serves host {row.host}"
+    assignments.lose(session, number, row.fence, actor="town", outcome=why)
+    return True
 
 
 def _dispatch(session: Session) -> int:
     return sling.dispatch(session, actor="town").offered
 
 
-def _list_bells(session: Session) -> list[Doorbell]:
-    return [*sling.list_stale_offers(session), *refinery.tick_rigs(session)]
+def _land_convoys(session: Session) -> int:
+    return len(convoys.check_all(session, actor="town"))
+
+
+def list_offers(session: Session) -> list[Doorbell]:
+    """Offers to be rung again: as many as could be taken now, so that queues that nobody reads do not grow."""
+    return sling.list_stale_offers(session, limit=presence.count_free_slots(session))
 
 
 def sweep_outbox(caller: Caller) -> int:
