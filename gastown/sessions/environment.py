@@ -4,7 +4,7 @@ names. Pure, except for the folder of the two commands.
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gastown import config, runtimes
@@ -37,6 +37,19 @@ def write_commands(settings: Settings) -> Path:
             aside.chmod(0o755)
             aside.rename(path)
     return folder
+
+
+# Runs the set-up command with its output aside, then becomes the agent, which starts also when the set-up failed: that
+# may be what it has to mend.
+_SET_UP = """sh -c "$0" </dev/null >"$TMPDIR/setup.log" 2>&1
+echo "exit status $?" >>"$TMPDIR/setup.log"
+exec "$@"
+"""
+
+
+def with_setup(argv: Sequence[str], command: str) -> tuple[str, ...]:
+    """The command line that runs the rig's set-up command in the worktree and then becomes the agent."""
+    return ("sh", "-c", _SET_UP, command, *argv)
 
 
 def agent_environment(

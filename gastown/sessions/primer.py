@@ -29,6 +29,7 @@ class Primer:
     attempt: int
     reason: Reason
     gates: Sequence[tuple[str, str]]
+    setup: str = ""
     notes: str = ""
     rework: Mapping[str, Any] = field(default_factory=dict)
     comments: Sequence[tuple[str, str]] = ()
@@ -52,6 +53,7 @@ def load_primer(session: Session, row: Assignment) -> Primer:
         attempt=row.fence,
         reason=row.reason,
         gates=[(gate.name, gate.command) for gate in rigs.list_gates(session, row.rig)],
+        setup=rig.setup_command,
         notes=row.notes,
         rework=row.rework,
         comments=[(comment.author, comment.text) for comment in relations.comments.get(bead.id, [])],
@@ -105,18 +107,22 @@ def _rework(primer: Primer) -> str:
 
 
 def _rules(primer: Primer) -> str:
-    gates = "\n".join(f"- {name}: `{command}`" for name, command in primer.gates) or "- none"
+    gates = "\n".join(f"  - {name}: `{command}`" for name, command in primer.gates)
+    tested = f"the gates pass. Run them here first; they are\n{gates}" if gates else "it merges cleanly."
+    setup = (
+        f"\n- `{primer.setup}` was run here before you; its output is in `$TMPDIR/setup.log`." if primer.setup else ""
+    )
     return f"""## How you work
-- This folder is your own worktree, on branch `{primer.branch}`. Work here only; do not switch branches, do not push.
+- This folder is your own worktree, on branch `{primer.branch}`.{setup}
+- Work here only; do not switch branches, do not push.
 - Commit your work on this branch with clear messages. Only what is committed counts.
-- What must pass before it lands on `{primer.target}`:
-{gates}
-- When it is finished and committed: `gt done`. The merge queue tests and lands it; you are free then.
+- The merge queue lands it on `{primer.target}` when {tested}
+- When it is finished and committed: `gt done`. Then end your turn: you are free.
 - If there is nothing to change: `gt done --status NO_CHANGE --reason "why"`.
 - If you cannot go on: `gt done --status ESCALATED --reason "what is missing"`.
 - If your context runs low: commit, then `gt handoff --message "where you are and what comes next"`.
 - More work found on the way: `bd create "title" --deps discovered-from:{primer.bead_id}`; do not do it here.
-- Look things up with `gt prime`, `gt hook`, `bd show ID`, `bd ready`."""
+- Look things up with `gt prime` (this text), `gt hook`, `bd show ID`, `bd ready`."""
 
 
 NUDGE = (

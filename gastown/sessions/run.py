@@ -5,6 +5,7 @@ import os
 import secrets
 import select
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -138,9 +139,13 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
         session_pass=secret,
         scratch=scratch,
     )
+    argv: Sequence[str] = launch.argv
+    if held.rig.setup_command and held.row.runs == 1:
+        runtimes.find_command(preset, env["PATH"])
+        argv = environment.with_setup(argv, held.rig.setup_command)
     spec = host.SessionSpec(
         dir=folder,
-        argv=launch.argv,
+        argv=argv,
         cwd=held.site.path,
         env=env,
         stdin=stdin if launch.stdin is not None else None,
@@ -155,10 +160,11 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
 def _compose(office: Office, held: Held, preset: Preset) -> tuple[str, Launch, bool]:
     """The prompt and the command line: a nudge into the earlier session where the runtime can, else all of it anew."""
     row = held.row
-    if row.runs > 0 and preset.resume_args and row.agent_session_id:
+    was_here = row.booked_runs > 0  # a start that a crash cut short has left no session to resume
+    if was_here and preset.resume_args and row.agent_session_id:
         return primer.NUDGE, runtimes.resume(preset, prompt=primer.NUDGE, session_id=row.agent_session_id), True
     text = office.do(lambda session: primer.render(primer.load_primer(session, row)))
-    prompt = text + (f"\n{primer.NUDGE}" if row.runs > 0 else "")
+    prompt = text + (f"\n{primer.NUDGE}" if was_here else "")
     return prompt, runtimes.launch(preset, prompt=prompt, session_id=str(uuid.uuid4())), False
 
 

@@ -88,7 +88,7 @@ def make_remote(folder: Path) -> Path:
     seed.mkdir()
     (seed / "sums.py").write_text(SUM)
     (seed / "test_sums.py").write_text(TEST)
-    (seed / ".gitignore").write_text("__pycache__/\n")
+    (seed / ".gitignore").write_text("__pycache__/\nsetup-was-run\n")
     git(seed, "init", "--quiet")
     git(seed, "add", ".")
     git(seed, "commit", "--quiet", "--message", "Add sums")

@@ -27,6 +27,7 @@ FOREIGN = {
     "GASTOWN_LOG_LEVEL": "DEBUG",
     "PGPASSWORD": "database-password-9027",
 }
+SETUP_GATE = "setup=test -e setup-was-run"
 SECRETS = [OWN_KEY, *(value for name, value in FOREIGN.items() if name != "GASTOWN_LOG_LEVEL")]
 
 
@@ -79,7 +80,7 @@ def place() -> Iterator[Place]:
         remote = make_remote(made.home)
         made.gt("config", "set", "agents.mine.shell", 'sh "$HOME/$GT_BEAD.sh"')
         made.gt("config", "set", "agents.mine.login_env", "OWN_KEY")
-        add_rig(made, remote, "--agent", "mine")
+        add_rig(made, remote, "--agent", "mine", "--setup", "echo done > setup-was-run", "--gate", SETUP_GATE)
         made.gt("up")
         yield Place(made, remote)
     finally:
@@ -138,6 +139,18 @@ def test_agent_gets_its_own_login_and_no_other_secret(place: Place) -> None:
     assert files_with(place.town.folder, secrets) == []
     assert files_with(place.remote, secrets) == []
     assert files_with(place.town.folder, ["Add discreet"]), "nothing would be found at all"
+
+
+def test_worktree_is_set_up_before_the_agent_starts_when_the_rig_has_a_setup_command(place: Place) -> None:
+    bead = place.sling("ready", f"cat setup-was-run; gt prime; {pausing('ready')}")
+    folder = place.await_run(bead)
+    (folder / "tmp" / "go").touch()
+    place.await_landing(bead)
+
+    output = (folder / "stdout.log").read_text()
+    assert output.startswith("done\n"), output
+    assert "`echo done > setup-was-run` was run here before you" in output
+    assert (folder / "tmp" / "setup.log").read_text() == "exit status 0\n"
 
 
 def refuses(path: Path) -> bool:
