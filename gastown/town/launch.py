@@ -34,7 +34,7 @@ def main(name: str) -> int:  # noqa: RET503 - exec does not return
     die_with(parent)
     os.chdir(order["cwd"])
     os.umask(0o077)
-    ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES")
+    ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES", "GASTOWN_SUPERVISOR")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     os.execve(order["argv"][0], order["argv"], {**environment, **order["env"]})  # noqa: S606 - no shell is the point
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import gastown
 from gastown import config, queue
@@ -124,13 +125,28 @@ def _flower(settings: config.Settings, options: Options) -> Process:
     return Process("flower", argv, 50, env={"FLOWER_UNAUTHENTICATED_API": "true"})
 
 
-def environment(settings: config.Settings, services: Path) -> dict[str, str]:
+def environment(settings: config.Settings) -> dict[str, str]:
     """What every process of the town finds in its environment: the caller's, the town's folder, our packages' path."""
     inherited = {key: value for key, value in config.environment().items() if not key.startswith("GT_SESSION")}
     inherited["GASTOWN_TOWN"] = str(settings.town)
-    inherited["GASTOWN_SERVICES"] = str(services)
     root = Path(gastown.__file__).parents[1]
     if root.name not in {"site-packages", "dist-packages"}:  # a checkout that is not installed
         path = inherited.get("PYTHONPATH", "")
         inherited["PYTHONPATH"] = os.pathsep.join([str(root), path]) if path else str(root)
     return inherited
+
+
+def become(settings: config.Settings, role: str) -> NoReturn:
+    """Turn this process into the one of `role`, where something else than `gt up` keeps it alive."""
+    folder = config.make_run_dir(settings.town)
+    planned = {
+        process.name: process
+        for process in plan_processes(settings, Options(only=ROLES), folder)
+        if process.name in (*ROLES, "keeper")
+    }
+    if role not in planned:
+        raise UnknownRole(f"no process has the role {role!r}", hint=f"Roles: {', '.join(sorted(planned))}.")
+    process = planned[role]
+    os.chdir(folder)
+    os.umask(0o077)
+    os.execve(process.argv[0], process.argv, {**environment(settings), **process.env})  # noqa: S606 - no shell

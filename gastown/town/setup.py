@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
@@ -50,7 +50,11 @@ class RedisAway(Unavailable):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the person asked for; empty strings and 0 mean the defaults."""
+    """What the person asked for; empty strings and 0 mean the defaults.
+
+    What the environment says (`GASTOWN_DATABASE_URL` and so on) holds as for every other command: over these, and
+    without being written down.
+    """
 
     folder: Path
     name: str = ""
@@ -58,6 +62,20 @@ class Wanted:
     redis: str = ""
     host: str = ""
     slots: int = 0
+    upgrade: bool = False
+    """Bring an older database to this version, instead of refusing it."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self) -> config.Settings:
+        """What holds for a new town, with the environment over it."""
+        given = {"database_url": self.database, "redis_url": self.redis, "host": self.host}
+        over = {key: self.environ.get(f"GASTOWN_{key.upper()}") or value for key, value in given.items()}
+        return config.Settings(
+            town=self.folder,
+            database_url=urls.check_database(over["database_url"]),
+            redis_url=urls.check_redis(over["redis_url"]),
+            host=over["host"],
+        )
 
 
 @dataclass(frozen=True)
@@ -82,15 +100,13 @@ def install(wanted: Wanted, units: Units, *, actor: str) -> Installed:
     if (wanted.folder / config.TOWN_FILE).is_file():
         return _existing(wanted, units, actor=actor)
     _check_folder(wanted.folder)
-    settings = config.Settings(
-        town=wanted.folder, database_url=wanted.database, redis_url=wanted.redis, host=wanted.host
-    )
-    _probe(settings, units)
+    settings = wanted.settings()
+    _probe(settings, units, upgrade=wanted.upgrade)
     with _undone_on_failure(wanted.folder):
         waiting = _write_settings(wanted)
         town, founded = _found(settings, wanted, units, actor=actor)
         waiting.rename(wanted.folder / config.TOWN_FILE)
-    return Installed(config.load(wanted.folder, {}), town.id, town.name, founded, True)
+    return Installed(config.load(wanted.folder, wanted.environ), town.id, town.name, founded, True)
 
 
 def _checked(wanted: Wanted) -> Wanted:
@@ -103,7 +119,7 @@ def _checked(wanted: Wanted) -> Wanted:
     name = wanted.name or _default_name(folder)
     host = wanted.host and ids.host_name(wanted.host)
     database, redis = urls.check_database(wanted.database), urls.check_redis(wanted.redis)
-    return Wanted(folder, ids.check_label_name(name), database, redis, host, wanted.slots)
+    return replace(wanted, folder=folder, name=ids.check_label_name(name), database=database, redis=redis, host=host)
 
 
 def _default_name(folder: Path) -> str:
@@ -112,7 +128,7 @@ def _default_name(folder: Path) -> str:
 
 
 def _existing(wanted: Wanted, units: Units, *, actor: str) -> Installed:
-    settings = config.load(wanted.folder, {})
+    settings = config.load(wanted.folder, wanted.environ)
     for key, asked, there in (
         ("database", wanted.database, settings.database_url),
         ("redis", wanted.redis, settings.redis_url),
@@ -123,9 +139,9 @@ def _existing(wanted: Wanted, units: Units, *, actor: str) -> Installed:
                 f"{wanted.folder} is a town with another --{key}",
                 hint=f"Change it in its {config.TOWN_FILE} while the town is down, or choose another folder.",
             )
-    before = _probe(settings, units)
+    before = _probe(settings, units, upgrade=wanted.upgrade)
     town, founded = _found(settings, wanted, units, actor=actor)
-    return Installed(settings, town.id, town.name, founded, founded or before is None)
+    return Installed(settings, town.id, town.name, founded, founded or before != schema.head())
 
 
 def _check_folder(folder: Path) -> None:
@@ -145,14 +161,14 @@ def _check_folder(folder: Path) -> None:
         raise FolderTaken(f"{folder} is not empty and no town", hint="Name an empty folder, or a new one.")
 
 
-def _probe(settings: config.Settings, units: Units) -> str | None:
+def _probe(settings: config.Settings, units: Units, *, upgrade: bool) -> str | None:
     """The database's revision, seen before anything is changed; refuses what does not fit or does not answer."""
     if settings.embedded_database and not Path(settings.database.removeprefix("sqlite:///")).is_file():
         revision = None
     else:
         revision = schema.current(settings.database)
         schema.check_known(revision)
-    if revision is not None and revision != schema.head():
+    if revision is not None and revision != schema.head() and not upgrade:
         raise OlderSchema(
             f"the town's database is of an older version (schema {revision})",
             hint="Run `gt db upgrade` in the town on a host that has it already, with its workers stopped.",

@@ -14,6 +14,7 @@ COMMANDS = {
     "up": (f"{_HERE}.town:up", "Start the town; returns when it is ready."),
     "down": (f"{_HERE}.town:down", "Stop the town's processes; agents run on in their grace."),
     "shutdown": (f"{_HERE}.town:shutdown", "Save the agents' work, end them, stop the town."),
+    "run": (f"{_HERE}.town:run", "Become one of the town's processes (for systemd and containers)."),
     "status": (f"{_HERE}.town:status", "Show services, rigs, agents and queues."),
     "rig": (f"{_HERE}.rig:rig", "Repositories: add, list, remove, park, unpark."),
     "sling": (f"{_HERE}.sling:sling", "Give beads to a rig: agents start at once."),

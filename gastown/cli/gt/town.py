@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--redis", metavar="URL", default="", help="redis://... (default: one that `gt up` starts by itself).")
 @click.option("--host", default="", help="This host's name in the town (default: the machine's).")
 @click.option("--slots", type=click.IntRange(1, 1000), help="Agents that may run at once on this host (default: 8).")
+@click.option("--upgrade", is_flag=True, help="Bring an older database to this version, instead of refusing it.")
 @pass_context
 def install(context: Context, **given: object) -> None:
     """Make a town in FOLDER, or join the town of the database that is named.
@@ -30,13 +31,14 @@ def install(context: Context, **given: object) -> None:
       gt install ~/town
       gt install /srv/town --database postgresql://gastown:PASSWORD@db/gastown --redis redis://cache:6379/0
     """
+    from gastown import config
     from gastown.db import unit_of_work as work
     from gastown.town import setup
 
     folder = given.pop("folder")
     assert isinstance(folder, Path)
     slots = given.pop("slots") or 0
-    wanted = setup.Wanted(folder, slots=slots, **given)  # type: ignore[arg-type]
+    wanted = setup.Wanted(folder, slots=slots, environ=config.environment(), **given)  # type: ignore[arg-type]
     made = setup.install(wanted, work.unit_of_work, actor=context.actor)
     where = made.settings.town
     if context.json:
@@ -188,3 +190,23 @@ def status(context: Context) -> None:
         context.print_json(as_json(context.settings, snapshot, running))
     else:
         print_text(context, snapshot, running)
+
+
+@command("run")
+@click.argument("role")
+@pass_context
+def run(context: Context, role: str) -> None:
+    """Become one of the town's processes, for systemd, containers and the like; `gt up` needs none of this.
+
+    \b
+    Roles: keeper, sessions, refinery, gates, town, beat, flower
+    Example:
+      gt --town /var/lib/gastown/town run sessions
+    """
+    from gastown.cli.database import check_schema
+    from gastown.town import processes
+
+    if role != "keeper":  # agents run on under their keepers, whatever state the database is in
+        check_schema(context.settings)
+    context.out.flush()
+    processes.become(context.settings, role)

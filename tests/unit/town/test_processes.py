@@ -89,7 +89,7 @@ def test_processes_find_the_town_but_no_session(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GT_SESSION_SOCKET", "/tmp/s")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "for the agents")
 
-    made = environment(Settings(TOWN), TOWN / "services")
+    made = environment(Settings(TOWN))
 
     assert made["GASTOWN_TOWN"] == "/srv/town"
     assert made["ANTHROPIC_API_KEY"] == "for the agents"
