@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import column, table, update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from gastown import clock, logs, queue
 from gastown.db.columns import UtcTime
 from gastown.db.engine import DatabaseAway, get_engine
+from gastown.errors import Conflict
 
 T = TypeVar("T")
 log = logs.get(__name__)
@@ -22,6 +24,12 @@ log = logs.get(__name__)
 # PostgreSQL: serialisation failure, deadlock, lock not available. The whole transaction is run again.
 _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
 _ATTEMPTS = 5
+# PostgreSQL: unique violation. (SQLite has one writer: what was looked for and not found there stays so.)
+_DUPLICATE = "23505"
+
+
+class Overtaken(Conflict):
+    """Somebody else wrote the same thing between our look and our write."""
 
 
 @contextmanager
@@ -66,6 +74,8 @@ def _once(act: Callable[[Session], T], url: str | None) -> T:
 
 
 def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, Overtaken):
+        return True
     cause = error.__cause__ if isinstance(error, DatabaseAway) else error
     if not isinstance(cause, DBAPIError):
         return False
@@ -78,12 +88,23 @@ def _is_transient(error: BaseException) -> bool:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
-        raise DatabaseAway(
-            f"the database cannot serve this: {reason}",
-            hint="Nothing was changed. Check the disk and `gt doctor`, then run the command again.",
-        ) from error
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _DUPLICATE:
+            raise
+        raise Overtaken("somebody else did this at the same moment", hint="Look how it stands, then decide.") from error
+    except PoolTimeout as error:
+        raise _away("all our connections to it are busy") from error
+    except DBAPIError as error:
+        if not isinstance(error, OperationalError) and not error.connection_invalidated:
+            raise
+        raise _away(str(error.orig).strip().splitlines()[0] if error.orig else "no answer") from error
+
+
+def _away(reason: str) -> DatabaseAway:
+    return DatabaseAway(
+        f"the database cannot serve this: {reason}",
+        hint="Nothing was changed. Check the disk and `gt doctor`, then run the command again.",
+    )
 
 
 # The outbox is a higher noun's table; here it is known by name only.

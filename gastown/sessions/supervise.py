@@ -85,7 +85,7 @@ def _left_behind(session: Session, office: Office, entry: Entry, row: Assignment
 
 
 def _carry(office: Office, taken: Taken, entry: Entry) -> str:
-    row, polecat = taken.claim.assignment, taken.claim.polecat
+    row = taken.claim.assignment
     rig = office.do(lambda session: session.get_one(Rig, row.rig))
     try:
         held = _settle_in(office, taken, rig, entry)
@@ -98,8 +98,11 @@ def _carry(office: Office, taken: Taken, entry: Entry) -> str:
         # looks after this host's sessions next adopts it, running or ended.
         log.warning("left as it is until the database is back: %s", error)
         return "unbooked"
-    except (GastownError, OSError) as error:
-        return _trouble(office, row, polecat.address, error)
+    except Exception as error:
+        # Whatever it is, an attempt that ends is tried again and at last escalated; one that nobody ends is not.
+        if not isinstance(error, GastownError | OSError):
+            log.exception("a bug of ours")
+        return _trouble(office, row, rig, error)
 
 
 def _settle_in(office: Office, taken: Taken, rig: Rig, entry: Entry) -> Held:
@@ -141,20 +144,41 @@ def _previous_branch(session: Session, row: Assignment) -> str | None:
     return None
 
 
-def _trouble(office: Office, row: Assignment, address: str, error: Exception) -> str:
+def _trouble(office: Office, row: Assignment, rig: Rig, error: Exception) -> str:
     """The session could not be started or kept for reasons that are not its agent's."""
     log.warning("attempt lost to trouble here: %s", error)
     _end_stray(office, row)
     words = error.message if isinstance(error, GastownError) else str(error)
     assert row.id is not None
-    row_id = row.id
+    row_id, why = row.id, (words or type(error).__name__)[:500]
+    head = _save_stray(office, row_id, rig, why)
 
     def give_up(session: Session) -> None:
-        assignments.lose(session, row_id, row.fence, actor=office.holder, outcome=words[:500], delay_s=TROUBLE_DELAY_S)
-        agents.mark_worktree(session, address, WorktreeState.SPENT)
+        if head is not None:
+            assignments.note_saved(session, row_id, row.fence, actor=office.holder, head_oid=head, why=why)
+            session.flush()
+        assignments.lose(session, row_id, row.fence, actor=office.holder, outcome=why, delay_s=TROUBLE_DELAY_S)
+        agents.mark_worktree(session, row.polecat or "", WorktreeState.SPENT)
 
     office.do(give_up)
     return "lost"
+
+
+def _save_stray(office: Office, row_id: int, rig: Rig, why: str) -> str | None:
+    """The commit with what the attempt's agent left, for the next one to start from; None where it never ran."""
+    row, polecat = office.do(lambda session: _attempt(session, row_id))
+    if not row.runs:
+        return None
+    try:
+        return worksite.save(worksite.site_of(office.settings, rig, row, polecat), agent=polecat.address, why=why)
+    except (GastownError, OSError) as error:
+        log.warning("what %s left is in its worktree only: %s", polecat.address, error)
+        return None
+
+
+def _attempt(session: Session, row_id: int) -> tuple[Assignment, agents.Polecat]:
+    row = assignments.get(session, row_id)
+    return row, agents.get(session, row.polecat or "")
 
 
 def _end_stray(office: Office, row: Assignment) -> None:
@@ -177,7 +201,9 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
     if ending.kind is EndKind.DETACHED:
         _detach(office, held)
         return "detached"
-    row = office.do(lambda session: assignments.get(session, held.row.id or 0))
+    row, is_ours = office.do(lambda session: _stands(session, held.row.id or 0))
+    if not is_ours:
+        return row.state.value  # another worker saw the end before us, and the polecat has new work
     was_submitted = row.state is AssignmentState.SUBMITTED
     head = worksite.save(
         held.site, agent=held.polecat.address, why=ending.words or "session ended", push=not was_submitted
@@ -185,7 +211,7 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
     state = WorktreeState.CLEAN if head is not None else WorktreeState.SPENT
 
     def settle(session: Session) -> str:
-        agents.mark_worktree(session, held.polecat.address, state)
+        free_worktree(session, row, state)
         now = assignments.get(session, row.id or 0, lock=True)
         if now.state is not AssignmentState.RUNNING or now.fence != held.row.fence:
             return now.state.value
@@ -197,6 +223,23 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
         return _what_follows(session, office, now, ending)
 
     return office.do(settle)
+
+
+def _stands(session: Session, row_id: int) -> tuple[Assignment, bool]:
+    row = assignments.get(session, row_id)
+    return row, _has_polecat(session, row)
+
+
+def _has_polecat(session: Session, row: Assignment) -> bool:
+    """Whether the attempt has, or was the last to have, its polecat."""
+    last = last_claimed(session, row.polecat or "")
+    return last is not None and last.id == row.id
+
+
+def free_worktree(session: Session, row: Assignment, state: WorktreeState) -> None:
+    """Note how the attempt left its polecat's worktree, unless that has gone to another attempt since."""
+    if _has_polecat(session, row):
+        agents.mark_worktree(session, row.polecat or "", state)
 
 
 def _what_follows(session: Session, office: Office, row: Assignment, ending: Ending) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from gastown import assignments, beads, convoys, policy, rigs
 from gastown.assignments import Assignment, NewAttempt, Reason
@@ -70,7 +70,14 @@ def _resolve(session: Session, target: Target) -> list[tuple[Bead, bool]]:
         else:
             bead = beads.find(session, name)
             found[bead.id] = (bead, False)
+    _hold(session, list(found))
     return list(found.values())
+
+
+def _hold(session: Session, bead_ids: Sequence[str]) -> None:
+    """Lock the beads in one order, whatever order they were named in, so that two slings do not wait for each other."""
+    query = select(Bead).where(col(Bead.id).in_(bead_ids)).order_by(col(Bead.id)).with_for_update()
+    session.exec(query.execution_options(populate_existing=True)).all()
 
 
 def _rig_of(session: Session, bead: Bead) -> rigs.Rig:
@@ -109,10 +116,9 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
 def unsling(session: Session, bead_ids: Sequence[str], *, actor: str, why: str) -> list[Assignment]:
     """Take beads off their hooks. What runs is asked to save its work and stop; its commits stay on their branch."""
     taken = []
-    for name in bead_ids:
-        bead = beads.find(session, name)
-        row = assignments.release(session, bead.id, actor=actor, why=why)
+    for bead_id in sorted({beads.find(session, name).id for name in bead_ids}):
+        row = assignments.release(session, bead_id, actor=actor, why=why)
         if row is None:
-            raise NotSlung(f"{bead.id} hangs on no hook", hint="`gt status` lists what is slung.")
+            raise NotSlung(f"{bead_id} hangs on no hook", hint="`gt status` lists what is slung.")
         taken.append(row)
     return taken
