@@ -48,9 +48,7 @@ class Slot:
             self._check_out(land, commit)
 
     def _check_out(self, land: Path, commit: str) -> None:
-        made = git.checkout_gate(self.tree, land, commit)
-        place = git.Place(made.path / ".git", work_tree=made.path)
-        git.git(place, "clean", "--quiet", "-ffdx")
+        git.checkout_gate(self.tree, land, commit, keep_ignored=False)
 
 
 @contextmanager
