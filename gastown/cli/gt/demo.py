@@ -1,5 +1,6 @@
 """`gt demo`: the whole of Gas Town, small."""
 
+import contextlib
 import signal
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
 from gastown.cli.output import short, table
+from gastown.errors import GastownError
 
 if TYPE_CHECKING:
     from gastown.town.demo import Outcome, Screen, Ways
@@ -60,8 +62,12 @@ def demo(context: Context, folder: Path | None, **given: Any) -> int:
         with _screen(context) as screen:
             outcome = noun.run(wanted, _ways(context), screen)
     except KeyboardInterrupt:
-        context.warn(f"Stopped; nothing of it runs any more. Its folder is {where}")
+        context.warn(f"Stopped; nothing of it runs any more. What there is of it is in {where}")
         return _INTERRUPTED
+    except GastownError:
+        with contextlib.suppress(OSError):
+            where.rmdir()  # the temporary folder of a demo that was refused is still empty
+        raise
     if context.json:
         context.print_json(outcome.summary.as_json(town=str(outcome.town), duration_s=outcome.duration_s))
     else:
@@ -123,7 +129,7 @@ def _print(context: Context, outcome: "Outcome") -> None:
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.phases)
     context.echo(f"{outcome.duration_s:.1f} s: {phases}.")
     for line in outcome.left:
-        context.warn(f"Not over when the time was up: {line.bead_id} ({line.title}): {line.doing}")
+        context.warn(f"Neither landed nor escalated: {line.bead_id} ({line.title}): {line.doing}")
     _print_next(context, outcome)
 
 
@@ -144,5 +150,5 @@ def _print_next(context: Context, outcome: "Outcome") -> None:
         context.echo(f"  git -C {shlex.quote(str(copy.path))} log --graph --oneline main")
     context.echo(f"Start it again: gt --town {town} up; then gt --town {town} status")
     for bead_id, title in outcome.found[:3]:
-        context.echo(f"An agent filed {bead_id} ({title}): gt --town {town} sling {bead_id}")
+        context.echo(f"On the way an agent filed {bead_id} ({title}); it waits for you.")
     context.echo("Your own: gt install ~/town, then gt rig add NAME URL-OR-PATH --gate NAME=CMD")

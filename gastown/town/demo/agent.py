@@ -59,9 +59,7 @@ def read_job(description: str) -> dict[str, Any] | None:
 def work(hook: dict[str, Any], job: dict[str, Any]) -> None:
     """Make the edits; go on from what an earlier run left."""
     bead_id = hook["bead_id"]
-    fresh = not git("status", "--porcelain").stdout and not int(
-        git("rev-list", "--count", f"origin/{hook['target']}..HEAD").stdout or 0
-    )
+    fresh = hook["attempt"] == 1 and not git("status", "--porcelain").stdout and not is_made(job["edits"][0])
     if not fresh:
         say("somebody was here before me and left work: going on from it")
         run("bd", "comment", bead_id, "Found work of an earlier run in the worktree; going on from it.")
@@ -103,20 +101,29 @@ def mend(hook: dict[str, Any], job: dict[str, Any], returned: dict[str, Any]) ->
         say(f"ran gate {name} myself: {'green' if passed else 'red'}")
 
 
-def apply(edit: dict[str, str]) -> None:
-    """Make one edit; nothing where it was made already."""
+def is_made(edit: dict[str, str]) -> bool:
+    """Whether the file is as the edit leaves it."""
     path = Path(edit["file"])
+    if not path.is_file():
+        return False
+    text = path.read_text()
+    return text == edit["text"] if "text" in edit else edit["put"] in text
+
+
+def apply(edit: dict[str, str]) -> None:
+    """Make one edit; nothing where it was made already. The file is committed also where the repository ignores it."""
+    path = Path(edit["file"])
+    if is_made(edit):
+        return
     if "text" in edit:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(edit["text"])
-        return
-    text = path.read_text()
-    if edit["put"] in text:
-        return
-    if edit["find"] not in text:
+    elif edit["find"] not in path.read_text():
         say(f"{path} does not hold {edit['find']!r}: left as it is")
         return
-    path.write_text(text.replace(edit["find"], edit["put"], 1))
+    else:
+        path.write_text(path.read_text().replace(edit["find"], edit["put"], 1))
+    git("add", "--force", "--", str(path))
 
 
 def keep_both(path: Path) -> None:

@@ -32,11 +32,18 @@ class Line:
     agent: str
     """The name of the polecat that has or had it last."""
     doing: str
+    is_held_up: bool
+    """Whether it waits for other beads."""
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in (BeadStatus.CLOSED, BeadStatus.ESCALATED, BeadStatus.TOMBSTONE)
+
+
+def is_at_rest(lines: Sequence[Line]) -> bool:
+    """Whether nothing more will happen by itself: all is over, or held up by what waits for a person. Pure."""
+    return all(line.is_over or line.is_held_up for line in lines)
 
 
 def read_board(session: Session, members: Sequence[str], rig_of: dict[str, str]) -> list[Line]:
@@ -67,6 +74,7 @@ def read_board(session: Session, members: Sequence[str], rig_of: dict[str, str])
                 attempts=len(tried),
                 agent=(last.polecat or "").rpartition("/")[2] if last else "",
                 doing=_doing(bead, last, requests.get(bead_id)),
+                is_held_up=bead.is_blocked and last is not None and last.state is AssignmentState.WAITING,
             )
         )
     return lines

@@ -1,8 +1,9 @@
 """The end of the demo: the gates once more on what landed, and no process left."""
 
 import contextlib
+import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
@@ -56,7 +57,15 @@ def recheck(
 
 
 def take_down(settings: config.Settings, stop_sessions: Callable[[int], object], *, patient: bool) -> None:
-    """End agents and services; `patient` means that the agents are done and only say goodbye."""
+    """End agents and services; `patient` means that the agents are done and only say goodbye.
+
+    Call it from the main thread: ctrl-C is ignored meanwhile, or it would leave processes behind.
+    """
+    with _undisturbed():
+        _take_down(settings, stop_sessions, patient=patient)
+
+
+def _take_down(settings: config.Settings, stop_sessions: Callable[[int], object], *, patient: bool) -> None:
     if not patient and services.list_services(settings):
         with contextlib.suppress(GastownError):
             stop_sessions(SAVING_S)
@@ -65,6 +74,16 @@ def take_down(settings: config.Settings, stop_sessions: Callable[[int], object],
     for process in _sessions(settings):
         host.stop(process, "the demo has ended")
     _await_goodbyes(settings)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _sessions(settings: config.Settings) -> list[host.SessionProcess]:

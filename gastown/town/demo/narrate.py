@@ -56,7 +56,7 @@ _WORDS: Mapping[EventKind, Callable[[Event], str | None]] = {
     EventKind.ASSIGNMENT_SUBMITTED: lambda event: f"{_agent(event)} hands in",
     EventKind.REQUEST_RETURNED: _returned,
     EventKind.REQUEST_LANDED: lambda event: f"LANDED as {str(event.payload.get('sha', ''))[:_SHORT_OID]}",
-    EventKind.BEAD_ESCALATED: lambda event: f"ESCALATED: {event.payload.get('why', '')}",
+    EventKind.BEAD_ESCALATED: lambda event: f"ESCALATED: {event.payload.get('reason', '')}",
     EventKind.TARGET_RED: lambda _event: "main is RED: nothing lands",
     EventKind.WORKER_STARTED: _worker,
     EventKind.CONVOY_LANDED: lambda _event: "the convoy has landed",

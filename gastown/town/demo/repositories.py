@@ -44,20 +44,29 @@ class Copy:
 
 
 def find_source(named: str | None, cwd: Path) -> str | None:
-    """What to copy: what was named, else the repository around the working folder; None where there is neither."""
-    if named is not None:
-        return _checked(named, cwd)
-    found = git.git(
-        Place(None, work_tree=cwd), "rev-parse", "--show-toplevel", options=Options(as_user=True, expect=None)
-    )
-    return found.line if found.code == 0 and found.line else None
+    """What to copy: what was named, else the repository around the working folder; None where there is neither.
 
-
-def _checked(named: str, cwd: Path) -> str:
+    A path stands for the repository around it. Refuses paths outside of any, and addresses that git may not be given.
+    """
+    if named is None:
+        return _repository_around(cwd)
     path = cwd / named
-    if not named.startswith("-") and path.exists():
-        return str(path.resolve())
-    return git.check_remote_url(named)
+    if named.startswith("-") or not path.exists():
+        return git.check_remote_url(named)
+    found = _repository_around(path) if path.is_dir() else None
+    if found is None:
+        raise git.NotARepository(f"{path} is in no git repository", hint="gt demo --repo PATH-OR-URL")
+    return found
+
+
+def _repository_around(folder: Path) -> str | None:
+    options = Options(as_user=True, expect=None)
+    place = Place(None, work_tree=folder)
+    top = git.git(place, "rev-parse", "--show-toplevel", options=options)
+    if top.code == 0 and top.line:
+        return top.line
+    bare = git.git(place, "rev-parse", "--absolute-git-dir", options=options)
+    return bare.line if bare.code == 0 and bare.line else None
 
 
 def copy(source: str, folder: Path) -> Copy:

@@ -1,10 +1,11 @@
 """The demo from its first folder to its summary."""
 
 import shlex
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from gastown.beads import BeadStatus, NewBead
 from gastown.events import EventKind, Tail
 from gastown.town import add_rig, presets, services, setup
 from gastown.town.demo import endings, faults, plan, repositories, sample
-from gastown.town.demo.board import Line, read_board
+from gastown.town.demo.board import Line, is_at_rest, read_board
 from gastown.town.demo.narrate import narrate
 from gastown.town.demo.plan import Side, Step
 from gastown.town.demo.repositories import Copy
 from gastown.town.demo.screen import Screen
-from gastown.town.demo.summary import Summary, gather, summarise
+from gastown.town.demo.summary import Facts, Summary, gather, summarise
 from gastown.town.processes import Options
 
 Units = Callable[[], AbstractContextManager[Session]]
@@ -29,6 +30,7 @@ Units = Callable[[], AbstractContextManager[Session]]
 PRESET = "demo"
 GATE_NAME = "test"
 GATE_TIMEOUT_S = 120
+_LONGEST_RECHECK_S = 30.0
 _LOOK_S = 0.2
 
 
@@ -115,25 +117,20 @@ def run(wanted: Wanted, ways: Ways, screen: Screen) -> Outcome:
     Refuses a folder that is taken and a repository that cannot be copied. Whatever happens, no process is left.
     """
     demo = _Demo(wanted, ways, screen)
-    settings = _make_town(demo)
+    with _emptied_on_failure(wanted.folder):
+        settings = _make_town(demo)
+        copies = _make_copies(demo, settings.town / "demo")
     try:
-        copies = _start(demo, settings)
+        _start(demo, settings)
         tail = _tail(demo)
         slung = _fill(demo, copies)
         lines = _watch(demo, slung, tail)
         demo.mark("agents at work")
-        facts = gather(ways.read, slung.members, list(copies.values()), slung.rig_of)
-        is_over = all(line.is_over for line in lines)
     except BaseException:
         _take_down(demo, patient=False)
         raise
-    with ThreadPoolExecutor(1) as pool:
-        demo.screen.say(f"the gates once more, on each of {len(facts.commits)} commits")
-        rechecking = pool.submit(endings.recheck, settings, ways.read, facts.commits, until=_LONGEST_RECHECK_S)
-        _take_down(demo, patient=is_over)
-        rechecks = rechecking.result()
-    demo.mark("gates once more, services down")
-    summary = summarise(gather(ways.read, slung.members, list(copies.values()), slung.rig_of), rechecks)
+    facts, rechecks = _finish(demo, slung, list(copies.values()), lines)
+    summary = summarise(facts, rechecks)
     return Outcome(
         summary=summary,
         town=settings.town,
@@ -143,9 +140,6 @@ def run(wanted: Wanted, ways: Ways, screen: Screen) -> Outcome:
         found=_found(demo, slung),
         left=[line for line in lines if not line.is_over],
     )
-
-
-_LONGEST_RECHECK_S = 30.0
 
 
 def _make_town(demo: _Demo) -> config.Settings:
@@ -159,28 +153,39 @@ def _make_town(demo: _Demo) -> config.Settings:
     return made.settings
 
 
-def _start(demo: _Demo, settings: config.Settings) -> dict[Side, Copy]:
-    """Bring the services up, and meanwhile make the repositories."""
-    folder = settings.town / "demo"
+@contextmanager
+def _emptied_on_failure(folder: Path) -> Iterator[None]:
+    """Refuse a folder that holds anything; leave it as it was found if the block raises."""
+    was_there = folder.is_dir()
+    if was_there and any(folder.iterdir()):
+        raise setup.FolderTaken(f"{folder} is not empty", hint="Name a folder that is empty or not there yet.")
+    try:
+        yield
+    except BaseException:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not was_there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _make_copies(demo: _Demo, folder: Path) -> dict[Side, Copy]:
     folder.mkdir(mode=0o700)
-    with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(_make_copies, demo.wanted, folder)
-        demo.screen.say("$ gt up")
-        try:
-            seconds = services.up(settings, Options(), reading=demo.ways.read, say=lambda _text: None)
-        finally:
-            copies = making.result()
-    demo.screen.say(f"redis, keeper, beat and four kinds of workers are ready ({seconds:.1f} s)")
-    demo.mark("services up")
-    queue.warm()
+    source = repositories.find_source(demo.wanted.source, demo.wanted.cwd)
+    if source is None:
+        demo.screen.say("no repository was named, and the working folder is in none: a second sample takes its place")
+    first = repositories.copy(source, folder) if source else repositories.make_project(folder)
+    copies = {Side.PROJECT: first, Side.SAMPLE: repositories.make_sample(folder)}
+    demo.mark("repositories")
     return copies
 
 
-def _make_copies(wanted: Wanted, folder: Path) -> dict[Side, Copy]:
-    source = repositories.find_source(wanted.source, wanted.cwd)
-    second = repositories.make_sample(folder)
-    first = repositories.copy(source, folder) if source else repositories.make_project(folder)
-    return {Side.PROJECT: first, Side.SAMPLE: second}
+def _start(demo: _Demo, settings: config.Settings) -> None:
+    demo.screen.say("$ gt up")
+    seconds = services.up(settings, Options(), reading=demo.ways.read, say=demo.screen.say)
+    demo.screen.say(f"the town is up ({seconds:.1f} s)")
+    queue.warm()
+    demo.mark("services up")
 
 
 def _tail(demo: _Demo) -> Tail:
@@ -271,7 +276,7 @@ def _watch(demo: _Demo, slung: _Slung, tail: Tail) -> list[Line]:
             if event.kind is EventKind.REQUEST_LANDED and first_landing is None:
                 first_landing = clock.monotonic()
         demo.screen.show(lines)
-        if all(line.is_over for line in lines) or clock.monotonic() > demo.deadline:
+        if is_at_rest(lines) or clock.monotonic() > demo.deadline:
             return lines
         landed = sum(line.status == BeadStatus.CLOSED for line in lines)
         since = clock.monotonic() - first_landing if first_landing is not None else 0.0
@@ -287,6 +292,26 @@ def _kill(demo: _Demo, at_work: int) -> bool:
         agents = f"{at_work} agents" if at_work != 1 else "one agent"
         demo.screen.say(f"KILLED the worker that supervises the agents (pid {pid}, SIGKILL) while {agents} work")
     return pid is not None
+
+
+def _finish(demo: _Demo, slung: _Slung, copies: Sequence[Copy], lines: Sequence[Line]) -> tuple[Facts, dict[str, bool]]:
+    """Take the town down and run the gates once more on all that landed: at once, where nothing can land any more."""
+
+    def look() -> tuple[Facts, dict[str, bool]]:
+        facts = gather(demo.ways.read, slung.members, copies, slung.rig_of)
+        demo.screen.say(f"the gates once more, on each of {len(facts.commits)} commits")
+        return facts, endings.recheck(demo.settings, demo.ways.read, facts.commits, until=_LONGEST_RECHECK_S)
+
+    if not is_at_rest(lines):
+        _take_down(demo, patient=False)
+        found = look()
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(look)
+            _take_down(demo, patient=True)
+            found = looking.result()
+    demo.mark("gates once more, services down")
+    return found
 
 
 def _found(demo: _Demo, slung: _Slung) -> list[tuple[str, str]]:

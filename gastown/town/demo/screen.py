@@ -1,7 +1,7 @@
 """What people see while the demo runs: a live table on a terminal, else a line for each thing that happens."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -20,7 +20,7 @@ _REFRESHES_A_SECOND = 5
 _FRAME = 7
 # Words that are worth a colour.
 _COLOURS = {"DIED": "red", "KILLED": "red", "CONFLICT": "yellow", "RED": "yellow", "ADOPTED": "cyan", "LANDED": "green"}
-_STATUS_COLOURS = {
+_STATUS_COLOURS: Mapping[str, str] = {
     BeadStatus.CLOSED: "green",
     BeadStatus.ESCALATED: "red",
     BeadStatus.IN_PROGRESS: "cyan",
@@ -129,7 +129,7 @@ def _table(lines: Sequence[Line]) -> "RenderableType":
         drawn.add_column(heading, no_wrap=True, overflow="ellipsis")
     for line in lines:
         cells = [line.bead_id, line.rig, line.title, line.status, str(line.attempts or ""), line.agent, line.doing]
-        drawn.add_row(*(Text(cell) for cell in cells), style=_STATUS_COLOURS.get(BeadStatus(line.status), ""))
+        drawn.add_row(*(Text(cell) for cell in cells), style=_STATUS_COLOURS.get(line.status, ""))
     return drawn
 
 
