@@ -14,7 +14,6 @@ from sqlmodel import Session
 
 from gastown import clock, git, logs, policy, rigs
 from gastown.config import Settings
-from gastown.errors import Unavailable
 from gastown.git import Draft, Merged
 from gastown.refinery import command, gate_runs, queries, slots
 from gastown.refinery.candidate import TOWN, Repository
@@ -143,7 +142,10 @@ def _try_run(job: _Job) -> list[dict[str, Any]]:
     began = clock.monotonic()
     try:
         return _run(job)
-    except (_CannotRun, Unavailable, OSError) as error:
+    except Stopped:
+        raise
+    except Exception as error:
+        # Whatever it is: without a verdict the run would be offered again, and fail so again, for ever.
         log.warning("gates could not run: %s", error)
         ruling = Ruling(Verdict.INFRASTRUCTURE_ERROR, str(error)[:500] or type(error).__name__)
         return [_result(SETUP, ruling, None, clock.monotonic() - began, "")]

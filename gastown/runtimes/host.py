@@ -229,9 +229,12 @@ def wait(process: SessionProcess, timeout_s: float, wake_fd: int | None = None) 
 
 def stop(process: SessionProcess, reason: str = "") -> bool:
     """Ask the keeper to end the session: TERM, then KILL after its `kill_after_s`; False when it is over already."""
-    with _disk(process.dir):
+    number = signal.SIGUSR1
+    try:
         facts.write_text(os.fspath(process.dir / "stop"), reason)
-    return _signal(process.keeper_pid, process.keeper_start, signal.SIGUSR1) if is_alive(process) else False
+    except OSError:
+        number = signal.SIGTERM  # a full disk keeps the reason out, not the order
+    return _signal(process.keeper_pid, process.keeper_start, number) if is_alive(process) else False
 
 
 def touch_deadline(folder: Path, grace_s: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gastown import clock, logs
 from gastown.assignments import Desired, HeldLease
-from gastown.errors import Unavailable
+from gastown.errors import GastownError, Unavailable
 from gastown.runtimes import host
 
 log = logs.get(__name__)
@@ -134,13 +134,14 @@ class LeaseBook:
         with self._lock:
             for entry in entries:
                 entry.standing = found.get(entry.assignment_id)
-                if entry.standing is not None and entry.standing.is_mine and entry.folder is not None:
-                    self._push_deadline(entry.folder)
+                folder = entry.folder  # its own thread may clear it between two looks
+                if entry.standing is not None and entry.standing.is_mine and folder is not None:
+                    self._push_deadline(folder)
                 if entry.is_lost or entry.is_over or entry.is_asked_to_stop:
                     entry.stir()
 
     def _push_deadline(self, folder: Path) -> None:
         try:
             host.touch_deadline(folder, self.grace_s)
-        except OSError as error:
+        except (GastownError, OSError) as error:
             log.warning("deadline of %s not pushed out: %s", folder, error)

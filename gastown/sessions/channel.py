@@ -21,8 +21,10 @@ log = logs.get(__name__)
 
 REQUEST_LIMIT = 2_000_000
 REQUEST_TIMEOUT_S = 10.0
-# Agents may call from several shells at once; more than this wait in the socket's backlog.
+# Agents may call from several shells at once: so many are answered together, so many wait, and more are hung up on,
+# which the agent's side takes for a worker that is away and tries again.
 AT_ONCE = 4
+WAITING = 28
 BACKLOG = 32
 
 
@@ -47,6 +49,7 @@ class Channel:
         self.assignment_id = assignment_id
         self._ask = ask
         self._room = threading.Semaphore(AT_ONCE)
+        self._accepted = threading.Semaphore(AT_ONCE + WAITING)
         self._listener = _listen(path)
         self._identity = _identity(path)
 
@@ -60,11 +63,20 @@ class Channel:
             connection, _ = self._listener.accept()
         except OSError:
             return
+        if not self._accepted.acquire(blocking=False):
+            connection.close()
+            return
         threading.Thread(
             target=self._serve, args=(connection,), name=f"answer-{self.assignment_id}", daemon=True
         ).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        try:
+            self._answer(connection)
+        finally:
+            self._accepted.release()
+
+    def _answer(self, connection: socket.socket) -> None:
         with connection, self._room:
             connection.settimeout(REQUEST_TIMEOUT_S)
             try:

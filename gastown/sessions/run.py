@@ -1,5 +1,6 @@
 """Running an attempt's agent: start it, watch it, ask it again when it ended without handing in, book each run once."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -15,7 +16,6 @@ from sqlmodel import Session
 from gastown import assignments, clock, config, logs, policy, runtimes
 from gastown.agents import Polecat
 from gastown.assignments import Assignment, AssignmentState, RunStart
-from gastown.errors import Refused
 from gastown.policy import Policy
 from gastown.rigs import Rig
 from gastown.runtimes import ExitReason, Launch, Preset, SessionExit, SessionProcess, Usage, catalog, host
@@ -23,6 +23,7 @@ from gastown.sessions import environment, paths, primer
 from gastown.sessions.book import Entry
 from gastown.sessions.channel import Channel
 from gastown.sessions.office import Office
+from gastown.sessions.take import check_disk
 from gastown.sessions.verdict import describe, failure, is_refusal, measure
 from gastown.sessions.worksite import Site
 
@@ -34,10 +35,6 @@ LOOK_EVERY_S = 5.0
 KILL_AFTER_S = 10.0
 # A keeper that has not ended its session by then never will; its deadline, or the next boot, does.
 STOP_PATIENCE_S = 45.0
-
-
-class DiskLow(Refused):
-    """The disk is under its floor: no new session starts here."""
 
 
 class EndKind(StrEnum):
@@ -109,7 +106,7 @@ def run_session(office: Office, held: Held, *, adopt: bool) -> Ending:
 
 def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
     """Start the agent's process. What a successor needs to find it is written before it exists."""
-    _check_disk(office, held)
+    check_disk(office.settings, held.policy)
     secret = secrets.token_urlsafe(24)
     row = held.row
     overrides = office.do(policy.presets)
@@ -168,20 +165,14 @@ def _compose(office: Office, held: Held, preset: Preset) -> tuple[str, Launch, b
     return prompt, runtimes.launch(preset, prompt=prompt, session_id=str(uuid.uuid4())), False
 
 
-def _check_disk(office: Office, held: Held) -> None:
-    stats = os.statvfs(office.settings.town)
-    free_mb = stats.f_bavail * stats.f_frsize // 1_000_000
-    if free_mb < held.policy.number("disk.floor_mb"):
-        raise DiskLow(
-            f"only {free_mb} MB are free on {office.settings.host_id}", hint="Make room, or lower disk.floor_mb."
-        )
-
-
 def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, channel: Channel) -> Ending | None:
     """Answer the agent's commands until its process is over (None), or until it is no longer ours to watch."""
     entry = held.entry
     entry.folder = folder
-    host.touch_deadline(folder, office.book.grace_s)
+    with contextlib.suppress(
+        host.KeeperUnavailable
+    ):  # a full disk: it has its grace, and the next heartbeat tries again
+        host.touch_deadline(folder, office.book.grace_s)
     stop: Ending | None = None
     patience = 0.0
     watched = host.pidfd(process)

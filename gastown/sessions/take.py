@@ -1,12 +1,15 @@
 """Taking an attempt: a fresh claim, or the adoption of a session whose worker is gone."""
 
+import os
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from gastown import assignments, logs, queue
+from gastown import assignments, logs, policy, queue
 from gastown.assignments import Assignment, AssignmentState, Claim, NoRoom, NothingToClaim
-from gastown.errors import NotFound
+from gastown.config import Settings
+from gastown.errors import NotFound, Refused
+from gastown.policy import Policy
 from gastown.runtimes import host
 from gastown.sessions.office import Office
 
@@ -14,6 +17,10 @@ log = logs.get(__name__)
 
 # Covers the moment between two doorbells for one attempt; afterwards SQL alone says who has it.
 CLAIM_LOCK_TTL_S = 15
+
+
+class DiskLow(Refused):
+    """The disk is under its floor: no new session starts here."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,24 @@ def take(office: Office, assignment_id: int) -> Taken | None:
         if row.state is AssignmentState.RUNNING:
             adopted = office.do(lambda session: _adopt(session, office, assignment_id))
             return None if adopted is None else Taken(adopted, is_adopted=True)
+        check_disk(office.settings, office.do(policy.load))
         claim = office.do(lambda session: _claim(session, office, row))
     except (NothingToClaim, NoRoom, NotFound) as nothing:
         log.info("doorbell for attempt %d: %s", assignment_id, nothing)
         return None
+    except DiskLow as low:
+        # Claimed and lost for this, every bead would soon be escalated. The offer is rung again.
+        log.warning("nothing is claimed here: %s", low)
+        return None
     return Taken(claim, is_adopted=False)
+
+
+def check_disk(settings: Settings, values: Policy) -> None:
+    """Raise DiskLow while the town's disk is under its floor."""
+    stats = os.statvfs(settings.town)
+    free_mb = stats.f_bavail * stats.f_frsize // 1_000_000
+    if free_mb < values.number("disk.floor_mb"):
+        raise DiskLow(f"only {free_mb} MB are free on {settings.host_id}", hint="Make room, or lower disk.floor_mb.")
 
 
 def _adopt(session: Session, office: Office, assignment_id: int) -> Claim | None:

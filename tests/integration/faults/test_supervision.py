@@ -1,0 +1,337 @@
+"""One worker's supervision of sessions when something under it gives way. Real keepers, git and SQL; no Celery."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import select
+
+from gastown import assignments, beads, config, events, policy, sessions
+from gastown.agents import Polecat, WorktreeState
+from gastown.assignments import Assignment, AssignmentState, HeldLease, Reason
+from gastown.beads import BeadStatus, NewBead
+from gastown.cli import database
+from gastown.db import DatabaseAway, database_time
+from gastown.db.unit_of_work import transact, unit_of_work
+from gastown.events import EventKind
+from gastown.runtimes import host, session_facts
+from gastown.runtimes.host import KeeperUnavailable
+from gastown.sessions import LeaseBook, Office, run, supervise, sweep_leftovers
+from gastown.sessions import channel as channels
+from tests.support.refinery_town import RIG, make_town
+from tests.support.towns import wait_until
+
+COMMIT = "echo work > new.txt && git add new.txt && git -c user.name=a -c user.email=a@b commit -qm work"
+
+
+@dataclass
+class Host:
+    """A host of a town with one rig, and the workers that it has had."""
+
+    settings: config.Settings
+    offices: list[Office]
+
+    def worker(self) -> Office:
+        """One more worker process, as far as supervising goes."""
+        holder = f"here:{os.getpid()}:{len(self.offices)}:boot"
+
+        def renew(leases: Mapping[int, int]) -> list[HeldLease]:
+            return transact(lambda session: assignments.heartbeat(session, leases, holder=holder, ttl_s=60))
+
+        office = Office(
+            settings=self.settings,
+            holder=holder,
+            transact=transact,
+            keeper_socket=host.ensure_zygote(config.make_run_dir(self.settings.town)),
+            book=LeaseBook(renew, heartbeat_s=3600, grace_s=600),
+            answer=lambda _number, _request: sessions.Answer("", "", 0),
+        )
+        self.offices.append(office)
+        return office
+
+    def sling(self, shell: str) -> tuple[str, int]:
+        """A bead whose agent runs `shell`: its id and its attempt."""
+        with unit_of_work() as session:
+            policy.set_preset(session, "command", {"shell": shell}, actor="me")
+            policy.set_value(session, "session.nudges", "0", actor="me")
+            policy.set_value(session, "disk.floor_mb", "0", actor="me")
+            bead = beads.create(session, NewBead("Do it", prefix=RIG), actor="me")
+            new = assignments.NewAttempt(bead.id, RIG, "command", Reason.SLING)
+            row = assignments.open_attempt(session, new, actor="me", ready=True)
+            return bead.id, row.id or 0
+
+    def row(self, number: int) -> Assignment:
+        with unit_of_work() as session:
+            return assignments.get(session, number)
+
+    def last(self, bead_id: str) -> Assignment:
+        with unit_of_work() as session:
+            return assignments.history(session, bead_id)[-1]
+
+    def polecat(self) -> Polecat:
+        with unit_of_work() as session:
+            return session.exec(select(Polecat)).one()
+
+    def expire(self) -> None:
+        with unit_of_work() as session:
+            session.execute(update(Assignment).values(expires_at=database_time(session) - timedelta(seconds=1)))
+
+    def process(self, number: int) -> host.SessionProcess | None:
+        folder = sessions.latest_run_dir(self.settings, number)
+        return host.find(folder) if folder is not None else None
+
+
+@pytest.fixture
+def here(database_url: str) -> Iterator[Host]:
+    """Short, since it holds sockets."""
+    root = Path(tempfile.mkdtemp(prefix="gtf-", dir="/tmp"))
+    made = make_town(root / "t", database_url)
+    config.use(made.settings)
+    found = Host(made.settings, [])
+    yield found
+    host.end_zygote(config.run_dir(made.settings.town))
+    for folder in made.settings.town.glob("sessions/*/run-*"):
+        process = host.find(folder)
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.keeper_pid, signal.SIGKILL)
+            host.wait(process, 5)
+    config.use(None)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def act(*_args: object, **_more: object) -> Any:
+        raise error
+
+    return act
+
+
+def test_nothing_is_claimed_and_nothing_lost_when_the_disk_is_low(here: Host) -> None:
+    _, number = here.sling("true")
+    with unit_of_work() as session:
+        policy.set_value(session, "disk.floor_mb", "10000000", actor="me")
+
+    assert supervise(here.worker(), number) == "nothing to take"
+
+    assert here.row(number).state is AssignmentState.OFFERED
+
+
+@pytest.mark.parametrize("error", [KeeperUnavailable("no keeper"), ValueError("a bug of ours")])
+def test_an_attempt_is_lost_with_a_delay_when_its_agent_cannot_be_started(
+    here: Host, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bead_id, number = here.sling("true")
+    monkeypatch.setattr(host, "start", raising(error))
+
+    assert supervise(here.worker(), number) == "lost"
+
+    assert here.row(number).state is AssignmentState.LOST
+    following = here.last(bead_id)
+    assert (following.state, following.reason, following.fence) == (AssignmentState.WAITING, Reason.TAKEOVER, 2)
+    assert following.not_before is not None
+    assert here.polecat().worktree_state is WorktreeState.SPENT
+
+
+def test_a_bead_is_escalated_when_every_attempt_hits_the_same_bug(here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    bead_id, number = here.sling("true")
+    monkeypatch.setattr(host, "start", raising(ValueError("a bug of ours")))
+    office = here.worker()
+    for _ in range(5):
+        assert supervise(office, number) == "lost"
+        with unit_of_work() as session:
+            row = assignments.find_open(session, bead_id)
+            if row is None:
+                break
+            row.not_before = None
+            assignments.offer(session, row, actor="town")
+            number = row.id or 0
+
+    with unit_of_work() as session:
+        assert beads.get(session, bead_id).status == BeadStatus.ESCALATED
+        ended = [event.kind for event in events.for_bead(session, bead_id)]
+        assert ended.count(EventKind.BEAD_ESCALATED) == 1
+
+
+def test_what_an_agent_committed_is_kept_when_its_end_cannot_be_judged(
+    here: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bead_id, number = here.sling(f"{COMMIT}; echo more > loose.txt")
+    monkeypatch.setattr(run, "measure", raising(ValueError("a bug of ours")))
+
+    assert supervise(here.worker(), number) == "lost"
+
+    head = here.row(number).head_oid
+    assert head
+    assert here.last(bead_id).base_oid == head
+
+
+def test_a_session_that_ended_while_the_database_was_away_is_booked_by_the_next_look(
+    here: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bead_id, number = here.sling("exit 3")
+    office = here.worker()
+    with monkeypatch.context() as patch:
+        patch.setattr(assignments, "book_usage", raising(DatabaseAway("no answer")))
+        assert supervise(office, number) == "unbooked"
+    assert here.row(number).state is AssignmentState.RUNNING
+    here.expire()
+
+    assert sweep_leftovers(office).to_adopt == (number,)
+    assert supervise(office, number) == "failed"
+
+    row = here.row(number)
+    assert (row.state, row.runs, row.booked_runs) == (AssignmentState.FAILED, 1, 1)
+    assert here.last(bead_id).reason is Reason.RETRY
+    assert sweep_leftovers(office).to_adopt == ()
+
+
+def test_one_session_goes_on_and_one_worker_lets_go_when_the_first_was_stopped_beyond_its_lease(here: Host) -> None:
+    """SIGSTOP, another worker of the host adopts, SIGCONT."""
+    bead_id, number = here.sling("while ! [ -e go ]; do sleep 0.05; done; exit 3")
+    first, second = here.worker(), here.worker()
+    results: dict[str, str] = {}
+
+    def watch(name: str, office: Office) -> threading.Thread:
+        thread = threading.Thread(target=lambda: results.__setitem__(name, supervise(office, number)), daemon=True)
+        thread.start()
+        return thread
+
+    one = watch("first", first)
+    wait_until(lambda: here.process(number), "the agent runs")
+    agent = here.process(number)
+    here.expire()
+    assert sweep_leftovers(second).to_adopt == (number,)
+    two = watch("second", second)
+    wait_until(lambda: here.row(number).holder == second.holder, "the second worker adopts")
+
+    first.book.beat()
+    one.join(20)
+    assert results == {"first": "left to the next worker"}
+    assert here.process(number) == agent
+
+    here_folder = here.settings.town / "rigs" / RIG / "polecats"
+    next(path for path in here_folder.iterdir() if path.is_dir()).joinpath("go").touch()
+    two.join(20)
+
+    assert results["second"] == "failed"
+    row = here.row(number)
+    assert (row.fence, row.runs, row.booked_runs) == (1, 1, 1)
+    with unit_of_work() as session:
+        kinds = [event.kind for event in events.for_bead(session, bead_id)]
+    assert kinds.count(EventKind.SESSION_STARTED) == 1
+    assert kinds.count(EventKind.SESSION_ENDED) == 1
+
+
+def test_a_session_is_stopped_and_its_worktree_freed_when_its_attempt_was_made_anew_elsewhere(here: Host) -> None:
+    """The worker was cut off for so long that the town gave the attempt up; then it comes back."""
+    _, number = here.sling("echo half > done.txt; sleep 600")
+    office = here.worker()
+    results: list[str] = []
+    thread = threading.Thread(target=lambda: results.append(supervise(office, number)), daemon=True)
+    thread.start()
+    wait_until(lambda: here.process(number), "the agent runs")
+    with unit_of_work() as session:
+        assignments.lose(session, number, 1, actor="town", outcome="its host is gone")
+
+    office.book.beat()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "HANDED_IN_PATIENCE_S", 0.0)
+        office.book.stir_all()
+        thread.join(30)
+    assert results == ["lost"]
+    assert here.process(number) is None
+    assert here.polecat().worktree_state is WorktreeState.CLEAN
+
+
+def test_a_session_is_stopped_when_the_disk_has_no_room_for_the_reason(
+    here: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, number = here.sling("sleep 600")
+    office = here.worker()
+    results: list[str] = []
+    thread = threading.Thread(target=lambda: results.append(supervise(office, number)), daemon=True)
+    thread.start()
+    wait_until(lambda: here.process(number), "the agent runs")
+    with unit_of_work() as session:
+        assignments.release(session, here.row(number).bead_id, actor="me", why="changed my mind")
+    monkeypatch.setattr(session_facts, "write_text", raising(OSError(28, "No space left on device")))
+
+    office.book.beat()
+    thread.join(30)
+
+    assert results == ["released"]
+    assert here.process(number) is None
+
+
+def test_leases_are_renewed_for_the_others_when_one_session_ends_in_the_middle_of_a_beat(tmp_path: Path) -> None:
+    standings = [HeldLease(number, 1, True, False, assignments.Desired.RUN) for number in (1, 2)]
+    book = LeaseBook(lambda _leases: standings, heartbeat_s=3600, grace_s=600)
+    ending, other = book.add(1, 1, "a"), book.add(2, 1, "b")
+    ending.folder, other.folder = tmp_path / "gone", tmp_path
+    book.remove(ending)
+    book.add(1, 1, "a").folder = tmp_path / "gone"
+
+    book.beat()
+
+    assert (tmp_path / "deadline").exists()
+
+
+def test_a_flood_of_calls_is_hung_up_on_and_the_next_call_is_answered(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    def slow(_number: int, _request: dict[str, Any]) -> sessions.Answer:
+        answered.wait(20)
+        return sessions.Answer("ok", "", 0)
+
+    folder = Path(tempfile.mkdtemp(prefix="gtc-", dir="/tmp"))
+    channel = channels.Channel(folder / "s", 1, slow)
+    most = channels.AT_ONCE + channels.WAITING
+    clients: list[socket.socket] = []
+
+    def call() -> socket.socket:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(20)
+        client.connect(str(folder / "s"))
+        clients.append(client)
+        client.sendall(json.dumps({}).encode() + b"\n")
+        channel.accept()
+        return client
+
+    before = threading.active_count()
+    try:
+        calls = [call() for _ in range(most)]
+        refused = call()
+        with contextlib.suppress(ConnectionResetError):
+            assert refused.recv(10) == b""
+        assert threading.active_count() - before <= most
+        answered.set()
+        assert b"ok" in calls[0].recv(1000)
+        wait_until(lambda: b"ok" in call().recv(1000), "the next call is answered")
+    finally:
+        answered.set()
+        for client in clients:
+            client.close()
+        channel.close()
+        shutil.rmtree(folder)
+
+
+def test_a_command_of_a_stale_session_reaches_no_row(here: Host) -> None:
+    _, number = here.sling("true")
+    assert supervise(here.worker(), number) == "failed"
+
+    with pytest.raises(assignments.StaleFence), database.writing_for(here.settings, number, 1) as session:
+        beads.create(session, NewBead("not wanted", prefix=RIG), actor="agent")
