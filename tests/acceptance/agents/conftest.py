@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gastown import assignments
+from gastown import assignments, beads
 from gastown.assignments import Assignment
 from tests.support import agent_clis, model_server
 from tests.support.model_server import Recorded, Step
@@ -48,11 +48,9 @@ class Village:
     def await_status(self, bead: str, *wanted: str, within_s: float = 60) -> dict[str, Any]:
         """The bead's story once it has one of these statuses."""
 
-        def look() -> dict[str, Any] | None:
-            story: dict[str, Any] = self.town.gt_json("log", bead)
-            return story if story["status"] in wanted else None
-
-        return wait_until(look, f"{bead} is {' or '.join(wanted)}", within_s=within_s, pause_s=0.2)
+        wait_until(lambda: status_of(self.town, bead) in wanted, f"{bead} is {' or '.join(wanted)}", within_s=within_s)
+        story: dict[str, Any] = self.town.gt_json("log", bead)
+        return story
 
     def attempts(self, bead: str) -> Sequence[Assignment]:
         """The bead's attempts as they are in SQL, oldest first."""
@@ -70,6 +68,12 @@ class Village:
     def git(self, *words: str) -> str:
         """What git says in the rig's remote."""
         return git(self.remote, *words)
+
+
+def status_of(made: Town, bead: str) -> str:
+    """The bead's status, from SQL: asking through `gt` in a loop would slow down what is waited for."""
+    with made.read() as session:
+        return str(beads.get(session, bead).status)
 
 
 def git(folder: Path, *words: str) -> str:

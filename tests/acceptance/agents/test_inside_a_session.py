@@ -14,7 +14,7 @@ import pytest
 from gastown import assignments, sessions
 from tests.support.towns import Town, make_town, wait_until
 
-from .conftest import add_rig, git, make_remote
+from .conftest import add_rig, git, make_remote, status_of
 
 pytestmark = pytest.mark.acceptance
 
@@ -64,12 +64,11 @@ class Place:
     def await_landing(self, bead: str) -> str:
         """The commit of the closed bead."""
 
-        def look() -> str | None:
-            story = self.town.gt_json("log", bead)
-            assert story["status"] != "escalated", json.dumps(story["attempts"], indent=1)
-            return story["landed_sha"] if story["status"] == "closed" else None
-
-        return str(wait_until(look, f"{bead} has landed", pause_s=0.2))
+        ends = ("closed", "escalated")
+        wait_until(lambda: status_of(self.town, bead) in ends, f"{bead} has landed")
+        story = self.town.gt_json("log", bead)
+        assert story["status"] == "closed", json.dumps(story["attempts"], indent=1)
+        return str(story["landed_sha"])
 
 
 @pytest.fixture(scope="module")
