@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,11 +54,17 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def run(
-    program: str, *args: str, env: Mapping[str, str], cwd: Path, stdin: str = "", timeout_s: float = COMMAND_WITHIN_S
+    program: str,
+    *args: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    stdin: str = "",
+    timeout_s: float = COMMAND_WITHIN_S,
+    through: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `gt` or `bd` as a process; return what it did."""
+    """Run `gt` or `bd` as a process, `through` another command if one is given; return what it did."""
     return subprocess.run(
-        [sys.executable, "-c", _PROGRAMS[program], *args],
+        [*through, sys.executable, "-c", _PROGRAMS[program], *args],
         env=dict(env),
         cwd=cwd,
         input=stdin,
@@ -88,6 +94,8 @@ class Town:
     folder: Path
     home: Path
     env: dict[str, str] = field(default_factory=dict)
+    through: Sequence[str] = ()
+    """A command in front of each command, such as one that enters a network."""
 
     @property
     def settings(self) -> config.Settings:
@@ -96,7 +104,9 @@ class Town:
 
     def run(self, program: str, *args: str, stdin: str = "", timeout_s: float = COMMAND_WITHIN_S) -> Any:
         """Run a command in the town, whatever its status."""
-        return run(program, *args, env=self.env, cwd=self.folder, stdin=stdin, timeout_s=timeout_s)
+        return run(
+            program, *args, env=self.env, cwd=self.folder, stdin=stdin, timeout_s=timeout_s, through=self.through
+        )
 
     def _checked(self, program: str, args: tuple[str, ...], status: int, stdin: str, timeout_s: float) -> str:
         done = self.run(program, *args, stdin=stdin, timeout_s=timeout_s)
@@ -148,7 +158,7 @@ class Town:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Processes whose command line or environment names `folder` or something in it."""
+    """Processes with `folder`, or something in it, as an argument, in their environment, or as their place of work."""
     name = os.fsencode(folder)
     found = []
     for entry in Path("/proc").iterdir():
@@ -156,9 +166,10 @@ def processes_of(folder: Path) -> list[int]:
             continue
         try:
             command, environ = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            place = os.readlink(os.fsencode(entry / "cwd"))  # Redis writes its title over both of the others
         except OSError:
             continue
-        fields = [*command.split(b"\0"), *(pair.partition(b"=")[2] for pair in environ.split(b"\0"))]
+        fields = [place, *command.split(b"\0"), *(pair.partition(b"=")[2] for pair in environ.split(b"\0"))]
         if any(value == name or value.startswith(name + b"/") for value in fields):
             found.append(int(entry.name))
     return found
@@ -174,13 +185,13 @@ def end_processes_of(folder: Path, within_s: float = 20) -> None:
         time.sleep(0.05)
 
 
-def make_town(*install: str, **more: str) -> Town:
-    """Install a town in a new temporary folder; `install` are more arguments of `gt install`."""
+def make_town(*install: str, through: Sequence[str] = (), **more: str) -> Town:
+    """Install a town in a new temporary folder; `install` are more arguments of `gt install`, `more` variables."""
     home = Path(tempfile.mkdtemp(prefix="gt-", dir="/tmp"))
     folder = home / "town"
     env = environment(home, **more)
-    done = run("gt", "install", str(folder), *install, env=env, cwd=home)
-    town = Town(folder, home, env)
+    done = run("gt", "install", str(folder), *install, env=env, cwd=home, through=through)
+    town = Town(folder, home, env, through)
     if done.returncode != 0:
         town.close()
         raise CommandFailed(f"gt install: {done.stdout}{done.stderr}")
@@ -192,8 +203,8 @@ def new_town() -> Iterator[Callable[..., Town]]:
     """Makes towns that are torn down after the test."""
     made: list[Town] = []
 
-    def make(*install: str, **more: str) -> Town:
-        town = make_town(*install, **more)
+    def make(*install: str, through: Sequence[str] = (), **more: str) -> Town:
+        town = make_town(*install, through=through, **more)
         made.append(town)
         return town
 

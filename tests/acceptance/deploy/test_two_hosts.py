@@ -1,0 +1,118 @@
+"""Two hosts that reach the same PostgreSQL, Redis and remote, and not each other, share the work of one rig."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import networks
+from tests.support.databases import PostgresServer
+from tests.support.networks import GIT_PORT, POSTGRES_PORT, REDIS_PORT, SERVICES, Networks
+from tests.support.towns import Town, make_town, wait_until
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.netns, pytest.mark.timeout(300)]
+
+BEADS = 8
+AGENT = 'sleep 2; echo "$GT_BEAD" > "$GT_BEAD.txt"; git add .; git commit -qm "Work on $GT_BEAD"; gt done'
+
+
+def git(folder: Path, *words: str) -> str:
+    settings = ("-c", "user.name=tester", "-c", "user.email=tester@localhost", "-c", "init.defaultBranch=main")
+    return subprocess.run(
+        ["git", *settings, *words], cwd=folder, capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+
+
+@pytest.fixture
+def repositories() -> Iterator[Path]:
+    """A folder with the bare repository that all hosts push to."""
+    with tempfile.TemporaryDirectory(prefix="gt-git-", dir="/tmp") as name:
+        folder = Path(name)
+        git(folder, "init", "-q", "seed")
+        (folder / "seed" / "README.md").write_text("# Seed\n")
+        git(folder / "seed", "add", ".")
+        git(folder / "seed", "commit", "-qm", "Begin")
+        git(folder, "clone", "-q", "--bare", "seed", "app.git")
+        yield folder
+
+
+@pytest.fixture
+def hosts(postgres_server: PostgresServer, redis_url: str, repositories: Path) -> Iterator[list[Town]]:
+    """Two hosts of one town: the first one founds it, the second one joins."""
+    reason = networks.why_not()
+    if reason:
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    database = postgres_server.create_database(empty=True)
+    name = database.partition("@/")[2].partition("?")[0]
+    made: list[Town] = []
+    net = Networks()
+    try:
+        enter = [net.add_host(), net.add_host()]
+        socket = postgres_server.folder / ".s.PGSQL.5432"
+        net.serve(socket, Path(redis_url.removeprefix("unix://")), repositories)
+        where = ("--database", f"postgresql://gastown@{SERVICES}:{POSTGRES_PORT}/{name}")
+        where = (*where, "--redis", f"redis://{SERVICES}:{REDIS_PORT}/1", "--slots", "2")
+        for host, through in zip(("alpha", "beta"), enter, strict=True):
+            made.append(make_town("--host", host, *where, through=through))
+        yield made
+    finally:
+        for town in made:
+            town.close()
+        net.close()
+        postgres_server.drop_database(database)
+
+
+def test_two_hosts_share_the_work_of_a_rig(hosts: list[Town], repositories: Path) -> None:
+    alpha, beta = hosts
+    alpha.gt("up")
+    beta.gt("up", "--only", "sessions,gates")
+    assert {(row["host"], row["role"]) for row in alpha.gt_json("status")["workers"] if row["present"]} == {
+        *(("alpha", role) for role in ("sessions", "refinery", "gates", "town")),
+        *(("beta", role) for role in ("sessions", "gates")),
+    }
+    alpha.gt("config", "set", "agents.shell.shell", AGENT)
+    alpha.gt(
+        *("rig", "add", "app", f"git://{SERVICES}:{GIT_PORT}/app.git", "--gate", "test=test -e README.md"),
+        *("--agent", "shell"),
+    )
+    beads = [str(alpha.bd_json("create", f"Bead {number}", "--rig", "app")["id"]) for number in range(BEADS)]
+
+    beta.gt("sling", *beads, "app")  # from either host
+
+    def all_settled() -> bool:
+        return all(beta.bd_json("show", bead)[0]["status"] in {"closed", "escalated"} for bead in beads[-1:]) and (
+            not alpha.gt_json("status")["rigs"][0]["merge_queue"]["queued"]
+            and {row["status"] for row in alpha.bd_json("list", "--all")} <= {"closed", "escalated"}
+        )
+
+    wait_until(all_settled, "every bead is settled", within_s=150, pause_s=1)
+    landed = git(repositories / "app.git", "log", "--first-parent", "--format=%s", "main").splitlines()
+    files = git(repositories / "app.git", "ls-tree", "--name-only", "main").split()
+    assert {f"{bead}.txt" for bead in beads} <= set(files)
+    assert len([subject for subject in landed if subject != "Begin"]) == BEADS
+    attempts = [row for bead in beads for row in _attempts(alpha, bead)]
+    assert {host for host, _ in attempts} == {"alpha", "beta"}
+    assert len(attempts) == BEADS
+
+    assert beta.gt_json("down")["stopped"]
+    assert {row["host"] for row in alpha.gt_json("status")["workers"]} == {"alpha"}
+
+
+def _attempts(town: Town, bead: str) -> list[tuple[str | None, str]]:
+    story = town.gt_json("log", bead)
+    return [(row["host"], row["state"]) for row in story["attempts"]]
+
+
+def test_a_host_is_refused_that_does_not_name_the_towns_redis(hosts: list[Town]) -> None:
+    alpha = hosts[0]
+    database = alpha.settings.database_url
+
+    said = alpha.gt("install", str(alpha.home / "third"), "--database", database, status=2)
+
+    assert "--redis" in said
+    assert not (alpha.home / "third").exists()
