@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.systemd, pytest.mark.timeout(3
 UNITS = ROOT / "deploy" / "systemd"
 TOWN = "/var/lib/gastown/town"
 ROLES = {"sessions", "refinery", "gates", "town"}
+ENABLED = ("gastown-beat", *(f"gastown-worker@{role}" for role in sorted(ROLES)))
 REDIS_UNIT = """
 [Service]
 Type=exec
@@ -118,8 +119,8 @@ def all_there(workers: Callable[..., set[str]], but: set[str] | None = None) -> 
 
 
 def test_the_town_lives_through_kills_and_restarts(machine: Machine, workers: Callable[..., set[str]]) -> None:
-    machine.run("systemctl", "start", "redis-server.service")
-    machine.run("systemctl", "start", "gastown.target")
+    machine.run("systemctl", "enable", *ENABLED)
+    machine.run("systemctl", "start", "redis-server.service", "gastown.target")
     all_there(workers)
     status = json.loads(as_gastown(machine, "/opt/gastown/bin/gt status --json"))
     assert status["town"]["host"] == "inner"
@@ -152,6 +153,7 @@ def test_the_town_lives_through_kills_and_restarts(machine: Machine, workers: Ca
 
 
 def test_the_town_comes_up_when_redis_comes_late(machine: Machine, workers: Callable[..., set[str]]) -> None:
+    machine.run("systemctl", "enable", *ENABLED)
     machine.run("systemctl", "start", "--no-block", "gastown.target")
     wait_until(
         lambda: machine.show("gastown-migrate.service", "Result") == "exit-code", "the set-up misses Redis", within_s=60
