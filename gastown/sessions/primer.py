@@ -11,6 +11,7 @@ from gastown.assignments import Assignment, Reason
 
 # Of a failing gate's output; the rest is in the log that the text names.
 TAIL_SHOWN = 3000
+FENCE = "```"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _rework(primer: Primer) -> str:
                 "The branch holds what the last one committed. Look at it (`git log`, `git diff`) before you go on."
             )
         return ""
-    lines = [f"## The merge queue returned your work: {details.get('kind', 'rework')}", str(details.get("summary", ""))]
+    lines = ["## The merge queue returned your work", str(details.get("summary", ""))]
     if details.get("files"):
         lines.append("Files in conflict:\n" + "\n".join(f"- {path}" for path in details["files"]))
     if details.get("kind") == "conflict":
@@ -99,9 +100,8 @@ def _rework(primer: Primer) -> str:
             "conflicts so that both changes live, commit, and run `gt done` again."
         )
     if details.get("gate"):
-        lines.append(
-            f"Failing gate `{details['gate']}`. The end of its output:\n{str(details.get('tail', ''))[-TAIL_SHOWN:]}"
-        )
+        tail = str(details.get("tail", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
+        lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{FENCE}\n{tail}\n{FENCE}")
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
     return "\n".join(line for line in lines if line)
 

@@ -112,6 +112,13 @@ def done(context: Context, status: str, reason: str) -> None:
     status = status.upper()
     if status != "COMPLETED" and not reason:
         raise Invalid(f"--status {status} needs --reason", hint="Say what the next one must know.")
+    if _has_happened(context, held, status):
+        _say(
+            context,
+            {"bead_id": held.bead_id, "status": status, "already": True},
+            f"{held.bead_id}: {status.lower()} already. End the session now.",
+        )
+        return
     if status == "COMPLETED":
         _submit(context, held)
         return
@@ -124,6 +131,17 @@ def done(context: Context, status: str, reason: str) -> None:
     _say(
         context, {"bead_id": held.bead_id, "status": status}, f"{held.bead_id}: {status.lower()}. End the session now."
     )
+
+
+def _has_happened(context: Context, held: Any, status: str) -> bool:
+    """Whether this attempt ended in just this way: an agent whose first answer was lost may ask again."""
+    from gastown import assignments
+    from gastown.assignments import AssignmentState
+
+    ends = {"COMPLETED": AssignmentState.SUBMITTED, "DEFERRED": AssignmentState.RELEASED}
+    with context.read() as session:
+        row = assignments.get(session, held.assignment_id)
+    return bool(row.fence == held.fence and row.state is ends.get(status, AssignmentState.ESCALATED))
 
 
 def _submit(context: Context, held: Any) -> None:

@@ -16,7 +16,8 @@ from tests.support.towns import Town, make_town, wait_until
 
 from .conftest import add_rig, git, make_remote, status_of
 
-pytestmark = pytest.mark.acceptance
+# One town for all of them, so one process.
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("inside_a_session")]
 
 OWN_KEY = "own-key-of-the-agent-31c9"
 # What the person who starts the town may have in their shell, none of which is an agent's business.
@@ -199,6 +200,19 @@ FORBIDDEN = {
     "bd show no-such-bead": 1,
     "gt no-such-command": 2,
 }
+
+
+@pytest.mark.parametrize("words", ["", " --status NO_CHANGE --reason looked"])
+def test_second_gt_done_succeeds_and_changes_nothing(words: str, place: Place) -> None:
+    done = f'gt done{words}; echo "$?" >> "$TMPDIR/statuses"'
+    bead = place.sling("anxious", f'{pausing(f"anxious{len(words)}", done)}; {done}; touch "$TMPDIR/over"')
+    folder = place.await_run(bead)
+    (folder / "tmp" / "go").touch()
+    wait_until((folder / "tmp" / "over").exists, "both calls were answered")
+
+    assert (folder / "tmp" / "statuses").read_text() == "0\n0\n", (folder / "stderr.log").read_text()
+    with place.town.read() as session:
+        assert len(assignments.history(session, bead)) == 1
 
 
 def test_agent_is_told_what_to_do_when_a_command_is_not_for_it(place: Place) -> None:

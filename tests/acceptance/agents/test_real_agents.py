@@ -10,7 +10,13 @@ from tests.support.model_server import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKEN
 
 from .conftest import KEYS, Village
 
-pytestmark = [pytest.mark.agents, pytest.mark.acceptance, pytest.mark.timeout(240)]
+# One town for all of them, so one process.
+pytestmark = [
+    pytest.mark.agents,
+    pytest.mark.acceptance,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("real_agents"),
+]
 AGENTS = ["claude", "codex"]
 LOOK = ["gt prime", "gt hook --json", 'bd show "$GT_BEAD"']
 
