@@ -235,6 +235,61 @@ def test_one_session_goes_on_and_one_worker_lets_go_when_the_first_was_stopped_b
     assert kinds.count(EventKind.SESSION_ENDED) == 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # how the worker dies here
+def test_an_agent_is_answered_and_its_polecat_freed_when_its_worker_died_just_after_it_handed_in(here: Host) -> None:
+    """The submission is in SQL, its answer was never sent: nobody adopts the attempt, and yet its agent still waits."""
+    _, number = here.sling(f'{COMMIT}; gt done; echo $? > "$TMPDIR/code"')
+    first, second = here.worker(), here.worker()
+
+    def die(_number: int, _request: dict[str, Any]) -> sessions.Answer:
+        oid = here.row(number).base_oid
+        transact(lambda session: assignments.submit(session, number, 1, head_oid=oid, actor="agent"))
+        first.stopping.set()
+        first.book.stir_all()
+        raise SystemExit
+
+    first.answer = die
+    assert supervise(first, number) == "detached"
+    assert here.polecat().worktree_state is WorktreeState.BUSY
+    second.answer = lambda _number, _request: sessions.Answer("", "over", 5)
+
+    assert sweep_leftovers(second).to_see_off == (number,)
+    assert sessions.see_off(second, number) == "submitted"
+
+    folder = sessions.latest_run_dir(here.settings, number)
+    assert folder is not None
+    assert (folder / "tmp" / "code").read_text() == "5\n"
+    assert here.polecat().worktree_state is WorktreeState.CLEAN
+    row = here.row(number)
+    assert (row.state, row.booked_runs) == (AssignmentState.SUBMITTED, 1)
+    assert sweep_leftovers(second).to_see_off == ()
+    assert sessions.see_off(second, number) == "nothing to see off"
+
+
+def test_a_polecat_at_work_is_left_alone_when_its_newest_attempt_was_claimed_before(here: Host) -> None:
+    """Numbers are given when beads are slung: a polecat may well claim a lower one after a higher one."""
+    _, early = here.sling("true")
+    with unit_of_work() as session:
+        assignments.get(session, early).priority = 4
+    bead_id, late = here.sling(COMMIT)
+    office = here.worker()
+    assert supervise(office, late) == "failed"
+    with unit_of_work() as session:
+        assignments.release(session, bead_id, actor="me", why="not now")
+        policy.set_preset(session, "command", {"shell": "sleep 600"}, actor="me")
+    thread = threading.Thread(target=lambda: supervise(office, early), daemon=True)
+    thread.start()
+    wait_until(lambda: here.process(early), "the agent runs")
+
+    found = sweep_leftovers(here.worker())
+
+    assert (found.to_see_off, found.saved) == ((), 0)
+    assert here.polecat().worktree_state is WorktreeState.BUSY
+    office.stopping.set()
+    office.book.stir_all()
+    thread.join(20)
+
+
 def test_a_session_is_stopped_and_its_worktree_freed_when_its_attempt_was_made_anew_elsewhere(here: Host) -> None:
     """The worker was cut off for so long that the town gave the attempt up; then it comes back."""
     _, number = here.sling("echo half > done.txt; sleep 600")
