@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from sqlalchemy import inspect, text
 from sqlmodel import Session
 
-from gastown import assignments, config, tables
+from gastown import config
 from gastown.db import unit_of_work as work
+from gastown.db.revision import OLDER_REVISIONS, REVISION
 from gastown.errors import Refused, Unavailable
 
 _checked: set[str] = set()
@@ -27,10 +28,10 @@ def check_schema(settings: config.Settings) -> None:
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
     if found is None:
         raise Unavailable("the town's database has no tables yet", hint="Run `gt db upgrade`, which adds them.")
-    if found == tables.REVISION:
+    if found == REVISION:
         _checked.add(settings.database)
         return
-    if found in tables.OLDER_REVISIONS:
+    if found in OLDER_REVISIONS:
         raise SchemaMismatch(
             f"the database is of an older version ({found})", hint="Run `gt db upgrade`, then try again."
         )
@@ -51,6 +52,8 @@ def writing(settings: config.Settings) -> Iterator[Session]:
 @contextmanager
 def writing_for(settings: config.Settings, assignment_id: int, fence: int) -> Iterator[Session]:
     """A unit of work of an attempt that runs; its row is held until the commit, so that it cannot end meanwhile."""
+    from gastown import assignments
+
     with writing(settings) as session:
         assignments.running(session, assignment_id, fence)
         yield session

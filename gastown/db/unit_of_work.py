@@ -11,7 +11,6 @@ from sqlalchemy import column, table, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from gastown import clock, logs, queue
 from gastown.db.columns import UtcTime
@@ -58,10 +57,13 @@ def unit_of_work(url: str | None = None) -> Iterator[Session]:
 
 def transact(act: Callable[[Session], T], url: str | None = None) -> T:
     """Run `act` in a unit of work, again from its start (5 times at most) when the database asks for that."""
+    # Only here, since it is slow to import and most commands do without.
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
     retrying = Retrying(
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.05, max=2),
-        retry=retry_if_exception(_is_transient),
+        retry=retry_if_exception(is_transient),
         reraise=True,
     )
     result: T = retrying(_once, act, url)
@@ -73,7 +75,8 @@ def _once(act: Callable[[Session], T], url: str | None) -> T:
         return act(session)
 
 
-def _is_transient(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
+    """Whether the same unit of work, run again from its start, may well succeed: it met others on its way."""
     if isinstance(error, Overtaken):
         return True
     cause = error.__cause__ if isinstance(error, DatabaseAway) else error
