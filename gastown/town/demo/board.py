@@ -14,7 +14,7 @@ from gastown.refinery import MergeRequest, RequestState
 _SHORT_OID = 10
 _IN_QUEUE = {
     RequestState.QUEUED: "in the merge queue",
-    RequestState.TESTING: "gates run on it, merged with main",
+    RequestState.TESTING: "merged with main, being tested",
     RequestState.LANDING: "is being pushed to main",
     RequestState.RETURNED: "returned by the merge queue",
 }

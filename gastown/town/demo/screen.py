@@ -1,7 +1,7 @@
 """What people see while the demo runs: a live table on a terminal, else a line for each thing that happens."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -108,28 +108,48 @@ class Rich:
 
     def _draw(self) -> None:
         if self.live is not None:
-            self.live.update(self._picture(self.live.console.height))
+            self.live.update(self._picture(self.live.console.width, self.live.console.height))
 
-    def _picture(self, height: int) -> "RenderableType":
+    def _picture(self, width: int, height: int) -> "RenderableType":
         from rich.console import Group
         from rich.text import Text
 
         room = max(_LEAST_SHOWN, height - len(self.lines) - _FRAME)
         log = [Text(line, style=_colour_of(line), no_wrap=True, overflow="ellipsis") for line in list(self.log)[-room:]]
-        return Group(*([_table(self.lines), Text("")] if self.lines else []), *log)
+        return Group(*([_table(self.lines, width), Text("")] if self.lines else []), *log)
 
 
-def _table(lines: Sequence[Line]) -> "RenderableType":
+# Heading, what it shows, and its width; those without one share what is left.
+_COLUMNS: tuple[tuple[str, Callable[[Line], str], int | None], ...] = (
+    ("BEAD", lambda line: line.bead_id, 9),
+    ("RIG", lambda line: line.rig, 8),
+    ("TITLE", lambda line: line.title, None),
+    ("STATUS", lambda line: line.status, 11),
+    ("TRY", lambda line: str(line.attempts or ""), 3),
+    ("AGENT", lambda line: line.agent, 8),
+    ("WHAT HAPPENS", lambda line: line.doing, None),
+)
+# On a narrower terminal a bead's prefix must do for its rig.
+_WIDTH_FOR_RIG = 100
+_GAP = 2  # between columns
+_LEAST_SHARE, _MOST_SHARE = 10, 34
+
+
+def _table(lines: Sequence[Line], width: int) -> "RenderableType":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("BEAD", "RIG", "TITLE", "STATUS", "TRY", "AGENT", "WHAT HAPPENS"):
-        drawn.add_column(heading, no_wrap=True, overflow="ellipsis")
+    columns = [column for column in _COLUMNS if column[0] != "RIG" or width >= _WIDTH_FOR_RIG]
+    left = width - sum(fixed or 0 for _, _, fixed in columns) - _GAP * (len(columns) + 1)
+    share = max(_LEAST_SHARE, min(_MOST_SHARE, left // sum(fixed is None for _, _, fixed in columns)))
+    drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading, _, fixed in columns:
+        drawn.add_column(heading, no_wrap=True, overflow="ellipsis", width=fixed or share)
     for line in lines:
-        cells = [line.bead_id, line.rig, line.title, line.status, str(line.attempts or ""), line.agent, line.doing]
-        drawn.add_row(*(Text(cell) for cell in cells), style=_STATUS_COLOURS.get(line.status, ""))
+        drawn.add_row(
+            *(Text(printable(show(line))) for _, show, _ in columns), style=_STATUS_COLOURS.get(line.status, "")
+        )
     return drawn
 
 
