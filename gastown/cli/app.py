@@ -1,15 +1,19 @@
 """Running one command line: find the command, run it, turn an error into words and an exit code."""
 
 import importlib
+import random
+import time
 
 import click
 
 from gastown.cli.context import Context, for_process
-from gastown.errors import GastownError, Invalid, Unavailable
+from gastown.errors import Bug, GastownError, Invalid, Unavailable
 
 # `bd` keeps the exit codes of beads: general failure is 1.
 BD_FAILURE = 1
 _INTERRUPTED = 130
+# Deadlocks and the like last milliseconds; SQLite has waited for half a minute before it says that it is busy.
+_AGAIN_WITHIN_S = 5.0
 
 
 def main(program: str, argv: list[str]) -> int:
@@ -25,6 +29,12 @@ def main(program: str, argv: list[str]) -> int:
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except Exception as error:  # whoever reports this needs the traceback; programs get one line and a status
+        import traceback
+
+        traceback.print_exc(file=context.err)
+        message = f"this is a defect of {program}: {type(error).__name__}: {error}"
+        return _fail(context, "bug", message, "Please report it with the lines above.", Bug.exit_code)
 
 
 def invoke(context: Context, argv: list[str]) -> int:
@@ -33,7 +43,7 @@ def invoke(context: Context, argv: list[str]) -> int:
     if "--json" in argv:
         context.json = True  # also for errors that come before options are parsed
     try:
-        return _run(root, context, argv)
+        return _run_again(root, context, argv)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -58,6 +68,21 @@ def _check_words(argv: list[str]) -> None:
             raise Invalid(f"not UTF-8 text: {word[:60]!a}", hint="Give the text in UTF-8.")
 
 
+def _run_again(root: click.Group, context: Context, argv: list[str]) -> int:
+    """Run the command line, from its start again while others stand in the way of its first write to the database."""
+    deadline = time.monotonic() + _AGAIN_WITHIN_S
+    longest_pause = 0.05
+    while True:
+        try:
+            return _run(root, context, argv)
+        except GastownError:
+            if not context.may_repeat or time.monotonic() > deadline:
+                raise
+        context.may_repeat = False
+        time.sleep(random.uniform(0, longest_pause))  # noqa: S311 - so that two do not meet once more
+        longest_pause *= 2
+
+
 def _run(root: click.Group, context: Context, argv: list[str]) -> int:
     _check_words(argv)
     try:
@@ -78,10 +103,10 @@ def _kind(error: GastownError) -> str:
 
 
 def _fail(context: Context, kind: str, message: str, hint: str | None, code: int) -> int:
-    one_line = " ".join(message.split())
-    context.err.write(f"Error: {one_line}\n")
+    one_line, hint = " ".join(message.split()), " ".join((hint or "").split())
+    context.warn(f"Error: {one_line}")
     if hint:
-        context.err.write(f"Hint: {hint}\n")
+        context.warn(f"Hint: {hint}")
     if context.json:
         error: dict[str, object] = {"error": one_line, "code": kind, "schema_version": 1}
         if hint:

@@ -3,13 +3,15 @@
 import io
 import json
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from gastown import config
-from gastown.errors import Invalid, NotFound, Refused, Unavailable
+from gastown.cli.output import harmless, harmless_json
+from gastown.errors import GastownError, Invalid, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -42,6 +44,10 @@ class Context:
     json: bool = False
     town: Path | None = None
     session_pass: SessionPass | None = None
+    has_acted: bool = False
+    """Something was committed, printed or read from standard input: a second run would not be the same."""
+    may_repeat: bool = False
+    """The unit of work that failed changed nothing, nothing was done before it, and it may succeed the next time."""
 
     @property
     def actor(self) -> str:
@@ -57,16 +63,22 @@ class Context:
             config.use(config.load(self.town))
         return config.current()
 
-    def write(self) -> "AbstractContextManager[Session]":
+    @contextmanager
+    def write(self) -> Iterator["Session"]:
         """A unit of work on the town's database; refuses a schema that is not ours.
 
         An agent's write names its attempt: once that is over it changes nothing (StaleFence).
         """
-        from gastown.cli.database import writing, writing_for
+        from gastown.cli.database import is_transient, writing, writing_for
 
-        if self.session_pass is not None:
-            return writing_for(self.settings, self.session_pass.assignment_id, self.session_pass.fence)
-        return writing(self.settings)
+        held = self.session_pass
+        try:
+            with writing_for(self.settings, held.assignment_id, held.fence) if held else writing(self.settings) as unit:
+                yield unit
+        except GastownError as error:
+            self.may_repeat = not self.has_acted and is_transient(error)
+            raise
+        self.has_acted = True
 
     def read(self) -> "AbstractContextManager[Session]":
         """A reading session on the town's database; refuses a schema that is not ours."""
@@ -79,16 +91,19 @@ class Context:
         _ = self.settings
 
     def echo(self, text: str = "") -> None:
-        """Print a line for people."""
-        self.out.write(text + "\n")
+        """Print a line for people; a terminal gets nothing that steers it, a pipe gets the text as it is."""
+        self.has_acted = True
+        self.out.write((harmless(text) if self.is_terminal else text) + "\n")
 
     def warn(self, text: str) -> None:
         """Print a line to standard error."""
-        self.err.write(text + "\n")
+        self.has_acted = True
+        self.err.write(harmless(text) + "\n")
 
     def print_json(self, value: object) -> None:
         """Print `value` as JSON with two spaces of indent."""
-        self.out.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+        is_utf8 = (self.out.encoding or "utf-8").lower().replace("-", "") == "utf8"
+        self.out.write(harmless_json(json.dumps(value, indent=2, default=str, ensure_ascii=not is_utf8)) + "\n")
 
     def text_out(self) -> str:
         """What was printed, of a context that collects it."""
@@ -101,6 +116,7 @@ class Context:
     def read_text(self, path: str) -> str:
         """The text of a file that the caller named, or of standard input for `-`; an agent may only pipe."""
         if path == "-":
+            self.has_acted = True
             return self.stdin.read(READ_LIMIT)
         if self.session_pass is not None:
             raise Refused("inside a session files are not read by name", hint="Pipe the text in: ... - < FILE")
@@ -120,6 +136,7 @@ class Context:
             raise Refused("inside a session files are not read by name")
         try:
             if path == "-":
+                self.has_acted = True
                 return sys.stdin.buffer.read() if self.stdin is sys.stdin else self.stdin.read().encode()
             return Path(path).read_bytes()
         except FileNotFoundError:
@@ -144,6 +161,9 @@ def _person() -> str:
 
 def for_process(program: str) -> Context:
     """The context of a command typed by a person or a script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not stop a command
     return Context(program=program, out=sys.stdout, err=sys.stderr, stdin=sys.stdin, is_terminal=sys.stdout.isatty())
 
 

@@ -12,6 +12,7 @@ from gastown.db.revision import OLDER_REVISIONS, REVISION
 from gastown.errors import Refused, Unavailable
 
 _checked: set[str] = set()
+is_transient = work.is_transient
 
 
 class SchemaMismatch(Refused):

@@ -1,4 +1,4 @@
-"""Tables and times for people. Rich draws when the output is a terminal; a pipe gets plain columns."""
+"""Tables, times and text for people. Rich draws when the output is a terminal; a pipe gets plain columns."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,6 +8,21 @@ from gastown import clock
 
 if TYPE_CHECKING:
     from gastown.cli.context import Context
+
+# What steers a terminal: C0 and C1 controls but for tab and newline, and the marks that turn the direction of text.
+_STEERING = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_HARMLESS = dict.fromkeys(set(_STEERING) - {ord("\t"), ord("\n")}, "\ufffd")
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _STEERING if code >= 0x7F}
+
+
+def harmless(text: str) -> str:
+    """`text` without what could steer the reader's terminal: agents and imported beads hold what they like."""
+    return text.replace("\r\n", "\n").translate(_HARMLESS)
+
+
+def harmless_json(text: str) -> str:
+    """The same JSON, with escapes for the controls that JSON itself lets through."""
+    return text.translate(_JSON_ESCAPES)
 
 
 def table(context: "Context", headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
@@ -34,7 +49,7 @@ def _rich_table(context: "Context", headings: Sequence[str], cells: Sequence[Seq
     for heading in headings:
         drawn.add_column(heading, overflow="fold")
     for row in cells:
-        drawn.add_row(*(Text(cell) for cell in row))  # Text: what agents wrote is never markup
+        drawn.add_row(*(Text(harmless(cell)) for cell in row))  # Text: what agents wrote is never markup
     Console(file=context.out).print(drawn)
 
 

@@ -11,6 +11,7 @@ import click
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
+from gastown.cli.output import harmless_json
 from gastown.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def export(context: Context, output: str | None, everything: bool) -> None:
     with context.read() as session:
         lines = beads.export_lines(session, everything=everything)
         if output is None:
-            context.out.writelines(lines)
+            context.out.writelines(map(harmless_json, lines) if context.is_terminal else lines)
             return
         number = replace_file(Path(output), lines)
     if context.json:
