@@ -3,5 +3,15 @@
 from tests.support.databases import database_url, postgres_server, session, shared_engine, sqlite_template
 from tests.support.fake_clock import fake_clock
 from tests.support.here import here
+from tests.support.turns import pytest_xdist_make_scheduler
 
-__all__ = ["database_url", "fake_clock", "here", "postgres_server", "session", "shared_engine", "sqlite_template"]
+__all__ = [
+    "database_url",
+    "fake_clock",
+    "here",
+    "postgres_server",
+    "pytest_xdist_make_scheduler",
+    "session",
+    "shared_engine",
+    "sqlite_template",
+]

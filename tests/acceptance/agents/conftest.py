@@ -20,6 +20,7 @@ from tests.support.towns import COMMAND_WITHIN_S, Town, make_town, new_town, tow
 __all__ = ["new_town", "town"]
 
 KEYS = {"claude": ("ANTHROPIC_API_KEY", "key-of-claude-7f3a91"), "codex": ("OPENAI_API_KEY", "key-of-codex-52bd04")}
+ATTEMPTS = 2  # failed ones after which a person is asked
 SUM = "def add(a, b):\n    return a + b\n"
 TEST = """import unittest
 
@@ -144,6 +145,7 @@ def village(clis: agent_clis.Clis) -> Iterator[Village]:
             made.env |= agent_clis.prepare_home(made.home, server.url, f"{clis.bin}:{made.env['PATH']}")
             made.env |= {"TMPDIR": "/tmp", **dict(KEYS.values())}
             made.gt("config", "set", "cooldown_s", "0")
+            made.gt("config", "set", "cap.agent_failures", str(ATTEMPTS))
             remote = make_remote(made.home)
             add_rig(made, remote, "--agent", "claude")
             up(made, space)

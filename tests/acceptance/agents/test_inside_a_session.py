@@ -16,8 +16,7 @@ from tests.support.towns import Town, make_town, wait_until
 
 from .conftest import add_rig, git, make_remote, status_of
 
-# One town for all of them, so one process.
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("inside_a_session")]
+pytestmark = pytest.mark.acceptance
 
 OWN_KEY = "own-key-of-the-agent-31c9"
 # What the person who starts the town may have in their shell, none of which is an agent's business.

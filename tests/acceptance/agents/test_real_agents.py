@@ -8,15 +8,9 @@ import pytest
 from gastown.assignments import Assignment
 from tests.support.model_server import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Fault, Goodbye
 
-from .conftest import KEYS, Village
+from .conftest import ATTEMPTS, KEYS, Village
 
-# One town for all of them, so one process.
-pytestmark = [
-    pytest.mark.agents,
-    pytest.mark.acceptance,
-    pytest.mark.timeout(240),
-    pytest.mark.xdist_group("real_agents"),
-]
+pytestmark = [pytest.mark.agents, pytest.mark.acceptance, pytest.mark.timeout(240)]
 AGENTS = ["claude", "codex"]
 LOOK = ["gt prime", "gt hook --json", 'bd show "$GT_BEAD"']
 
@@ -168,7 +162,7 @@ def test_gate_output_reaches_the_next_session_when_the_merge_queue_returns_the_w
     assert village.git("show", f"main:{script}.txt")
 
 
-@pytest.mark.parametrize(("name", "status"), [("claude", 401), ("claude", 500), ("codex", 401), ("codex", 500)])
+@pytest.mark.parametrize(("name", "status"), [("claude", 401), ("claude", 500), ("codex", 401)])
 def test_attempts_say_why_and_a_person_is_asked_when_the_model_server_refuses(
     name: str, status: int, village: Village
 ) -> None:
@@ -179,10 +173,10 @@ def test_attempts_say_why_and_a_person_is_asked_when_the_model_server_refuses(
     story = village.await_status(bead, "escalated", "closed", within_s=90)
 
     rows = village.attempts(bead)
-    assert [row.state for row in rows] == ["failed"] * 3, story
+    assert [row.state for row in rows] == ["failed"] * ATTEMPTS, story
     ends = events(story, "session.ended")
     (words,) = {end["error"]["error"] for end in ends}
-    assert (name, status) == ("codex", 500) or f"scripted fault {status}" in words  # codex has words of its own
+    assert f"scripted fault {status}" in words
     assert all(words in row.outcome for row in rows), [row.outcome for row in rows]
     assert all(end["error"]["is_error"] for end in ends)
     assert {end["error"]["api_status"] for end in ends} == {status if name == "claude" else None}
