@@ -50,6 +50,12 @@ def list_workers(session: Session) -> Sequence[Worker]:
     return session.exec(select(Worker).order_by(col(Worker.host), col(Worker.role))).all()
 
 
+def list_present(session: Session, host: str) -> list[Worker]:
+    """The workers of a host that were heard lately."""
+    now = database_time(session)
+    return [row for row in list_workers(session) if row.host == host and row.seen_at > now - SILENT_AFTER]
+
+
 def hosts_at_work(session: Session) -> frozenset[str]:
     """Hosts with a worker that supervises sessions and was heard lately."""
     now = database_time(session)

@@ -1,6 +1,7 @@
 """`gt up` and `gt down`: the processes of this host, started until they are ready, stopped without losing anything."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -9,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gastown import clock, config, queue
+from gastown import clock, config, queue, sessions
 from gastown.errors import Conflict, Unavailable
 from gastown.runtimes import host
-from gastown.town import processes, redis_server, supervision, urls
+from gastown.town import presence, processes, redis_server, supervision, urls
 from gastown.town.processes import Options, Process
 from gastown.town.readiness import NotReady, Reading, Watch
 from gastown.town.supervision import ProcessState
@@ -34,6 +35,10 @@ class DiskFull(Unavailable):
     """The town's disk is as good as full."""
 
 
+class HostTaken(Conflict):
+    """Another machine of the town has this host's name."""
+
+
 class PortTaken(Conflict):
     """Another program listens where Flower should."""
 
@@ -53,6 +58,7 @@ def up(settings: config.Settings, options: Options, *, reading: Reading, say: Sa
     planned = processes.plan_processes(settings, options, services)
     with _folders(settings) as made, supervision.starting(settings) as lock:
         _preflight(settings, options)
+        _check_host_name(settings, reading)
         for name in supervision.end_leftovers(settings):
             say(f"stopped {name}, left over from a start that was cut short")
         if settings.embedded_redis:
@@ -98,6 +104,24 @@ def _preflight(settings: config.Settings, options: Options) -> None:
                 raise PortTaken(
                     f"port {options.flower_port} is taken", hint="Give another one with --flower-port PORT."
                 ) from None
+
+
+def _check_host_name(settings: config.Settings, reading: Reading) -> None:
+    """Refuse a name under which another machine works: each would take the other's sessions for its own."""
+    if settings.embedded_database:
+        return  # a file has one host
+    boot = _boot_of(sessions.make_holder(settings.host_id, os.getpid()))
+    with reading() as session:
+        others = [row for row in presence.list_present(session, settings.host_id) if _boot_of(row.id) != boot]
+    if others:
+        raise HostTaken(
+            f"workers of another machine are at work under the host name {settings.host_id}",
+            hint="Give this host a name of its own in town.toml (host = ...); if it has just rebooted, wait a minute.",
+        )
+
+
+def _boot_of(worker_id: str) -> str:
+    return worker_id.rpartition(":")[2]
 
 
 def _await_ready(settings: config.Settings, watch: Watch, planned: list[Process], say: Say) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gastown.db import unit_of_work as work
+from gastown.db.engine import dispose
+from gastown.town import note_worker
 from tests.support import networks
 from tests.support.databases import PostgresServer
 from tests.support.networks import GIT_PORT, POSTGRES_PORT, REDIS_PORT, SERVICES, Networks
@@ -15,7 +18,7 @@ from tests.support.towns import Town, make_town, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.netns, pytest.mark.timeout(300)]
 
-BEADS = 8
+BEADS = 6
 AGENT = 'sleep 2; echo "$GT_BEAD" > "$GT_BEAD.txt"; git add .; git commit -qm "Work on $GT_BEAD"; gt done'
 
 
@@ -40,14 +43,22 @@ def repositories() -> Iterator[Path]:
 
 
 @pytest.fixture
-def hosts(postgres_server: PostgresServer, redis_url: str, repositories: Path) -> Iterator[list[Town]]:
+def database(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty database, as it is reached outside of the networks."""
+    url = postgres_server.create_database(empty=True)
+    yield url
+    dispose()
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def hosts(postgres_server: PostgresServer, database: str, redis_url: str, repositories: Path) -> Iterator[list[Town]]:
     """Two hosts of one town: the first one founds it, the second one joins."""
     reason = networks.why_not()
     if reason:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    database = postgres_server.create_database(empty=True)
     name = database.partition("@/")[2].partition("?")[0]
     made: list[Town] = []
     net = Networks()
@@ -64,7 +75,6 @@ def hosts(postgres_server: PostgresServer, redis_url: str, repositories: Path) -
         for town in made:
             town.close()
         net.close()
-        postgres_server.drop_database(database)
 
 
 def test_two_hosts_share_the_work_of_a_rig(hosts: list[Town], repositories: Path) -> None:
@@ -116,3 +126,15 @@ def test_a_host_is_refused_that_does_not_name_the_towns_redis(hosts: list[Town])
 
     assert "--redis" in said
     assert not (alpha.home / "third").exists()
+
+
+def test_a_host_is_refused_under_the_name_of_another_machine(hosts: list[Town], database: str) -> None:
+    """The other machine's worker is a row, since both hosts of this test share one boot of one kernel."""
+    alpha, beta = hosts
+    with work.unit_of_work(database) as session:
+        note_worker(session, alpha.settings, "alpha:7:8:another-boot", role="sessions", queues=["host.alpha"])
+
+    said = alpha.gt("up", "--only", "beat", status=5)
+
+    assert "host name alpha" in said
+    beta.gt("up", "--only", "beat")
