@@ -1,5 +1,6 @@
 """Which processes a host of the town runs, and how each is started and stopped. Decides only; starts nothing."""
 
+import multiprocessing
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ def _worker(role: str, settings: config.Settings) -> Process:
         "sessions": ("threads", settings.slots + _SPARE_THREADS),
         "refinery": ("threads", 1),
         "gates": ("threads", settings.gate_runners),
-        "town": ("prefork", 1),
+        "town": ("prefork" if has_semaphores() else "threads", 1),
     }
     # The queues of rigs are followed by the worker itself; with none named here it would begin on the town's.
     queues = {"sessions": queue.host_queue(here), "gates": queue.GATES_QUEUE, "town": queue.TOWN_QUEUE}
@@ -117,6 +118,15 @@ def _worker(role: str, settings: config.Settings) -> Process:
         *("--loglevel", settings.log_level),
     )
     return Process(role, argv, 30, stop_s=30, kill_group=pool == "prefork")
+
+
+def has_semaphores() -> bool:
+    """Whether processes may share semaphores here: a prefork pool needs them, and small containers lack /dev/shm."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError):
+        return False
+    return True
 
 
 def _flower(settings: config.Settings, options: Options) -> Process:
