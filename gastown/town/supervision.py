@@ -153,7 +153,12 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
     """Write the configuration and start the supervisor in a session of its own; return its process id."""
     services, logs = services_dir(settings), logs_dir(settings)
     orders = {
-        process.name: {"argv": process.argv, "env": dict(process.env), "cwd": str(settings.run)}
+        process.name: {
+            "argv": process.argv,
+            "env": dict(process.env),
+            "cwd": str(settings.run),
+            "open_files": process.open_files,
+        }
         for process in processes
     }
     write_private(services / "processes.json", json.dumps(orders, indent=1))
@@ -204,8 +209,10 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self.path = path
 
-    def make_connection(self, _host: object) -> _Connection:
-        return _Connection(self.path)
+    def make_connection(self, host: object) -> _Connection:
+        connection = _Connection(self.path)
+        self._connection = (host, connection)  # type: ignore[assignment]  # what is kept here is closed with the proxy
+        return connection
 
 
 def _call(settings: config.Settings, method: str, *args: object) -> object:

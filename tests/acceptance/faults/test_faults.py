@@ -1,0 +1,103 @@
+"""What a town survives: its Redis wiped or gone, a worker stopped beyond its lease or killed, no beat."""
+
+import os
+import signal
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from gastown import assignments, clock
+from gastown.db import database_time, locks
+from gastown.town import supervision
+from tests.support.towns import wait_until
+from tests.support.village import Village
+
+pytestmark = pytest.mark.acceptance
+
+
+def test_everything_lands_once_when_redis_is_wiped_while_work_is_slung_and_running(village: Village) -> None:
+    village.up("sleep 1", **{"doorbell.again_s": 3})
+    names = village.sling(3)
+    village.wipe_redis()
+    names += village.sling(3)
+    wait_until(village.running, "agents run")
+    village.wipe_redis()
+    for number in range(1, len(names)):
+        wait_until(lambda number=number: village.submitted() >= number, "agents hand in")  # type: ignore[misc]
+        village.wipe_redis()
+
+    village.await_landings(names, within_s=90)
+
+    assert village.starts() == Counter(names)
+
+
+def look_for_expired(village: Village) -> bool:
+    with village.town.read() as session:
+        rows = assignments.list_running(session)
+        return bool(rows) and len(assignments.list_expired(session, database_time(session))) == len(rows)
+
+
+def last_tick(village: Village) -> datetime:
+    with village.town.read() as session:
+        return session.get_one(locks.Lease, "tick.town.reconcile").expires_at or datetime.min.replace(tzinfo=UTC)
+
+
+def test_everything_lands_once_when_the_sessions_worker_is_stopped_beyond_its_leases(village: Village) -> None:
+    village.up("sleep 2", **{"lease.ttl_s": 5, "lease.heartbeat_s": 1})
+    names = village.sling(3)
+    wait_until(lambda: len(village.starts()) == len(names), "every agent runs")
+    worker = village.town.services()["sessions"]
+
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        wait_until(lambda: look_for_expired(village), "every lease has expired", within_s=20)
+        expired_at = clock.now()
+        wait_until(lambda: last_tick(village) > expired_at, "the town looks for expired leases", within_s=25)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+    village.await_landings(names, within_s=60)
+    assert village.starts() == Counter(names)
+    assert [len(village.attempts(name)) for name in names] == [1, 1, 1]
+
+
+def test_everything_lands_once_when_every_worker_is_killed(village: Village) -> None:
+    village.up("sleep 2", **{"doorbell.again_s": 3, "lease.ttl_s": 5, "lease.heartbeat_s": 1})
+    names = village.sling(4)
+    wait_until(lambda: len(village.starts()) == len(names), "every agent runs")
+    workers = village.town.services()
+    for role in ("sessions", "town"):
+        os.kill(workers[role], signal.SIGKILL)
+    wait_until(village.submitted, "an agent hands in")
+    for role in ("refinery", "gates"):
+        os.kill(workers[role], signal.SIGKILL)
+
+    village.await_landings(names, within_s=90)
+
+    assert village.starts() == Counter(names)
+
+
+def test_waiting_work_is_dispatched_when_there_is_no_beat(village: Village) -> None:
+    """The second retry waits for its cool-down, and nothing but a tick ends that."""
+    third_time = f'[ "$(wc -l < {village.journal})" -ge 3 ] || exit 1'
+    village.up(third_time, "--only", "sessions,refinery,gates,town", cooldown_s=1)
+    assert "beat" not in village.town.services()
+    names = village.sling(1)
+
+    village.await_landings(names, within_s=90)
+
+    assert len(village.attempts(names[0])) == 3
+
+
+def test_work_slung_before_and_after_lands_when_redis_is_stopped(village: Village) -> None:
+    village.up("sleep 1")
+    names = village.sling(1)
+    wait_until(village.running, "an agent runs")
+
+    supervision.ask_to_stop(village.town.settings, "redis")
+    wait_until(lambda: "redis" not in village.town.services(), "Redis is stopped")
+    names += village.sling(1)
+
+    village.await_landings(names, within_s=150)
+    assert village.starts() == Counter(names)
