@@ -10,7 +10,7 @@ from .conftest import add_rig
 
 pytestmark = pytest.mark.acceptance
 
-WORDS = {"claude": ("ANTHROPIC_API_KEY", "~/.claude"), "codex": ("OPENAI_API_KEY", "~/.codex")}
+WORDS = {"claude": ("ANTHROPIC_API_KEY", "~/.claude"), "codex": ("CODEX_API_KEY", "~/.codex")}
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_words_name_status_error_and_missing_login_when_an_agent_failed(nobody: 
     silent = verdict.describe(CODEX, nobody, ended(1), Usage())
     told = verdict.describe(CODEX, nobody, ended(1), Usage(is_error=True, error="HTTP\n401"))
 
-    assert silent.startswith("exit status 1: [31mno key [0m: codex is not logged in: set OPENAI_API_KEY")
+    assert silent.startswith("exit status 1: [31mno key [0m: codex is not logged in: set CODEX_API_KEY")
     assert told.startswith("exit status 1: HTTP 401: codex is not logged in")
     assert verdict.describe(CODEX, nobody, ended(None, 9), Usage()).startswith("killed by signal 9: ")
     assert verdict.describe(CODEX, nobody, ended(0), Usage()) == "exit status 0"
