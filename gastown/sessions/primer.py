@@ -34,6 +34,8 @@ class Primer:
     notes: str = ""
     rework: Mapping[str, Any] = field(default_factory=dict)
     comments: Sequence[tuple[str, str]] = ()
+    last_outcome: str = ""
+    """How the attempt before this one ended."""
 
 
 def load_primer(session: Session, row: Assignment) -> Primer:
@@ -58,7 +60,14 @@ def load_primer(session: Session, row: Assignment) -> Primer:
         notes=row.notes,
         rework=row.rework,
         comments=[(comment.author, comment.text) for comment in relations.comments.get(bead.id, [])],
+        last_outcome=_last_outcome(session, row),
     )
+
+
+def _last_outcome(session: Session, row: Assignment) -> str:
+    """Why the newest attempt before `row` ended, in one line."""
+    before = [past.outcome for past in assignments.history(session, row.bead_id) if past.fence < row.fence]
+    return " ".join(before[-1].split()) if before else ""
 
 
 def render(primer: Primer) -> str:
@@ -86,8 +95,9 @@ def _rework(primer: Primer) -> str:
     details = primer.rework
     if not details:
         if primer.attempt > 1:
+            ended = f"The last one ended: {primer.last_outcome}.\n" if primer.last_outcome else ""
             return (
-                "## This is not the first attempt\n"
+                f"## This is not the first attempt\n{ended}"
                 "The branch holds what the last one committed. Look at it (`git log`, `git diff`) before you go on."
             )
         return ""

@@ -42,5 +42,10 @@ def test_a_red_gate_shows_the_end_of_its_output() -> None:
     assert len(text) < 7000
 
 
+def test_a_second_attempt_is_told_how_the_first_ended() -> None:
+    assert "killed by signal 9" in render(replace(PRIMER, last_outcome="killed by signal 9"))
+    assert "not the first attempt" not in render(replace(PRIMER, attempt=1))
+
+
 def test_the_predecessors_note_is_passed_on() -> None:
     assert "parser done" in render(replace(PRIMER, reason=Reason.HANDOFF, notes="parser done"))
