@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import signal
 import sys
 
@@ -32,11 +33,20 @@ def main(name: str) -> int:  # noqa: RET503 - exec does not return
     os.write(lock, str(os.getpid()).encode())
     os.set_inheritable(lock, True)
     die_with(parent)
+    allow_files(order["open_files"])
     os.chdir(order["cwd"])
     os.umask(0o077)
     ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES", "GASTOWN_SUPERVISOR")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     os.execve(order["argv"][0], order["argv"], {**environment, **order["env"]})  # noqa: S606 - no shell is the point
+
+
+def allow_files(wanted: int) -> None:
+    """Raise the limit of open files to what is wanted, or to the hard limit; never lower it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def die_with(parent: int) -> None:

@@ -19,6 +19,8 @@ FLOWER_PORT = 5555
 
 # A worker says to Flower that it lives; our own presence rows are what decides.
 _HEARTBEAT_S = 10
+# A session costs its worker a handful (its socket, its agent's calls, its exit); the usual limit is 1,024.
+_WORKER_FILES = 65536
 # Threads of the sessions worker beyond the slots: for adoption while every slot is taken.
 _SPARE_THREADS = 2
 
@@ -41,6 +43,8 @@ class Process:
     """Whether SIGKILL goes to its children as well; never where agents or their keepers could be among them."""
     start_s: int = 3
     """Seconds after which a start counts as one that worked: dying earlier makes the next one wait longer."""
+    open_files: int = 0
+    """Files it may have open at once, as far as the system lets us; 0 for the limit we were started with."""
     may_end: bool = False
     """Whether ending by itself with exit code 0 is right."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +121,7 @@ def _worker(role: str, settings: config.Settings) -> Process:
         *("--task-events", "--without-gossip", "--without-mingle", "--heartbeat-interval", str(_HEARTBEAT_S)),
         *("--loglevel", settings.log_level),
     )
-    return Process(role, argv, 30, stop_s=30, kill_group=pool == "prefork")
+    return Process(role, argv, 30, stop_s=30, kill_group=pool == "prefork", open_files=_WORKER_FILES)
 
 
 def has_semaphores() -> bool:
