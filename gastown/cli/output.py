@@ -1,5 +1,6 @@
 """Tables, times and text for people. Rich draws when the output is a terminal; a pipe gets plain columns."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ _STEERING = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x
 _HARMLESS = dict.fromkeys(set(_STEERING) - {ord("\t"), ord("\n")}, "\ufffd")
 _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _STEERING if code >= 0x7F}
 
+_LONGEST_REPEATED = 60
+_LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # a row of a table is one line
+
 
 def harmless(text: str) -> str:
     """`text` without what could steer the reader's terminal: agents and imported beads hold what they like."""
@@ -25,12 +29,18 @@ def harmless_json(text: str) -> str:
     return text.translate(_JSON_ESCAPES)
 
 
+def brief(text: str) -> str:
+    """What a person typed, fit to be repeated inside one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_REPEATED else line[: _LONGEST_REPEATED - 3] + "..."
+
+
 def table(context: "Context", headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """Print `rows` under `headings`, or the sentence `empty` when there are none."""
     if not rows:
         context.echo(empty)
         return
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else _LINE_BREAKS.sub(" ", str(cell)) for cell in row] for row in rows]
     if context.is_terminal:
         _rich_table(context, headings, cells)
         return

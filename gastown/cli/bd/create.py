@@ -9,6 +9,7 @@ from gastown.cli.bd.scope import check_given_id, prefix_for, prefix_of_session, 
 from gastown.cli.bd.shapes import details, emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
+from gastown.cli.output import brief
 from gastown.errors import GastownError, Invalid
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _add_dependency(context: Context, session: "Session", bead_id: str, text: st
             writable(context, session, text.removeprefix("blocks:"))  # it is that bead that gets the edge
         beads.add_by_text(session, bead_id, text, actor=context.actor, prefix=prefix_of_session(context))
     except GastownError as error:
-        context.warn(f"Warning: dependency {text} was not added: {error.message}")
+        context.warn(f"Warning: dependency {brief(text)} was not added: {error.message}")
 
 
 def _print(context: Context, shown: dict[str, Any], *, silent: bool, dry_run: bool) -> None:

@@ -8,6 +8,7 @@ from gastown.cli.bd.scope import require, resolve
 from gastown.cli.bd.shapes import details, emit, print_beads
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
+from gastown.cli.output import brief
 from gastown.errors import GastownError
 
 _TEXTS = (
@@ -49,15 +50,18 @@ def show(context: Context, ids: tuple[str, ...], more: tuple[str, ...], short: b
     wanted = (*ids, *more)
     require(wanted, "no issue ID provided")
     with context.read() as session:
-        found = []
+        found, hints = [], set[str | None]()
         for text in wanted:
             try:
                 found.append(resolve(context, session, text))
             except GastownError as error:
-                context.warn(f"Error fetching {text}: {error.message}")
+                context.warn(f"Error fetching {brief(text)}: {error.message}")
+                hints.add(error.hint)
         if children:
             found = [child for bead in found for child in beads.list_children(session, bead.id)]
         shown = details(session, found)
+    for hint in filter(None, hints):
+        context.warn(f"Hint: {hint}")
     if not shown and not children:
         if context.json:
             emit(context, {"error": "no issues found matching the provided IDs"})

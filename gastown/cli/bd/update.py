@@ -10,6 +10,7 @@ from gastown.cli.bd.scope import require, resolve, writable
 from gastown.cli.bd.shapes import issues
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
+from gastown.cli.output import brief
 from gastown.errors import GastownError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _each(context: Context, ids: tuple[str, ...], act: Any, done: str) -> int:
                 with session.begin_nested():
                     changed.append(act(session, text))
             except GastownError as error:
-                context.warn(f"Error updating {text}: {error.message}")
+                context.warn(f"Error updating {brief(text)}: {error.message}")
                 if error.hint:
                     context.warn(f"Hint: {error.hint}")
                 failure = error

@@ -75,6 +75,9 @@ class Town:
 def town(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     for name in [name for name in os.environ if name.startswith("GASTOWN_")]:
         monkeypatch.delenv(name)
+    somewhere = tmp_path / "a" / "b" / "c"  # so that `../..` stays within the test's own folder
+    somewhere.mkdir(parents=True)
+    monkeypatch.chdir(somewhere)
     folder = tmp_path / "town"
     folder.mkdir(mode=0o700)
     (folder / config.TOWN_FILE).write_text(f"database_url = {json.dumps(database_url)}\nhost = 'here'\n")
