@@ -7,6 +7,7 @@ from typing import Any
 from gastown import assignments, rigs
 from gastown.cli import app as command_line
 from gastown.cli.context import SessionPass, for_session
+from gastown.db import DatabaseAway
 from gastown.db.unit_of_work import reading
 from gastown.errors import GastownError
 from gastown.sessions import Answer
@@ -24,12 +25,12 @@ def answer(assignment_id: int, request: dict[str, Any]) -> Answer:
     try:
         held = _check_pass(assignment_id, str(request.get("pass", "")))
     except GastownError as error:
-        return Answer("", f"Error: {error.message}\n", error.exit_code)
+        return Answer("", f"Error: {error.message}\n", error.exit_code, is_away=isinstance(error, DatabaseAway))
     if held is None:
         return Answer("", "Error: this session's pass is not valid any more.\nHint: End the session.\n", 3)
     context = for_session(str(program), held, str(request.get("stdin", "")))
     code = command_line.invoke(context, list(words or []))
-    return Answer(context.text_out(), context.text_err(), code)
+    return Answer(context.text_out(), context.text_err(), code, is_away=isinstance(context.error, DatabaseAway))
 
 
 def _are_words(words: object) -> bool:

@@ -57,6 +57,7 @@ def invoke(context: Context, argv: list[str]) -> int:
     except click.Abort:
         return _INTERRUPTED
     except GastownError as error:
+        context.error = error
         return _fail(context, _kind(error), error.message, error.hint, error.exit_code)
 
 

@@ -44,6 +44,8 @@ class Context:
     json: bool = False
     town: Path | None = None
     session_pass: SessionPass | None = None
+    error: GastownError | None = None
+    """What the command failed with, for who runs commands for others."""
     has_acted: bool = False
     """Something was committed, printed or read from standard input: a second run would not be the same."""
     may_repeat: bool = False

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-# A call made while no worker serves the socket (a restart, a deploy) waits this long for the next one.
+# A call made while no worker serves the socket (a restart, a deploy), or the town's database is away, waits this long.
 PATIENCE_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
 STDIN_LIMIT = 1_000_000
@@ -29,25 +29,29 @@ def forward(program: str, argv: list[str]) -> int:
         "stdin": _stdin(argv),
         "terminal": sys.stdout.isatty(),
     }
+    answer = _ask_patiently(request)
+    sys.stdout.write(answer.get("out", ""))
+    sys.stdout.flush()
+    sys.stderr.write(answer.get("err", ""))
+    return int(answer.get("code", 1))
+
+
+def _ask_patiently(request: dict[str, object]) -> dict[str, str]:
     deadline = time.monotonic() + PATIENCE_S
     pause = 0.05
     while True:
         try:
             answer = _ask(os.environ["GT_SESSION_SOCKET"], request)
-            break
+            if not answer.get("away"):
+                return answer
         except (OSError, ValueError) as error:
-            if time.monotonic() >= deadline:
-                sys.stderr.write(
-                    f"Error: no worker answers for this session ({error}).\n"
-                    "Hint: Your work is safe in the worktree. Commit it, wait a minute and run the command again.\n"
-                )
-                return 6
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
-    sys.stdout.write(answer.get("out", ""))
-    sys.stdout.flush()
-    sys.stderr.write(answer.get("err", ""))
-    return int(answer.get("code", 1))
+            answer = {"err": f"Error: no worker answers for this session ({error}).\n"}
+        if time.monotonic() >= deadline:
+            hint = "Hint: Your work is safe in the worktree. Commit it, wait a minute and run the command again.\n"
+            error_line = answer["err"].partition("\n")[0]
+            return {"err": f"{error_line}\n{hint}", "code": "6"}
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1.0)
 
 
 def _ask(path: str, request: dict[str, object]) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Answer:
     out: str
     err: str
     code: int
+    is_away: bool = False
+    """Whether nothing was done because the database is away: the agent's side waits and asks again."""
 
 
 # (attempt, request) -> answer
@@ -90,7 +92,8 @@ class Channel:
                 log.exception("a command of attempt %d failed", self.assignment_id)
                 answer = Answer("", "Error: the worker could not run this command; its log says why.\n", 70)
             with contextlib.suppress(OSError):
-                connection.sendall(json.dumps({"out": answer.out, "err": answer.err, "code": answer.code}).encode())
+                reply = {"out": answer.out, "err": answer.err, "code": answer.code, "away": answer.is_away}
+                connection.sendall(json.dumps(reply).encode())
 
     def close(self) -> None:
         """Stop listening; the path is removed only while it is still ours (an adopter may have taken it)."""

@@ -4,6 +4,9 @@ Every step may be the last one this process takes. What another worker needs in 
 session's folder before the next step begins.
 """
 
+import contextlib
+from dataclasses import replace
+
 from sqlmodel import Session
 
 from gastown import agents, assignments, logs, policy, rigs
@@ -24,6 +27,8 @@ log = logs.get(__name__)
 
 # An unreachable remote or a full disk will last a while; five tries at this distance are the cap of infrastructure.
 TROUBLE_DELAY_S = 30.0
+# Between two looks whether the database is back.
+AWAY_PAUSE_S = 5.0
 # Longer than TERM and KILL take.
 STRAY_PATIENCE_S = 20.0
 
@@ -85,19 +90,29 @@ def _left_behind(session: Session, office: Office, entry: Entry, row: Assignment
 
 
 def _carry(office: Office, taken: Taken, entry: Entry) -> str:
+    while True:
+        try:
+            return _carry_once(office, taken, entry)
+        except DatabaseAway as error:
+            # Nothing is decided without the database. The session goes on in its grace; we take it up where it is then.
+            log.warning("waiting until the database is back: %s", error)
+        if office.stopping.wait(AWAY_PAUSE_S):
+            return "unbooked"  # the next worker of this host adopts it, running or ended
+        with contextlib.suppress(DatabaseAway):
+            claim = taken.claim
+            claim = replace(claim, assignment=office.do(lambda session: assignments.get(session, entry.assignment_id)))
+            taken = replace(taken, claim=claim, is_adopted=True)
+
+
+def _carry_once(office: Office, taken: Taken, entry: Entry) -> str:
     row = taken.claim.assignment
     rig = office.do(lambda session: session.get_one(Rig, row.rig))
     try:
         held = _settle_in(office, taken, rig, entry)
         ending = run_session(office, held, adopt=taken.is_adopted)
         return _conclude(office, held, ending)
-    except StaleFence:
+    except (StaleFence, DatabaseAway):
         raise
-    except DatabaseAway as error:
-        # Nothing is decided without the database. The session goes on in its grace; the lease runs out, and whoever
-        # looks after this host's sessions next adopts it, running or ended.
-        log.warning("left as it is until the database is back: %s", error)
-        return "unbooked"
     except Exception as error:
         # Whatever it is, an attempt that ends is tried again and at last escalated; one that nobody ends is not.
         if not isinstance(error, GastownError | OSError):

@@ -188,6 +188,16 @@ class PostgresServer:
         """Remove a database, closing what is still connected to it."""
         self._admin(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
+    def halt(self) -> None:
+        """Stop serving, with everything that was committed on disk; open connections are cut."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(STOPS_WITHIN_S)
+
+    def restart(self) -> None:
+        """Serve again after `halt`."""
+        self.process = self._start()
+        self._wait()
+
     def stop(self) -> None:
         """End the server and remove its folder."""
         if self.process.poll() is None:

@@ -37,8 +37,8 @@ class Village:
     def up(self, work: str, *words: str, **settings: object) -> None:
         """Start the town; each agent notes its start, does `work`, commits a file of its own and hands it in."""
         shell = (
-            f'echo "$GT_BEAD" >> {self.journal}; {work}; '
-            'echo done > "$GT_BEAD.txt" && git add . && git commit -qm "$GT_BEAD" && exec gt done'
+            f'echo "$GT_BEAD" >> {self.journal}; {work}; echo done > "$GT_BEAD.txt"; git add .; '
+            'git diff --cached --quiet || git commit -qm "$GT_BEAD"; exec gt done'
         )
         for name, value in {"agents.command.shell": shell, "session.nudges": 0, **settings}.items():
             self.town.gt("config", "set", name, str(value))
@@ -105,8 +105,8 @@ def make_village() -> Iterator[Callable[..., Village]]:
     """Makes villages that are torn down after the test."""
     made: list[Town] = []
 
-    def make(*rig_words: str) -> Village:
-        town = make_town()
+    def make(*, database: str = "") -> Village:
+        town = make_town(*(("--database", database) if database else ()))
         made.append(town)
         remote, clone = town.home / "remote.git", town.home / "clone"
         git(town.home, "init", "-q", "--bare", str(remote))
@@ -115,8 +115,7 @@ def make_village() -> Iterator[Callable[..., Village]]:
         git(clone, "add", ".")
         git(clone, "commit", "-qm", "first")
         git(clone, "push", "-q", "origin", "HEAD:refs/heads/main")
-        gates = rig_words or ("--gate", "check=sh check.sh")
-        town.gt("rig", "add", "app", str(remote), "--agent", "command", *gates)
+        town.gt("rig", "add", "app", str(remote), "--agent", "command", "--gate", "check=sh check.sh")
         return Village(town, remote, town.home / "journal.txt")
 
     yield make

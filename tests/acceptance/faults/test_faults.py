@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from gastown import assignments, clock
 from gastown.db import database_time, locks
 from gastown.town import supervision
+from tests.support.databases import PostgresServer
 from tests.support.towns import wait_until
 from tests.support.village import Village
 
@@ -63,10 +66,10 @@ def test_everything_lands_once_when_the_sessions_worker_is_stopped_beyond_its_le
 
 
 def test_everything_lands_once_when_every_worker_is_killed(village: Village) -> None:
-    village.up("sleep 2", **{"doorbell.again_s": 3, "lease.ttl_s": 5, "lease.heartbeat_s": 1})
-    names = village.sling(4)
-    wait_until(lambda: len(village.starts()) == len(names), "every agent runs")
+    village.up("sleep 3", **{"doorbell.again_s": 3, "lease.ttl_s": 5, "lease.heartbeat_s": 1})
     workers = village.town.services()
+    names = village.sling(4)
+    wait_until(village.running, "agents run")
     for role in ("sessions", "town"):
         os.kill(workers[role], signal.SIGKILL)
     wait_until(village.submitted, "an agent hands in")
@@ -88,6 +91,24 @@ def test_waiting_work_is_dispatched_when_there_is_no_beat(village: Village) -> N
     village.await_landings(names, within_s=90)
 
     assert len(village.attempts(names[0])) == 3
+
+
+def test_everything_lands_once_when_the_database_was_away(
+    make_village: Callable[..., Village], postgres_server: PostgresServer
+) -> None:
+    """Agents go on meanwhile, and what they hand in waits for it."""
+    village = make_village(database=postgres_server.create_database(empty=True))
+    village.up("sleep 2", **{"doorbell.again_s": 3})
+    names = village.sling(3)
+    wait_until(lambda: len(village.starts()) >= 2, "agents run")
+
+    postgres_server.halt()
+    back_at = time.monotonic() + 15
+    wait_until(lambda: time.monotonic() >= back_at, "the outage is over")
+    postgres_server.restart()
+
+    village.await_landings(names, within_s=90)
+    assert village.starts() == Counter(names)
 
 
 def test_work_slung_before_and_after_lands_when_redis_is_stopped(village: Village) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -178,14 +179,40 @@ def test_what_an_agent_committed_is_kept_when_its_end_cannot_be_judged(
     assert here.last(bead_id).base_oid == head
 
 
-def test_a_session_that_ended_while_the_database_was_away_is_booked_by_the_next_look(
+def test_a_session_that_ended_while_the_database_was_away_is_booked_when_it_is_back(
+    here: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, number = here.sling("exit 3")
+    away = [DatabaseAway("no answer")] * 3
+    book = assignments.book_usage
+
+    def answer(*args: Any, **more: Any) -> None:
+        if away:
+            raise away.pop()
+        book(*args, **more)
+
+    monkeypatch.setattr(assignments, "book_usage", answer)
+    monkeypatch.setattr(sys.modules[supervise.__module__], "AWAY_PAUSE_S", 0.01)
+
+    assert supervise(here.worker(), number) == "failed"
+
+    row = here.row(number)
+    assert (row.state, row.runs, row.booked_runs) == (AssignmentState.FAILED, 1, 1)
+
+
+def test_a_session_that_ended_while_the_database_was_away_is_booked_by_the_next_worker(
     here: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bead_id, number = here.sling("exit 3")
-    office = here.worker()
+    stopping, office = here.worker(), here.worker()
+
+    def stop(*_args: object, **_more: object) -> None:
+        stopping.stopping.set()
+        raise DatabaseAway("no answer")
+
     with monkeypatch.context() as patch:
-        patch.setattr(assignments, "book_usage", raising(DatabaseAway("no answer")))
-        assert supervise(office, number) == "unbooked"
+        patch.setattr(assignments, "book_usage", stop)
+        assert supervise(stopping, number) == "unbooked"
     assert here.row(number).state is AssignmentState.RUNNING
     here.expire()
 

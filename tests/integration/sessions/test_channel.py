@@ -115,3 +115,15 @@ def test_an_adopter_takes_the_path_and_the_old_worker_leaves_it_alone(tmp_path: 
 
 def test_the_socket_is_private(served: Path) -> None:
     assert served.stat().st_mode & 0o077 == 0
+
+
+def test_a_call_waits_while_the_database_is_away(tmp_path: Path) -> None:
+    away = [Answer("", "Error: the database is away\n", 6, is_away=True)] * 3
+    path = tmp_path / "a.sock"
+    pump = Pump(Channel(path, 1, lambda _n, _r: away.pop() if away else Answer("done\n", "", 0)))
+
+    done = call(path, "done")
+
+    pump.stop()
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+    assert not away
