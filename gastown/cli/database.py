@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import inspect, text
 from sqlmodel import Session
@@ -23,6 +24,10 @@ def check_schema(settings: config.Settings) -> None:
     """Refuse a database without our schema or with another version's; looked at once a process."""
     if settings.database in _checked:
         return
+    path = Path(settings.database.removeprefix("sqlite:///"))
+    if settings.embedded_database and not path.exists():
+        # Opening it would make an empty one.
+        raise Unavailable(f"the town's database is gone: {path}", hint="Put it back, or a copy of it.")
     with work.reading(settings.database) as session:
         connection = session.connection()
         has_schema = inspect(connection).has_table("alembic_version")

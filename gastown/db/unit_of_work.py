@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import column, table, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -25,6 +25,8 @@ _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
 _ATTEMPTS = 5
 # PostgreSQL: unique violation. (SQLite has one writer: what was looked for and not found there stays so.)
 _DUPLICATE = "23505"
+# PostgreSQL: our role may not use a table.
+_NOT_ALLOWED = "42501"
 
 
 class Overtaken(Conflict):
@@ -98,9 +100,16 @@ def _translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise _away("all our connections to it are busy") from error
     except DBAPIError as error:
-        if not isinstance(error, OperationalError) and not error.connection_invalidated:
+        if not (_is_unfit(error) or error.connection_invalidated):
             raise
         raise _away(str(error.orig).strip().splitlines()[0] if error.orig else "no answer") from error
+
+
+def _is_unfit(error: DBAPIError) -> bool:
+    """Whether it is the database that is at fault, not what we said to it."""
+    # SQLite says of a file that is none of its own, or is damaged, no more than that it is an error of the database.
+    is_damaged = type(error) is DatabaseError
+    return isinstance(error, OperationalError) or is_damaged or getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED
 
 
 def _away(reason: str) -> DatabaseAway:

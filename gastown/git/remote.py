@@ -47,7 +47,10 @@ def default_branch(url: str) -> str:
     """The branch that the remote checks out by default. Raises `BranchMissing` where that is none, or has no commit."""
     refs, default = _list(NOWHERE, check_remote_url(url), ())
     if default is None or _HEAD not in refs:
-        raise BranchMissing("the repository has no default branch with a commit", hint="Name a branch with --branch.")
+        raise BranchMissing(
+            "the repository has no default branch with a commit",
+            hint="Push a first commit to it, or name a branch with --branch.",
+        )
     return check_branch_name(default)
 
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 
 from gastown import policy
+from gastown.errors import Unavailable
 from gastown.patrols.findings import Check, Fault, Here, error, warning
 
 _MEGABYTE = 1_000_000
@@ -14,8 +15,7 @@ _LEAST_INODES = 10_000
 
 def look(here: Here) -> Iterable[Fault]:
     """Free space against `disk.floor_mb`, under which no work is claimed."""
-    with here.read() as session:
-        floor = policy.load(session).count("disk.floor_mb")
+    floor = _floor(here)
     free = shutil.disk_usage(here.settings.town).free // _MEGABYTE
     hint = "Make room; `gt config set disk.floor_mb N` moves the line."
     if free < floor:
@@ -29,4 +29,13 @@ def look(here: Here) -> Iterable[Fault]:
         yield error(str(here.settings.town), "the town's folder cannot be written to", "Check its owner and its mount.")
 
 
-CHECK = Check("disk", look, "the town's disk has room")
+def _floor(here: Here) -> int:
+    """In megabytes. A full disk keeps an embedded database from answering, and is looked at all the same."""
+    try:
+        with here.read() as session:
+            return policy.load(session).count("disk.floor_mb")
+    except Unavailable:
+        return int(policy.get_key("disk.floor_mb").default)
+
+
+CHECK = Check("disk", look, "the town's disk has room", needs_sql=False)

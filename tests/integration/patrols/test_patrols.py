@@ -96,7 +96,7 @@ def test_checks_that_need_sql_are_left_out_when_there_is_no_database(tmp_path: P
         config.use(None)
     assert said[0].check == "database"
     assert said[0].level is Level.ERROR
-    assert {finding.check for finding in said} == {"database", "redis", "git"}
+    assert {finding.check for finding in said} == {"database", "redis", "git", "disk"}
 
 
 def test_folder_that_others_can_read_is_found(here: Here) -> None:
