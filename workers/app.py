@@ -17,8 +17,9 @@ app.user_options["worker"].add(
 
 
 def _add_steps() -> None:
-    from workers.follow import FollowTown
+    from workers.follow import BeginToFollow, FollowTown
 
+    app.steps["worker"].add(BeginToFollow)
     app.steps["consumer"].add(FollowTown)
 
 

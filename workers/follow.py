@@ -33,6 +33,17 @@ def queues_of(role: str, rigs: list[str], settings: config.Settings) -> set[str]
     return wanted
 
 
+class BeginToFollow(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Worker step: a worker that starts while Redis is away looks after its host's sessions all the same."""
+
+    # After its processes were forked, which must not copy a thread's locks; and before it waits for Redis.
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Called once."""
+        parent.consumer.follow_town.begin()
+
+
 class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
     """Consumer step: one small thread a worker, for the worker's life."""
 
@@ -43,16 +54,22 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
         self.parent = parent
         self.look = threading.Event()
         self.stopped = threading.Event()
-        self.thread: threading.Thread | None = None
+        self.is_connected = False
         parent.follow_town = self
         super().__init__(parent)
 
+    def begin(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._run, name="follow-town", daemon=True).start()
+
     def start(self, parent: Any) -> None:
-        """Called again after every reconnection; the thread is started once."""
+        """Called after every connection to Redis: from now on there is something that can follow queues."""
+        self.is_connected = True
         self.look.set()
-        if self.thread is None:
-            self.thread = threading.Thread(target=self._run, name="follow-town", daemon=True)
-            self.thread.start()
+
+    def stop(self, _parent: Any) -> None:
+        """Redis is gone, or the worker ends."""
+        self.is_connected = False
 
     def shutdown(self, _parent: Any) -> None:
         """The worker ends."""
@@ -77,6 +94,8 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def follow(self) -> None:
         """Consume exactly the queues that this role has now; also called by the announcement of a rig."""
+        if not self.is_connected:
+            return
         settings = config.current()
         wanted = queues_of(self.role, lookout.rig_names(), settings)
         served = set(self.parent.app.amqp.queues.consume_from)

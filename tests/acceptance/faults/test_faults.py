@@ -122,3 +122,17 @@ def test_work_slung_before_and_after_lands_when_redis_is_stopped(village: Villag
 
     village.await_landings(names, within_s=150)
     assert village.starts() == Counter(names)
+
+
+def test_a_session_is_adopted_when_its_worker_is_killed_while_redis_is_away(village: Village) -> None:
+    village.up("sleep 8")
+    worker = village.town.services()["sessions"]
+    names = village.sling(1)
+    wait_until(lambda: len(village.starts()) == 1, "the agent runs")
+
+    supervision.ask_to_stop(village.town.settings, "redis")
+    os.kill(worker, signal.SIGKILL)
+
+    village.await_landings(names, within_s=100)
+    assert village.starts() == Counter(names)
+    assert len(village.attempts(names[0])) == 1
