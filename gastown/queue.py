@@ -144,6 +144,9 @@ config.on_change(_forget)
 
 def warm() -> bool:
     """Import Celery and open a connection now, so that ringing after the commit is quick. False: Redis is away."""
+    # A Redis that hangs would keep Kombu's own client, and whoever waits for the command, for half a minute.
+    if not redis_answers():
+        return False
     app = get_app()
     try:
         with app.producer_pool.acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:

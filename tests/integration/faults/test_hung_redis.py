@@ -1,0 +1,45 @@
+"""A Redis that accepts connections and never answers: worse than one that is gone."""
+
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gastown import config, queue
+from gastown.queue import Doorbell, Task
+
+LONGEST_S = 4 * queue.PUBLISH_TIMEOUT_S
+
+
+@pytest.fixture
+def hung(tmp_path: Path) -> Iterator[None]:
+    """A town whose Redis is a socket that nobody reads."""
+    with tempfile.TemporaryDirectory(prefix="gth-", dir="/tmp") as folder:
+        path = Path(folder) / "redis.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(path))
+            listener.listen(64)
+            config.use(config.Settings(town=tmp_path, redis_url=f"unix://{path}", host="here"))
+            yield
+            config.use(None)
+
+
+def test_a_person_waits_seconds_and_not_minutes_when_redis_hangs(hung: None) -> None:
+    began = time.monotonic()
+
+    assert queue.warm() is False
+    assert queue.ring_all([Doorbell(Task.DISPATCH, "town")]) == []
+
+    assert time.monotonic() - began < LONGEST_S
+
+
+def test_a_claim_waits_seconds_and_not_minutes_when_redis_hangs(hung: None) -> None:
+    """It holds the rig's row meanwhile."""
+    began = time.monotonic()
+
+    assert queue.try_lock("gastown:claim:x", "1/here", 15, is_stale=lambda _value: False) is None
+
+    assert time.monotonic() - began < LONGEST_S
