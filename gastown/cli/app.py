@@ -6,6 +6,7 @@ import time
 
 import click
 
+from gastown.cli.commands import ReaderGone
 from gastown.cli.context import Context, for_process
 from gastown.errors import Bug, GastownError, Invalid, Unavailable
 
@@ -20,21 +21,31 @@ def main(program: str, argv: list[str]) -> int:
     """Run `argv` for the person at the terminal; return the exit code."""
     context = for_process(program)
     try:
-        return invoke(context, argv)
+        code = invoke(context, argv)
+        context.out.flush()  # here, where its failure can be told; not when the interpreter ends
+        return code
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) went away; nothing is wrong.
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except (ReaderGone, BrokenPipeError):
+        _forget_output()
         return 0
+    except OSError as error:
+        _forget_output()
+        hint = "Check that the disk has room."
+        return _fail(context, "unavailable", f"cannot write the output: {error.strerror}", hint, Unavailable.exit_code)
     except Exception as error:  # whoever reports this needs the traceback; programs get one line and a status
         import traceback
 
         traceback.print_exc(file=context.err)
         message = f"this is a defect of {program}: {type(error).__name__}: {error}"
         return _fail(context, "bug", message, "Please report it with the lines above.", Bug.exit_code)
+
+
+def _forget_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not try it once more at its end."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def invoke(context: Context, argv: list[str]) -> int:
@@ -88,8 +99,6 @@ def _run(root: click.Group, context: Context, argv: list[str]) -> int:
     _check_words(argv)
     try:
         result = root.main(args=argv, prog_name=context.program, obj=context, standalone_mode=False)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = "Check that the disk has room, and who may write there; then run the command again."

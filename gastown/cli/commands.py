@@ -12,6 +12,10 @@ from gastown.errors import Refused
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class ReaderGone(Exception):
+    """The reader of our output (head, grep -q) went away; nothing is wrong."""
+
+
 def _show_help(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         obj = context.find_object(Context)
@@ -50,7 +54,10 @@ class Command(click.Command):
                 f"`{ctx.command_path}` is not for agents",
                 hint="Work on the bead on your hook; `gt prime` says which, `gt done` submits it.",
             )
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # which click would turn into exit status 1
+            raise ReaderGone from None
 
 
 def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:

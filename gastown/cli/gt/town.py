@@ -1,6 +1,8 @@
 """`gt install`, `up`, `down`, `shutdown`, `status`: the town as an installation."""
 
+import contextlib
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from gastown.cli.context import Context
 from gastown.errors import GastownError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gastown.town.processes import Options
 
 
@@ -84,20 +88,35 @@ def up(context: Context, foreground: bool, only: str, **flower: int) -> None:
     roles = tuple(part.strip() for part in only.split(",") if part.strip())
     options = Options(roles, bool(flower["flower"]), flower["flower_port"])
     check_schema(context.settings)
-    _resume_dispatch(context)
-    say = (lambda _text: None) if context.json else context.echo
+    say = _unless_unread(context)
     seconds = services.up(context.settings, options, reading=context.read, say=say)
+    _resume_dispatch(context)
     _say_ready(context, options, seconds)
     if foreground:
         services.stay(context.settings)
         _down(context)
 
 
+def _unless_unread(context: Context) -> "Callable[[str], None]":
+    """Say how it goes; that nobody reads it (`gt up | grep -q ready`) must not stop what was begun."""
+
+    def say(text: str) -> None:
+        if not context.json:
+            with contextlib.suppress(BrokenPipeError):
+                context.echo(text)
+
+    return say
+
+
 def _resume_dispatch(context: Context) -> None:
-    """What a `gt shutdown` paused begins again."""
+    """What a `gt shutdown` paused begins again, and what was offered while nobody was there is rung at once."""
+    from gastown import queue, sling
     from gastown.cli.gt.stopping import set_paused
 
     set_paused(context, False)
+    with context.write() as session:
+        bells = sling.list_stale_offers(session, rung_before=timedelta(0))
+    queue.ring_all(bells)
 
 
 def _say_ready(context: Context, options: "Options", seconds: float) -> None:
@@ -129,7 +148,7 @@ def _down(context: Context) -> None:
     from gastown.town import services
 
     left, grace_s = _agents_here(context)
-    stopped = services.down(context.settings, say=(lambda _text: None) if context.json else context.echo)
+    stopped = services.down(context.settings, say=_unless_unread(context))
     if context.json:
         context.print_json({"stopped": stopped, "agents_left": len(left), "beads": left, "grace_s": grace_s})
         return

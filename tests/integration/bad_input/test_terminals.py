@@ -132,3 +132,42 @@ def test_command_goes_on_when_the_terminal_lacks_letters(steered: Town, argv: li
     assert done.stdout.isascii()
     if "--json" in argv:
         assert json.loads(done.stdout)
+
+
+BD = "from gastown.cli.entry import bd; bd()"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("argv", ["list", "list --json"])
+def test_nothing_is_said_when_the_reader_goes_away(town: Town, argv: str, unbuffered: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as nobody_reads:
+        done = subprocess.run(
+            [sys.executable, "-c", BD, *argv.split()],
+            cwd=town.folder,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=nobody_reads,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_one_line_is_said_when_the_output_cannot_be_written(town: Town) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", BD, "list"],
+            cwd=town.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 2
