@@ -23,6 +23,8 @@ log = logs.get(__name__)
 PUBLISH_TIMEOUT_S = 2
 # Only the moment between receipt and start is under this clock, since tasks are acknowledged at their start.
 VISIBILITY_TIMEOUT_S = 3600
+# Of messages in one queue, from which on ticks add no more: what they ring for is rung for already.
+MOST_WAITING = 100
 # 0 is the highest priority on Redis.
 PRIORITY_STEPS = [0, 3, 6, 9]
 
@@ -175,6 +177,21 @@ def ring_all(bells: list[Doorbell]) -> list[Doorbell]:
             break
         rung.append(bell)
     return rung
+
+
+def ring_again(bells: list[Doorbell]) -> list[Doorbell]:
+    """Like `ring_all`, for ticks, which come again: leaves out queues that hold enough messages that nobody took."""
+    if not bells or not redis_answers():
+        return []
+    try:
+        with get_app().producer_pool.acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+            # Not `queue_declare(passive=True)`: in kombu 5.7 it finds no queue where keys have a prefix.
+            full = {name for name in {bell.queue for bell in bells} if producer.channel._size(name) > MOST_WAITING}
+    except _faults():
+        return []
+    if full:
+        log.warning("not rung again, nobody takes what is there: %s", ", ".join(sorted(full)))
+    return ring_all([bell for bell in bells if bell.queue not in full])
 
 
 def _faults() -> tuple[type[Exception], ...]:

@@ -120,7 +120,7 @@ def _once(caller: Caller, act: Callable[[Session], object]) -> None:
 
 
 def _ring(caller: Caller, find: Callable[[Session], list[Doorbell]]) -> None:
-    queue.ring_all(caller.transact(find))
+    queue.ring_again(caller.transact(find))
 
 
 def _begin(session: Session, holder: str) -> bool:

@@ -18,6 +18,14 @@ def look(here: Here) -> Iterable[Fault]:
         now = database_time(session)
         running = assignments.running_by_host(session)
         rows = assignments.list_offered(session)
+        paused = policy.load(session).count("dispatch.paused")
+    if paused and rows:
+        yield warning(
+            "",
+            "nothing new is claimed: dispatch is paused, as by a `gt shutdown` that did not come to its end",
+            "`gt config set dispatch.paused 0` lets claims go on.",
+        )
+        return
     for row in rows:
         if now - row.created_at > patience:
             busy = sum(running.values())

@@ -8,6 +8,9 @@ from types import ModuleType
 import pytest
 
 from gastown import config
+from tests.support.towns import redis_url
+
+__all__ = ["reactions", "redis_url"]
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from gastown import assignments, beads, clock, config, rigs, sling, town
+from gastown import assignments, beads, clock, config, events, rigs, sling, town
 from gastown.assignments import Assignment, AssignmentState
 from gastown.beads import BeadStatus
 from gastown.db import database_time, locks
 from gastown.db.unit_of_work import reading, transact, unit_of_work
+from gastown.events import EventKind
 from gastown.sling import Target
 from gastown.town import presence, ticks
 from tests.support.factories import make_bead, make_offered, make_rig, make_running
@@ -233,3 +234,14 @@ def test_a_waiting_bead_is_offered_when_more_than_a_batch_of_others_is_blocked(
     beads.close(session, [first.id], actor="me", reason="done")
 
     assert sling.dispatch(session, actor="town").offered == 1
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_doorbell_is_owed_whatever_the_clock_of_its_host_says(session: Session, ahead: timedelta) -> None:
+    young = events.record(session, EventKind.RIG_UNPARKED, actor="me", rig="app")
+    assert events.outbox.list_owed(session) == []
+
+    young.at = clock.now() + ahead
+    session.flush()
+
+    assert [bell.event_id for bell in events.outbox.list_owed(session)] == [young.id]

@@ -230,6 +230,15 @@ def test_offer_that_nobody_takes_is_found(here: Here) -> None:
     assert [finding.subject for finding in faults(here, "offers")] == [old]
 
 
+def test_dispatch_that_stayed_paused_is_found(here: Here) -> None:
+    add_rig(here)
+    with write(here) as session:
+        policy.set_value(session, "dispatch.paused", "1", actor="pat")
+    assert faults(here, "offers") == []
+    sling(here)
+    assert "paused" in faults(here, "offers")[0].message
+
+
 def test_doorbell_that_was_never_rung_is_found(here: Here) -> None:
     with write(here) as session:
         bell = Doorbell(Task.DISPATCH, "town")
