@@ -38,7 +38,9 @@ def _office() -> Office:
     def renew(leases: Mapping[int, int]) -> list[HeldLease]:
         return transact(lambda session: assignments.heartbeat(session, leases, holder=holder(), ttl_s=ttl_s))
 
-    book = LeaseBook(renew, heartbeat_s=values.number("lease.heartbeat_s"), grace_s=values.number("lease.grace_s"))
+    # A TTL that was shortened alone must not leave leases expired between two heartbeats.
+    heartbeat_s = min(values.number("lease.heartbeat_s"), ttl_s / 3)
+    book = LeaseBook(renew, heartbeat_s=heartbeat_s, grace_s=values.number("lease.grace_s"))
     return Office(
         settings=settings,
         holder=holder(),

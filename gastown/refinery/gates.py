@@ -105,7 +105,8 @@ def run_gates(
 def _claim(work: Work, run_id: int, settings: Settings, holder: str) -> tuple[GateRun, float, float] | None:
     with work() as session:
         rules = policy.load(session)
-        ttl_s, every_s = rules.number("lease.ttl_s"), rules.number("lease.heartbeat_s")
+        ttl_s = rules.number("lease.ttl_s")
+        every_s = min(rules.number("lease.heartbeat_s"), ttl_s / 3)
         run = gate_runs.claim(session, run_id, holder=holder, host=settings.host_id, ttl_s=ttl_s)
     return None if run is None else (run, ttl_s, every_s)
 
