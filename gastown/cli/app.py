@@ -6,6 +6,7 @@ import time
 
 import click
 
+from gastown import clock
 from gastown.cli.commands import ReaderGone
 from gastown.cli.context import Context, for_process
 from gastown.errors import Bug, GastownError, Invalid, Unavailable
@@ -82,13 +83,13 @@ def _check_words(argv: list[str]) -> None:
 
 def _run_again(root: click.Group, context: Context, argv: list[str]) -> int:
     """Run the command line, from its start again while others stand in the way of its first write to the database."""
-    deadline = time.monotonic() + _AGAIN_WITHIN_S
+    deadline = clock.monotonic() + _AGAIN_WITHIN_S
     longest_pause = 0.05
     while True:
         try:
             return _run(root, context, argv)
         except GastownError:
-            if not context.may_repeat or time.monotonic() > deadline:
+            if not context.may_repeat or clock.monotonic() > deadline:
                 raise
         context.may_repeat = False
         time.sleep(random.uniform(0, longest_pause))  # noqa: S311 - so that two do not meet once more

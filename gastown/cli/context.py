@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from gastown import config
-from gastown.cli.output import harmless, harmless_json
+from gastown.cli.terminal import harmless, harmless_json
 from gastown.errors import GastownError, Invalid, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:

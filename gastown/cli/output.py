@@ -1,4 +1,4 @@
-"""Tables, times and text for people. Rich draws when the output is a terminal; a pipe gets plain columns."""
+"""Tables and times for people. Rich draws when the output is a terminal; a pipe gets plain columns."""
 
 import re
 from collections.abc import Sequence
@@ -6,33 +6,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gastown import clock
+from gastown.cli.terminal import harmless
 
 if TYPE_CHECKING:
     from gastown.cli.context import Context
 
-# What steers a terminal: C0 and C1 controls but for tab and newline, and the marks that turn the direction of text.
-_STEERING = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_HARMLESS = dict.fromkeys(set(_STEERING) - {ord("\t"), ord("\n")}, "\ufffd")
-_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _STEERING if code >= 0x7F}
-
-_LONGEST_REPEATED = 60
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # a row of a table is one line
-
-
-def harmless(text: str) -> str:
-    """`text` without what could steer the reader's terminal: agents and imported beads hold what they like."""
-    return text.replace("\r\n", "\n").translate(_HARMLESS)
-
-
-def harmless_json(text: str) -> str:
-    """The same JSON, with escapes for the controls that JSON itself lets through."""
-    return text.translate(_JSON_ESCAPES)
-
-
-def brief(text: str) -> str:
-    """What a person typed, fit to be repeated inside one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_REPEATED else line[: _LONGEST_REPEATED - 3] + "..."
 
 
 def table(context: "Context", headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

@@ -1,6 +1,7 @@
 """The settings a town has: name, default, range, meaning."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gastown.errors import Invalid
@@ -24,6 +25,8 @@ class Key:
     meaning: str
     least: float = 0
     most: float = 1e9
+    choices: tuple[str, ...] = ()
+    """Of a text; empty: any."""
 
 
 KEYS: dict[str, Key] = {
@@ -47,7 +50,11 @@ KEYS: dict[str, Key] = {
     "doorbell.again_s": Key(30, "seconds after which offered work that nobody claimed is rung again", 1, 3600),
     "dispatch.paused": Key(0, "1: nothing new is claimed (set by `gt shutdown`, cleared by `gt up`)", 0, 1),
     "disk.floor_mb": Key(500, "free megabytes under which no new work is claimed", 0, 10_000_000),
-    "polecat.names": Key("mad-max", "theme of polecat names: mad-max, minerals or wasteland"),
+    "polecat.names": Key(
+        "mad-max",
+        "theme of polecat names: mad-max, minerals or wasteland",
+        choices=("mad-max", "minerals", "wasteland"),
+    ),
 }
 
 
@@ -67,11 +74,23 @@ def parse(name: str, text: str) -> Value:
     if isinstance(key.default, str):
         if not text or len(text) > 200 or not text.isprintable():
             raise BadValue(f"{name} takes a short text", hint=f"The default is {key.default!r}.")
+        if key.choices and text not in key.choices:
+            raise BadValue(f"{name} does not take {text[:60]!r}", hint=f"Give one of {', '.join(key.choices)}.")
         return text
     try:
         number = float(text)
     except ValueError:
-        raise BadValue(f"{name} takes a number, not {text!r}", hint=f"The default is {key.default}.") from None
+        raise BadValue(f"{name} takes a number, not {text[:60]!r}", hint=f"The default is {key.default}.") from None
     if not key.least <= number <= key.most:
-        raise BadValue(f"{name} is out of range: {text}", hint=f"Give {key.least:g} to {key.most:g}.")
+        raise BadValue(f"{name} is out of range: {text[:60]}", hint=f"Give {key.least:g} to {key.most:g}.")
     return int(number) if isinstance(key.default, int) else number
+
+
+def check_together(values: Mapping[str, Value]) -> None:
+    """Refuse values that make no sense beside each other."""
+    heartbeat, ttl = float(values["lease.heartbeat_s"]), float(values["lease.ttl_s"])
+    if 3 * heartbeat > ttl:
+        raise BadValue(
+            f"a heartbeat every {heartbeat:g} s cannot keep a lease of {ttl:g} s",
+            hint="lease.heartbeat_s may be a third of lease.ttl_s at most.",
+        )

@@ -8,10 +8,11 @@ from sqlmodel import Session, col, select
 from gastown import clock
 from gastown.events import EventKind, record
 from gastown.ids import check_label_name
-from gastown.policy.keys import KEYS, Value, get_key, parse
+from gastown.policy.keys import KEYS, Value, check_together, get_key, parse
 from gastown.policy.models import Setting
 
 PRESET_PREFIX = "preset."
+DEFAULT_AGENT = "default_agent"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,13 @@ def load(session: Session) -> Policy:
 
 
 def set_value(session: Session, name: str, text: str, *, actor: str) -> Value:
-    """Change one setting for the whole town; refuse what `parse` refuses."""
+    """Change one setting for the whole town; refuse what `parse` and `check_together` refuse, and unknown presets."""
     value = parse(name, text)
+    check_together({**load(session).values, name: value})
+    if name == DEFAULT_AGENT:
+        from gastown import runtimes  # which most readers of settings do without
+
+        runtimes.catalog.get(text, presets(session))
     row = session.get(Setting, name)
     old = row.value if row else KEYS[name].default
     if row is None:
@@ -55,6 +61,7 @@ def set_value(session: Session, name: str, text: str, *, actor: str) -> Value:
 def clear_value(session: Session, name: str, *, actor: str) -> Value:
     """Go back to the default."""
     default = get_key(name).default
+    check_together({**load(session).values, name: default})
     row = session.get(Setting, name)
     if row is not None:
         session.delete(row)

@@ -9,7 +9,7 @@ from gastown.cli.bd.scope import check_given_id, prefix_for, prefix_of_session, 
 from gastown.cli.bd.shapes import details, emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
-from gastown.cli.output import brief
+from gastown.cli.terminal import brief
 from gastown.errors import GastownError, Invalid
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import click
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
-from gastown.cli.output import harmless_json
+from gastown.cli.terminal import harmless_json
 from gastown.errors import Refused, Unavailable
 
 if TYPE_CHECKING:

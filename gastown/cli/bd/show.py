@@ -8,7 +8,7 @@ from gastown.cli.bd.scope import require, resolve
 from gastown.cli.bd.shapes import details, emit, print_beads
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
-from gastown.cli.output import brief
+from gastown.cli.terminal import brief
 from gastown.errors import GastownError
 
 _TEXTS = (

@@ -10,7 +10,7 @@ from gastown.cli.bd.scope import require, resolve, writable
 from gastown.cli.bd.shapes import issues
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
-from gastown.cli.output import brief
+from gastown.cli.terminal import brief
 from gastown.errors import GastownError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gastown.cli.output import harmless, harmless_json
+from gastown.cli.terminal import harmless, harmless_json
 
 from .conftest import Town
 
