@@ -47,7 +47,7 @@ def last_tick(village: Village) -> datetime:
 
 
 def test_everything_lands_once_when_the_sessions_worker_is_stopped_beyond_its_leases(village: Village) -> None:
-    village.up("sleep 2", **{"lease.ttl_s": 5, "lease.heartbeat_s": 1})
+    village.up("sleep 2", **{"lease.heartbeat_s": 1, "lease.ttl_s": 5})
     names = village.sling(3)
     wait_until(lambda: len(village.starts()) == len(names), "every agent runs")
     worker = village.town.services()["sessions"]
@@ -66,7 +66,7 @@ def test_everything_lands_once_when_the_sessions_worker_is_stopped_beyond_its_le
 
 
 def test_everything_lands_once_when_every_worker_is_killed(village: Village) -> None:
-    village.up("sleep 3", **{"doorbell.again_s": 3, "lease.ttl_s": 5, "lease.heartbeat_s": 1})
+    village.up("sleep 3", **{"doorbell.again_s": 3, "lease.heartbeat_s": 1, "lease.ttl_s": 5})
     workers = village.town.services()
     names = village.sling(4)
     wait_until(village.running, "agents run")
