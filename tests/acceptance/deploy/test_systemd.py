@@ -48,6 +48,12 @@ def database(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(url)
 
 
+def _visible_tmp() -> str:
+    """The line that lets units see this checkout when it lies where their private /tmp would hide it."""
+    hidden = [str(path) for path in (ROOT, sys.prefix) if str(path).startswith(("/tmp/", "/var/tmp/"))]
+    return f"BindReadOnlyPaths={' '.join(hidden)}\n" if hidden else ""
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -71,8 +77,8 @@ def machine(database: str, postgres_server: PostgresServer) -> Iterator[Machine]
         "/opt/gastown/bin/gt": gt,
         "/etc/gastown/gastown.env": "".join(f"{name}={value}\n" for name, value in settings.items()),
         "/etc/systemd/system/redis-server.service": REDIS_UNIT.format(program=redis_server.program()),
-        # The interpreter of these tests may live in somebody's home; an installed one does not.
-        "/etc/systemd/system/gastown-.service.d/tests.conf": "[Service]\nProtectHome=no\n",
+        # The interpreter of these tests may live in somebody's home or under /tmp; an installed one does not.
+        "/etc/systemd/system/gastown-.service.d/tests.conf": f"[Service]\nProtectHome=no\n{_visible_tmp()}",
         "/usr/lib/sysusers.d/gastown.conf": (UNITS / "gastown.sysusers.conf").read_text(),
         **{
             f"/etc/systemd/system/{path.relative_to(UNITS)}": path.read_text()
