@@ -24,6 +24,11 @@ def set_up(level: str) -> None:
     root.setLevel(level)
 
 
+def keep_quiet() -> None:
+    """Print nothing of this process's log: a command says by itself what its caller should know."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 @contextmanager
 def bound(**values: object) -> Iterator[None]:
     """Name `values` in every record written inside."""

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from gastown import clock
+from gastown import clock, logs
 from gastown.cli.commands import ReaderGone
 from gastown.cli.context import Context, for_process
 from gastown.errors import Bug, GastownError, Invalid, Unavailable
@@ -21,6 +21,7 @@ _AGAIN_WITHIN_S = 5.0
 def main(program: str, argv: list[str]) -> int:
     """Run `argv` for the person at the terminal; return the exit code."""
     context = for_process(program)
+    logs.keep_quiet()
     try:
         code = invoke(context, argv)
         context.out.flush()  # here, where its failure can be told; not when the interpreter ends

@@ -7,7 +7,7 @@ none holds a transaction while it asks a remote or a process.
 
 from gastown.patrols.catalog import ALL, QUICK, run
 from gastown.patrols.checks.agents import faults_of
-from gastown.patrols.commands import missing_program, path_in_tree
+from gastown.patrols.commands import absence, missing_program, path_in_tree
 from gastown.patrols.findings import Check, Finding, Here, Level
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Finding",
     "Here",
     "Level",
+    "absence",
     "faults_of",
     "missing_program",
     "path_in_tree",

@@ -84,12 +84,17 @@ def first_word(command: str) -> str | None:
 def missing_program(command: str, path: str) -> str | None:
     """The first word of `command` if it names a program that is not on `path`; None where it is there or not known.
 
-    Words with a slash are relative to a worktree that is not here: the caller looks for those in the tree.
+    Words with a slash are whole paths, or relative to a worktree that is not here: the caller looks in the tree.
     """
     word = first_word(command)
-    if word is None or word in _SHELL_WORDS or "/" in word:
+    if word is None or word in _SHELL_WORDS or ("/" in word and not word.startswith("/")):
         return None
     return None if shutil.which(word, path=path) else word
+
+
+def absence(word: str) -> str:
+    """What is wrong with a word that `missing_program` has named."""
+    return "no program that this user may run" if "/" in word else "not on the PATH"
 
 
 def path_in_tree(command: str) -> str | None:

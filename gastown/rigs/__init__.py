@@ -5,7 +5,7 @@ prefix are unique for ever; a rig without gates says so explicitly; rows are nev
 history.
 """
 
-from gastown.rigs.lifecycle import GateSpec, NewRig, add, park, remove, set_target_state, unpark, update
+from gastown.rigs.lifecycle import GateSpec, NewRig, add, park, remove, set_gates, set_target_state, unpark, update
 from gastown.rigs.models import Gate, Rig, TargetState
 from gastown.rigs.paths import gates_dir, land_git, polecats_dir, rig_dir, work_git
 from gastown.rigs.queries import (
@@ -43,6 +43,7 @@ __all__ = [
     "polecats_dir",
     "remove",
     "rig_dir",
+    "set_gates",
     "set_target_state",
     "taken_prefixes",
     "unpark",

@@ -9,7 +9,7 @@ from gastown import clock
 from gastown.events import EventKind, record
 from gastown.ids import check_label_name, check_prefix, check_rig_name
 from gastown.rigs.models import Gate, Rig, TargetState
-from gastown.rigs.queries import NoGates, check_free, get
+from gastown.rigs.queries import NoGates, check_free, get, list_gates
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
     """Register a repository; refuse a taken name or prefix, and a rig without gates that does not say so."""
     check_rig_name(new.name)
     check_prefix(new.prefix)
-    if not new.gates and not new.no_gates:
-        raise NoGates(
-            f"rig {new.name} has no gate",
-            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
-        )
+    _check_some(new.name, new.gates, no_gates=new.no_gates)
     check_free(session, new.name, new.prefix)
     rig = Rig(
         name=new.name,
@@ -63,16 +59,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
     )
     session.add(rig)
     session.flush()
-    for position, gate in enumerate(new.gates):
-        session.add(
-            Gate(
-                rig=new.name,
-                name=check_label_name(gate.name),
-                command=gate.command,
-                position=position,
-                timeout_s=gate.timeout_s,
-            )
-        )
+    _write_gates(session, new.name, new.gates)
     record(
         session,
         EventKind.RIG_ADDED,
@@ -84,6 +71,38 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         setup=new.setup_command,
         preset=new.agent,
     )
+    return rig
+
+
+def _check_some(name: str, gates: Sequence[GateSpec], *, no_gates: bool) -> None:
+    if not gates and not no_gates:
+        raise NoGates(
+            f"rig {name} has no gate",
+            hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
+        )
+
+
+def _write_gates(session: Session, name: str, gates: Sequence[GateSpec]) -> None:
+    for position, gate in enumerate(gates):
+        label = check_label_name(gate.name)
+        session.add(Gate(rig=name, name=label, command=gate.command, position=position, timeout_s=gate.timeout_s))
+
+
+def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gates: bool, actor: str) -> Rig:
+    """Give a rig these gates instead of those it has; refuse to leave it without one unless `no_gates` says so."""
+    rig = get(session, name)
+    _check_some(name, gates, no_gates=no_gates)
+    for gate in list_gates(session, name):
+        session.delete(gate)
+    session.flush()
+    _write_gates(session, name, gates)
+    rig.no_gates = not gates
+    changed = {
+        "no_gates": rig.no_gates,
+        "gates": {gate.name: gate.command for gate in gates},
+        "timeouts": {gate.name: gate.timeout_s for gate in gates if gate.timeout_s is not None},
+    }
+    record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, changed=changed)
     return rig
 
 
@@ -114,7 +133,7 @@ def unpark(session: Session, name: str, *, actor: str) -> Rig:
 
 
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
-    """Change what the remote allows or which preset is used."""
+    """Change what the remote allows, how worktrees are set up, or which preset is used."""
     rig = get(session, name)
     for key, value in values.items():
         setattr(rig, key, value)

@@ -15,22 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from gastown import config, git, patrols, policy, queue, rigs, runtimes
-from gastown.errors import Conflict, Invalid, NotFound, Refused
+from gastown.errors import Conflict, Refused
 from gastown.ids import check_label_name, check_prefix, check_rig_name
+from gastown.town import gate_words
 from gastown.town.prefixes import choose_prefix
 
 Units = Callable[[], AbstractContextManager[Session]]
 _MARKER = ".adding"
-_LONGEST_COMMAND = 4000  # characters, as the column
-_LONGEST_TIMEOUT_S = 86400
-
-
-class BadGate(Invalid):
-    """A gate's words cannot be a gate."""
-
-
-class CommandMissing(NotFound):
-    """A command that the rig would need is not there."""
 
 
 class FolderTaken(Conflict):
@@ -89,7 +80,7 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
         prefix = request.prefix or choose_prefix(request.name, rigs.taken_prefixes(session))
         agent = request.agent or policy.load(session).text("default_agent")
         preset = runtimes.catalog.get(agent, policy.presets(session))
-    _check_programs(request)
+    gate_words.check_programs(request.gates, request.setup_command)
     found = _ask_remote(request)
     with read() as session:
         _check_target_free(session, found)
@@ -132,36 +123,9 @@ def check_words(request: Request) -> None:
             f"rig {request.name} has no gate",
             hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
-    if request.gates and request.no_gates:
-        raise BadGate("--gate and --no-gates exclude each other", hint="Leave one of them out.")
-    names = [gate.name for gate in request.gates]
-    for gate in request.gates:
-        check_label_name(gate.name)
-        _check_command(gate.command, f"gate {gate.name}")
-        if names.count(gate.name) > 1:
-            raise BadGate(f"two gates are called {gate.name!r}", hint="Give each its own name.")
-        if gate.timeout_s is not None and not 1 <= gate.timeout_s <= _LONGEST_TIMEOUT_S:
-            raise BadGate(f"a gate's time-out is 1 to {_LONGEST_TIMEOUT_S} seconds, not {gate.timeout_s}")
+    gate_words.check_gates(request.gates, no_gates=request.no_gates)
     if request.setup_command:
-        _check_command(request.setup_command, "the set-up command")
-
-
-def _check_command(command: str, what: str) -> None:
-    if not command.strip() or len(command) > _LONGEST_COMMAND or "\0" in command:
-        raise BadGate(f"{what} has no command, or one of more than {_LONGEST_COMMAND} characters")
-
-
-def _check_programs(request: Request) -> None:
-    """Refuse a gate whose program is not on this host's PATH, where its words tell."""
-    path = config.environment().get("PATH", "")
-    commands = [(f"gate {gate.name}", gate.command) for gate in request.gates]
-    for what, command in [*commands, ("the set-up command", request.setup_command)]:
-        missing = patrols.missing_program(command, path)
-        if missing is not None:
-            raise CommandMissing(
-                f"{what} starts with {missing!r}, which is not on the PATH",
-                hint="Install it, name its full path, or one inside the repository (./NAME); then add the rig again.",
-            )
+        gate_words.check_command(request.setup_command, gate_words.SETUP)
 
 
 def _ask_remote(request: Request) -> _Found:
@@ -215,20 +179,10 @@ def _build(request: Request, found: _Found, town: Path) -> git.PushSupport:
     land = rigs.land_git(town, request.name)
     oid = git.create_land(land, found.source.url, found.branch)
     if not request.setup_command:  # which might make the file
-        _check_files(request, land, oid)
+        gate_words.check_files(request.gates, land, oid)
     support = git.try_push(land, found.branch)
     git.create_work(rigs.work_git(town, request.name), land, found.branch)
     return support
-
-
-def _check_files(request: Request, land: Path, oid: str) -> None:
-    for gate in request.gates:
-        path = patrols.path_in_tree(gate.command)
-        if path is not None and not git.git(land, "ls-tree", "-z", "--name-only", oid, "--", path).stdout:
-            raise CommandMissing(
-                f"gate {gate.name} starts with {path!r}, which the repository does not have",
-                hint="Commit that file first, name another command, or give the --setup CMD that makes it.",
-            )
 
 
 def _register(new: rigs.NewRig, write: Units, actor: str) -> tuple[rigs.Rig, Sequence[rigs.Gate]]:

@@ -85,6 +85,44 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
     return GateSpec(name.strip(), command.strip(), timeout_s)
 
 
+@rig.command("set")
+@click.argument("name")
+@click.option("--gate", "gates", metavar="NAME=CMD", multiple=True, help="Add this gate, or change it; repeatable.")
+@click.option("--drop-gate", "dropped", metavar="NAME", multiple=True, help="Take this gate away; repeatable.")
+@click.option("--no-gates", is_flag=True, help="Take all gates away: what merges cleanly lands.")
+@click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
+@click.option("--setup", metavar="CMD", help="Run in a new worktree and before the gates; '' for none.")
+@click.option("--agent", metavar="PRESET", help="Its agents' preset; '' for the town's.")
+@pass_context
+def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
+    """Change a rig's gates, set-up command or agents; its merge queue then tests its target anew.
+
+    \b
+    Examples:
+      gt rig set app --gate test='pytest -q -x'
+      gt rig set app --drop-gate lint --setup 'npm ci'
+    """
+    from gastown.town.change_rig import Changes, change, check_words
+
+    changes = Changes(
+        tuple(_gate(text, gate_timeout) for text in gates),
+        rest["dropped"],
+        no_gates=rest["no_gates"],
+        setup_command=rest["setup"],
+        agent=rest["agent"],
+    )
+    check_words(changes)
+    with context.write() as session:
+        row, now = change(session, name, changes, actor=context.actor)
+    if context.json:
+        context.print_json(_as_json(row, now))
+        return
+    words = ", ".join(f"{gate.name} ({gate.command})" for gate in now) or "none: whatever merges cleanly lands"
+    context.echo(
+        f"Rig {row.name}: gates: {words}; set-up: {row.setup_command or 'none'}; agent: {row.agent or 'default'}"
+    )
+
+
 @rig.command("list")
 @pass_context
 def list_(context: Context) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gastown import assignments, config, policy, rigs, runtimes
 from gastown.errors import GastownError
+from gastown.patrols.commands import absence, missing_program
 from gastown.patrols.findings import Check, Fault, Here, error, warning
 
 
@@ -33,6 +34,11 @@ def faults_of(preset: runtimes.Preset, environ: Mapping[str, str]) -> Iterable[F
         runtimes.launch(preset, prompt="", session_id="0")
     except GastownError as failure:
         yield error(preset.name, failure.message, failure.hint or "")
+        return
+    missing = missing_program(preset.shell, environ.get("PATH", ""))
+    if missing is not None:
+        hint = f"Install it here, or change it: gt config set agents.{preset.name}.shell COMMAND"
+        yield error(preset.name, f"agent {preset.name} starts {missing!r}, which is {absence(missing)}", hint)
         return
     login = runtimes.missing_login(preset, environ, Path(environ.get("HOME") or Path.home()))
     if login is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gastown import config, rigs
-from gastown.patrols.commands import missing_program
+from gastown.patrols.commands import absence, missing_program
 from gastown.patrols.findings import Check, Fault, Here, error, warning
 
 
@@ -19,7 +19,8 @@ def look(here: Here) -> Iterable[Fault]:
         for what, command in [*commands, ("set-up command", rig.setup_command)]:
             missing = missing_program(command, path)
             if missing is not None:
-                yield error(rig.name, f"{what} starts with {missing!r}, which is not on the PATH", "Install it here.")
+                hint = f"Install it here, or change it: gt rig set {rig.name} --help"
+                yield error(rig.name, f"{what} starts with {missing!r}, which is {absence(missing)}", hint)
 
 
 CHECK = Check("gates", look, "every gate's command is on the PATH")

@@ -25,6 +25,7 @@ PATH = "/usr/bin:/bin"
         "A=1",
         "true; no-such",
         "test -f x",
+        "/bin/sh -c true",
     ],
 )
 def test_command_is_not_called_missing_when_it_is_there_or_not_known(command: str) -> None:
@@ -36,6 +37,11 @@ def test_command_is_not_called_missing_when_it_is_there_or_not_known(command: st
 )
 def test_command_is_called_missing_when_its_program_is(command: str) -> None:
     assert missing_program(command, PATH) == "no-such-program"
+
+
+@pytest.mark.parametrize("path", ["/no/such/program", "/etc/passwd", "/etc"])
+def test_path_is_called_missing_when_it_is_no_program(path: str) -> None:
+    assert missing_program(f"{path} --all", PATH) == path
 
 
 @pytest.mark.parametrize(

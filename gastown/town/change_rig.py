@@ -1,0 +1,74 @@
+"""Changing what a rig was added with: its gates, its set-up command, its agents' preset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from gastown import policy, refinery, rigs, runtimes
+from gastown.errors import Invalid, NotFound
+from gastown.town import gate_words
+
+
+class NothingToChange(Invalid):
+    """The request changes nothing."""
+
+
+class GateNotFound(NotFound):
+    """The rig has no gate of this name."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a person wants to be different. None: as it is."""
+
+    gates: Sequence[rigs.GateSpec] = ()
+    """Added, or put in the place of those of the same name."""
+    dropped: Sequence[str] = ()
+    """Names of gates to take away."""
+    no_gates: bool = False
+    """Take them all away."""
+    setup_command: str | None = None
+    agent: str | None = None
+
+
+def check_words(changes: Changes) -> None:
+    """Refuse what can be seen to be wrong without asking anybody."""
+    if changes == Changes():
+        raise NothingToChange("nothing to change was named", hint="Give --gate, --drop-gate, --setup or --agent.")
+    gate_words.check_gates(changes.gates, no_gates=changes.no_gates)
+    if changes.setup_command:
+        gate_words.check_command(changes.setup_command, gate_words.SETUP)
+    gate_words.check_programs(changes.gates, changes.setup_command or "")
+
+
+def change(session: Session, name: str, changes: Changes, *, actor: str) -> tuple[rigs.Rig, Sequence[rigs.Gate]]:
+    """Change a rig; its merge queue then tests anew, since a verdict holds for the gates that gave it.
+
+    Refuses unknown rigs, gates and presets, and to leave a rig without a gate unless that is what was said.
+    """
+    rig = rigs.get(session, name)
+    if changes.agent:
+        runtimes.catalog.get(changes.agent, policy.presets(session))
+    values = {"setup_command": changes.setup_command, "agent": changes.agent}
+    given = {key: value for key, value in values.items() if value is not None}
+    if given:
+        rigs.update(session, name, actor=actor, **given)
+    if changes.gates or changes.dropped or changes.no_gates:
+        rigs.set_gates(session, name, _gates(session, name, changes), no_gates=changes.no_gates, actor=actor)
+    if changes.setup_command is not None or changes.gates or changes.dropped or changes.no_gates:
+        refinery.retry(session, name, actor=actor)
+    session.flush()
+    return rig, rigs.list_gates(session, name)
+
+
+def _gates(session: Session, name: str, changes: Changes) -> list[rigs.GateSpec]:
+    if changes.no_gates:
+        return []
+    rows = rigs.list_gates(session, name)
+    gates = {row.name: rigs.GateSpec(row.name, row.command, row.timeout_s) for row in rows}
+    for dropped in changes.dropped:
+        if gates.pop(dropped, None) is None:
+            known = ", ".join(row.name for row in rows) or "none"
+            raise GateNotFound(f"rig {name} has no gate called {dropped[:60]!r}", hint=f"Its gates: {known}.")
+    return list({**gates, **{gate.name: gate for gate in changes.gates}}.values())
