@@ -24,5 +24,5 @@ def monotonic() -> float:
 
 def set_source(source: Callable[[], datetime] | None) -> None:
     """Make `now` answer from `source` (tests); None restores the system's clock."""
-    global _source  # noqa: PLW0603 - the one place where time is injected
+    global _source
     _source = source or _system_now
