@@ -10,11 +10,12 @@ from sqlmodel import Session, col, select
 from gastown import agents, beads, policy, queue
 from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import queries
+from gastown.assignments.facts import tell
 from gastown.assignments.models import Assignment, AssignmentState, Desired
 from gastown.beads import BeadStatus
 from gastown.db import database_time, is_sqlite
 from gastown.errors import Conflict
-from gastown.events import EventKind, record
+from gastown.events import EventKind
 from gastown.rigs import Rig
 
 # Any constant will do: it keeps these advisory locks apart from others on PostgreSQL.
@@ -80,16 +81,7 @@ def offer(session: Session, row: Assignment, *, actor: str) -> bool:
         beads.set_status(
             session, row.bead_id, BeadStatus.HOOKED, actor=actor, fence=row.fence, assignment_id=row.id, rig=row.rig
         )
-    record(
-        session,
-        EventKind.ASSIGNMENT_OFFERED,
-        actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        assignment_id=row.id,
-        fence=row.fence,
-        ring=doorbell(session, row),
-    )
+    tell(session, EventKind.ASSIGNMENT_OFFERED, row, actor=actor, ring=doorbell(session, row))
     return True
 
 
@@ -201,18 +193,7 @@ def _note_claim(session: Session, row: Assignment, *, actor: str, holder: str, h
         rig=row.rig,
         assignee=actor,
     )
-    record(
-        session,
-        EventKind.ASSIGNMENT_CLAIMED,
-        actor=holder,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=actor,
-        assignment_id=row.id,
-        fence=row.fence,
-        holder=holder,
-        host=host,
-    )
+    tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=host)
 
 
 def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float) -> list[HeldLease]:
@@ -265,18 +246,7 @@ def adopt(
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         return None
-    record(
-        session,
-        EventKind.ASSIGNMENT_ADOPTED,
-        actor=holder,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=row.fence,
-        old_holder=old_holder,
-        holder=holder,
-    )
+    tell(session, EventKind.ASSIGNMENT_ADOPTED, row, actor=holder, old_holder=old_holder, holder=holder)
     session.refresh(row)
     assert row.polecat is not None
     return Claim(row, session.get_one(Polecat, row.polecat), settings)
@@ -290,14 +260,4 @@ def detach(session: Session, assignment_ids: Sequence[int], *, holder: str, grac
         if row.holder != holder or row.state is not AssignmentState.RUNNING:
             continue
         row.expires_at = now + timedelta(seconds=grace_s)
-        record(
-            session,
-            EventKind.ASSIGNMENT_DETACHED,
-            actor=holder,
-            bead_id=row.bead_id,
-            rig=row.rig,
-            agent=row.polecat,
-            assignment_id=row.id,
-            fence=row.fence,
-            until=row.expires_at.isoformat(),
-        )
+        tell(session, EventKind.ASSIGNMENT_DETACHED, row, actor=holder, until=row.expires_at.isoformat())

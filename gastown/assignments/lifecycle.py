@@ -10,12 +10,13 @@ from sqlmodel import Session, col, select
 
 from gastown import beads, clock, policy
 from gastown.assignments import queries, retry
+from gastown.assignments.facts import tell
 from gastown.assignments.leases import offer
 from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired, Reason
 from gastown.beads import Bead, BeadStatus
 from gastown.db import database_time
 from gastown.errors import Conflict
-from gastown.events import EventKind, record
+from gastown.events import EventKind
 
 
 class AlreadySlung(Conflict):
@@ -68,14 +69,11 @@ def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) 
     )
     session.add(row)
     session.flush()
-    record(
+    tell(
         session,
         EventKind.ASSIGNMENT_SLUNG,
+        row,
         actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        assignment_id=row.id,
-        fence=row.fence,
         reason=row.reason.value,
         preset=row.preset,
         priority=row.priority,
@@ -99,19 +97,7 @@ def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor:
         raise StaleFence(f"attempt {row.fence} at {row.bead_id} is over")
     session.refresh(row)
     kind = EventKind.ASSIGNMENT_SUBMITTED if state is AssignmentState.SUBMITTED else EventKind.ASSIGNMENT_ENDED
-    record(
-        session,
-        kind,
-        actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=row.fence,
-        state=state.value,
-        outcome=outcome[:1000],
-        head_oid=row.head_oid,
-    )
+    tell(session, kind, row, actor=actor, state=state.value, outcome=outcome[:1000], head_oid=row.head_oid)
 
 
 def running(session: Session, assignment_id: int, fence: int) -> Assignment:
@@ -268,17 +254,7 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
             return row
         row.desired = Desired.STOP
         row.outcome = why[:1000]
-        record(
-            session,
-            EventKind.ASSIGNMENT_STOP_ASKED,
-            actor=actor,
-            bead_id=bead_id,
-            rig=row.rig,
-            agent=row.polecat,
-            assignment_id=row.id,
-            fence=row.fence,
-            why=why,
-        )
+        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why)
         return row
     _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
@@ -303,17 +279,7 @@ def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
     for row in rows:
         if row.id not in asked:
             continue
-        record(
-            session,
-            EventKind.ASSIGNMENT_STOP_ASKED,
-            actor=actor,
-            bead_id=row.bead_id,
-            rig=row.rig,
-            agent=row.polecat,
-            assignment_id=row.id,
-            fence=row.fence,
-            why="the town is being shut down",
-        )
+        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why="the town is being shut down")
     return rows
 
 
@@ -352,15 +318,4 @@ def note_saved(session: Session, assignment_id: int, fence: int, *, actor: str, 
     if row.fence != fence or row.head_oid == head_oid:
         return
     row.head_oid = head_oid
-    record(
-        session,
-        EventKind.WORK_SAVED,
-        actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=fence,
-        head_oid=head_oid,
-        why=why,
-    )
+    tell(session, EventKind.WORK_SAVED, row, actor=actor, head_oid=head_oid, why=why)

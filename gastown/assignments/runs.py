@@ -7,9 +7,10 @@ from sqlmodel import Session
 
 from gastown import clock
 from gastown.assignments import queries
+from gastown.assignments.facts import tell
 from gastown.assignments.lifecycle import running
 from gastown.assignments.models import Assignment, AssignmentState
-from gastown.events import EventKind, record
+from gastown.events import EventKind
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,11 @@ def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, st
     row.agent_session_id = start.agent_session_id
     row.session_pass = start.pass_hash
     row.started_at = row.started_at or clock.now()
-    record(
+    tell(
         session,
         EventKind.SESSION_STARTED,
+        row,
         actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=row.fence,
         run=row.runs,
         is_resumed=start.is_resumed,
         preset=row.preset,
@@ -77,15 +74,11 @@ def book_usage(  # noqa: PLR0913 - one keyword a column
         row.cost_usd = (row.cost_usd or 0.0) + cost_usd
     row.model = model or row.model
     row.agent_session_id = agent_session_id or row.agent_session_id
-    record(
+    tell(
         session,
         EventKind.SESSION_ENDED,
+        row,
         actor=actor,
-        bead_id=row.bead_id,
-        rig=row.rig,
-        agent=row.polecat,
-        assignment_id=row.id,
-        fence=fence,
         run=run,
         exit_code=exit_code,
         exit_signal=exit_signal,
