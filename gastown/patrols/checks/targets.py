@@ -16,7 +16,7 @@ def look(here: Here) -> Iterable[Fault]:
             yield error(
                 rig.name,
                 f"{rig.branch} fails its own gates at {rig.target_oid[:10]}: nothing lands, nobody is blamed",
-                "Mend the branch; the queue goes on by itself when it is green.",
+                "Mend the branch, or the gate (gt rig set RIG --gate NAME=CMD); the queue goes on by itself.",
             )
         if rig.target_state is TargetState.BROKEN:
             yield error(
