@@ -58,9 +58,9 @@ def up(settings: config.Settings, options: Options, *, reading: Reading, say: Sa
     planned = processes.plan_processes(settings, options, services)
     with _folders(settings) as made, supervision.starting(settings) as lock:
         _preflight(settings, options)
-        _check_host_name(settings, reading)
         for name in supervision.end_leftovers(settings):
             say(f"stopped {name}, left over from a start that was cut short")
+        _check_host_name(settings, reading)
         if settings.embedded_redis:
             supervision.write_private(services / "redis.conf", redis_server.configuration(settings, made / "redis"))
         supervision.start(settings, planned, processes.environment(settings), lock)
@@ -107,16 +107,20 @@ def _preflight(settings: config.Settings, options: Options) -> None:
 
 
 def _check_host_name(settings: config.Settings, reading: Reading) -> None:
-    """Refuse a name under which another machine works: each would take the other's sessions for its own."""
-    if settings.embedded_database:
-        return  # a file has one host
-    boot = _boot_of(sessions.make_holder(settings.host_id, os.getpid()))
+    """Refuse a name under which another machine or folder works: each would take the other's sessions for its own."""
+    host = settings.host_id
+    boot = _boot_of(sessions.make_holder(host, os.getpid()))
     with reading() as session:
-        others = [row for row in presence.list_present(session, settings.host_id) if _boot_of(row.id) != boot]
-    if others:
+        present = [row.id for row in presence.list_present(session, host)]
+    if not settings.embedded_database and any(_boot_of(worker) != boot for worker in present):
         raise HostTaken(
-            f"workers of another machine are at work under the host name {settings.host_id}",
+            f"workers of another machine are at work under the host name {host}",
             hint="Give this host a name of its own in town.toml (host = ...); if it has just rebooted, wait a minute.",
+        )
+    if not all(sessions.is_dead_here(worker, host) for worker in present):  # those of this folder have ended by now
+        raise HostTaken(
+            f"workers of another folder of this machine are at work under the host name {host}",
+            hint="Stop those, or give this folder a host name of its own in its town.toml (host = ...).",
         )
 
 
