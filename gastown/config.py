@@ -163,13 +163,21 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str | int]:
     }
 
 
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise TownNotFound("the working folder is gone", hint="Go to one that is there, and try again.") from None
+
+
 def load(town: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of the town in `town`, in `GASTOWN_TOWN`, or around the working folder; refuse unknown keys."""
     environ = os.environ if environ is None else environ
     named = town or (Path(environ["GASTOWN_TOWN"]) if environ.get("GASTOWN_TOWN") else None)
-    folder = named.absolute() if named else find_town(Path.cwd())
+    here = _working_folder()
+    folder = here / named if named else find_town(here)
     if folder is None or not (folder / TOWN_FILE).is_file():
-        where = folder or Path.cwd()
+        where = folder or here
         raise TownNotFound(
             f"no town at {where}", hint="Make one with `gt install DIR`, or name one with --town DIR or GASTOWN_TOWN."
         )

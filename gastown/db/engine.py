@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from gastown import clock, config
-from gastown.errors import Unavailable
+from gastown.errors import Invalid, Unavailable
 
 # How long a writer waits for another one; the longest write of ours takes well under a second.
 BUSY_TIMEOUT_S = 30
@@ -36,6 +37,10 @@ _engines: dict[str, Engine] = {}
 
 class DatabaseAway(Unavailable):
     """The database did not answer, is full, or is read-only."""
+
+
+class BadDatabase(Invalid):
+    """The settings name no database that a town can use."""
 
 
 def sqlite_module() -> ModuleType:
@@ -64,7 +69,17 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for `url` with everything a town needs set on its connections."""
+    """An engine for `url` with everything a town needs set on its connections; refuses what is no address of one."""
+    try:
+        return _make_engine(url)
+    except (ArgumentError, ImportError):  # not to be shown: it may hold a password
+        raise BadDatabase(
+            "database_url is not the address of a database that a town can use",
+            hint="Give postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:////path with four slashes.",
+        ) from None
+
+
+def _make_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _on_sqlite_connect)

@@ -273,15 +273,27 @@ def _follow(context: Context, path: "Path", offset: int, folder: "Path") -> None
 
     from gastown.runtimes import host
 
+    begun = b""  # of a line, or of a letter, whose rest is still to come
     while True:
         over = host.read_exit(folder) is not None
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read()
-        offset += len(data)
-        for line in data.decode(errors="replace").splitlines():
+        data = begun + _from(path, offset + len(begun))
+        lines, _, begun = data.rpartition(b"\n")
+        offset += len(data) - len(begun)
+        for line in lines.decode(errors="replace").splitlines():
             context.echo(printable(line))
+        if over and begun:
+            context.echo(printable(begun.decode(errors="replace")))
         context.out.flush()
         if over:
             return
         time.sleep(0.3)
+
+
+def _from(path: "Path", offset: int) -> bytes:
+    """What a file that is written to holds behind `offset`; nothing while it is not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -126,6 +126,8 @@ def test_every_command_says_so_when_the_role_may_not_use_the_tables(inside: Town
         ("slots = 0\n", 2, "1 to 1000"),
         ("slots =\n", 2, "TOML"),
         ("database_url = 'postgresql+psycopg://nobody@127.0.0.1:1/none'\n", 6, "database"),
+        ("database_url = 'mysql://pat:secret@127.0.0.1/none'\n", 2, "postgresql://"),
+        ("database_url = 'nonsense secret'\n", 2, "postgresql://"),
     ],
 )
 @ONLY_SQLITE
@@ -135,6 +137,17 @@ def test_every_command_names_the_fault_when_the_settings_are_wrong(
     (inside.folder / config.TOWN_FILE).write_text(content)
     for command, said in everyday(inside):
         assert_refused(said, command, code, words)
+        assert "secret" not in said.err
+
+
+@ONLY_SQLITE
+def test_every_command_says_so_when_the_working_folder_is_gone(inside: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = inside.folder.parent / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for command, said in everyday(inside):
+        assert_refused(said, command, 4, "working folder is gone")
 
 
 @ONLY_SQLITE
