@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 READ_LIMIT = 4_000_000
+LONGEST_ACTOR = 128
+
+
+class BadActor(Invalid):
+    """The word for who acts cannot stand in the log."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,14 @@ class Context:
         """Who acts: the agent's address in a session, else --actor, the environment, git's user name, or the login."""
         if self.session_pass is not None:
             return self.session_pass.agent
-        return self.actor_given or config.actor_from_environment() or _person()
+        given = self.actor_given or config.actor_from_environment()
+        if given is None:
+            return _person()
+        if not given.isprintable() or len(given) > LONGEST_ACTOR:
+            raise BadActor(
+                "who acts is not a name", hint=f"Give --actor 1 to {LONGEST_ACTOR} letters, on one line and in UTF-8."
+            )
+        return given
 
     @property
     def settings(self) -> config.Settings:
@@ -153,7 +165,8 @@ def _person() -> str:
 
     from gastown.git import user_name
 
-    if name := user_name():
+    name = "".join(letter for letter in user_name() or "" if letter.isprintable())[:LONGEST_ACTOR].strip()
+    if name:
         return name
     try:
         return getpass.getuser()
