@@ -1,6 +1,5 @@
 """Many processes at once: claims have one winner, counters one number, readiness no lost wake-up."""
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from gastown.beads import Bead, Filters
 from gastown.db import dispose
 from gastown.db.unit_of_work import reading, transact, unit_of_work
 from tests.support.factories_beads import make_bead
+from tests.support.processes import run_at_once
 
 PROCESSES = 8
 READY = 60
@@ -21,10 +21,8 @@ DEADLINE_S = 90
 
 def in_processes(work: Callable[..., Any], *args: Any) -> list[Any]:
     """Run `work(number, *args)` in PROCESSES fresh processes at once; return what each returned."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gastown.beads", "gastown.tables", "tests.support.factories_beads"])
-    with context.Pool(PROCESSES) as pool:
-        return pool.starmap_async(work, [(number, *args) for number in range(PROCESSES)]).get(DEADLINE_S)
+    preload = ["gastown.beads", "gastown.tables", "tests.support.factories_beads"]
+    return run_at_once(work, [(number, *args) for number in range(PROCESSES)], within_s=DEADLINE_S, preload=preload)
 
 
 def claim_all(number: int, url: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The schema's history against the models, on both databases."""
 
 import json
-import multiprocessing
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlmodel import SQLModel
 from gastown import tables
 from gastown.db import get_engine
 from gastown.town import schema
+from tests.support.processes import run_at_once
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -142,19 +142,12 @@ def test_nothing_is_left_behind_when_an_upgrade_fails_half_way(empty_url: str) -
     assert schema.current(empty_url) is None
 
 
-def _upgrade(url: str, results: "multiprocessing.Queue[bool]") -> None:
-    results.put(schema.upgrade(url).changed)
+def _upgrade(url: str) -> bool:
+    return schema.upgrade(url).changed
 
 
 def test_one_of_several_upgraders_does_the_work_when_they_start_at_once(empty_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue[bool] = context.Queue()
-    racers = [context.Process(target=_upgrade, args=(empty_url, results)) for _ in range(3)]
-    for racer in racers:
-        racer.start()
-    changed = [results.get(timeout=60) for _ in racers]
-    for racer in racers:
-        racer.join(30)
+    changed = run_at_once(_upgrade, [(empty_url,)] * 3, within_s=60, preload=["gastown.tables", "alembic"])
 
     assert sorted(changed) == [False, False, True]
     assert table_names(empty_url) == set(SQLModel.metadata.tables)
