@@ -256,11 +256,3 @@ def announce_rig(name: str) -> None:
         get_app().control.broadcast("follow_rigs", arguments={"rig": name}, reply=False)
     except _faults() as error:
         log.info("workers will find rig %s by themselves: %s", name, error)
-
-
-def drop_lock(name: str) -> None:
-    """Let the fast lock go; a Redis that is away forgets it by itself."""
-    try:
-        get_redis().delete(name)
-    except _faults() as error:
-        log.debug("lock %s left to expire: %s", name, error)

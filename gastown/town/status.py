@@ -68,10 +68,6 @@ class Snapshot:
     rigs: Sequence[RigLine]
     escalated: Sequence[Bead]
 
-    def running_on(self, host: str) -> int:
-        """How many agents run on a host."""
-        return sum(line.attempt is not None and line.attempt.host == host for rig in self.rigs for line in rig.polecats)
-
 
 def take_snapshot(session: Session) -> Snapshot:
     """Read the town. Raises NotFounded where there is none."""
