@@ -61,6 +61,12 @@ def host_queue(host: str) -> str:
     return f"host.{host}"
 
 
+def is_answered() -> bool:
+    """Whether anybody is there for doorbells: nobody where a store has no town."""
+    settings = config.current_or_none()
+    return settings is None or settings.is_town
+
+
 @dataclass(frozen=True)
 class Doorbell:
     """A task to start and where; `event_id` is the outbox row that it answers for."""

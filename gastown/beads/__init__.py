@@ -10,6 +10,7 @@ The statuses and the steps that an attempt may take are in models.py.
 """
 
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
+from gastown.beads.configuration import PREFIX, find_config, get_config, list_config, set_config, unset_config
 from gastown.beads.creation import create
 from gastown.beads.deletion import Deletion, delete
 from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
@@ -26,11 +27,11 @@ from gastown.beads.errors import (
     DependencyRefused,
     ParentNotFound,
 )
-from gastown.beads.exporter import export_lines
+from gastown.beads.exchange.exporter import export_lines
+from gastown.beads.exchange.importer import Imported, import_lines
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.graph import cycles, waves
-from gastown.beads.importer import Imported, import_lines
 from gastown.beads.lifecycle import (
     add_comment,
     add_label,
@@ -83,6 +84,7 @@ __all__ = [
     "BLOCKING_TYPES",
     "CATEGORIES",
     "ISSUE_TYPES",
+    "PREFIX",
     "UNDER_WAY",
     "AlreadyClaimed",
     "AmbiguousBead",
@@ -136,14 +138,17 @@ __all__ = [
     "edge_json",
     "export_lines",
     "find",
+    "find_config",
     "find_many",
     "get",
+    "get_config",
     "import_lines",
     "is_agent",
     "is_ready",
     "list_",
     "list_blocked",
     "list_children",
+    "list_config",
     "list_edges",
     "list_ready",
     "load_relations",
@@ -153,10 +158,12 @@ __all__ = [
     "remove_dependency",
     "remove_label",
     "reopen",
+    "set_config",
     "set_labels",
     "set_parent",
     "set_status",
     "undefer",
+    "unset_config",
     "update",
     "walk",
     "waves",

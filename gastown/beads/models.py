@@ -256,6 +256,15 @@ class Comment(SQLModel, table=True):
     extra: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
 
 
+class ConfigEntry(SQLModel, table=True):
+    """One key of the store: its prefix, custom words, what `remember` keeps. The same for all who use the store."""
+
+    __tablename__ = "bead_config"
+
+    key: str = Field(primary_key=True, max_length=255)
+    value: str = Field(sa_column=Column(Text, nullable=False))
+
+
 @dataclass(frozen=True)
 class NewBead:
     """What a new bead is made of; the store gives the id, unless `id` names one."""

@@ -75,11 +75,13 @@ class LazyGroup(click.Group):
         self,
         *args: Any,
         lazy: Mapping[str, tuple[str, str]] | None = None,
+        sections: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
         aliases: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.lazy = dict(lazy or {})
+        self.sections = dict(sections or {"Commands": lazy or {}})
+        self.lazy = {name: entry for members in self.sections.values() for name, entry in members.items()}
         self.aliases = dict(aliases or {})
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
@@ -118,14 +120,20 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List members without importing them."""
-        rows = []
-        for name in self.list_commands(ctx):
-            if name in self.lazy:
-                rows.append((name, self.lazy[name][1]))
-            elif (command := self.commands[name]) and not command.hidden:
-                rows.append((name, command.get_short_help_str(80)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        for title, members in self.sections.items():
+            rows = [(name, entry[1]) for name, entry in members.items()]
+            if title == "Commands":
+                rows = sorted(rows + self._made_here())
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def _made_here(self) -> list[tuple[str, str]]:
+        return [
+            (name, member.get_short_help_str(80))
+            for name, member in self.commands.items()
+            if name not in self.lazy and not member.hidden
+        ]
 
 
 def command(name: str, *, in_session: bool = False, **kwargs: Any) -> Callable[[Callable[..., Any]], Command]:

@@ -48,6 +48,10 @@ class Context:
     actor_given: str | None = None
     json: bool = False
     town: Path | None = None
+    start: Path | None = None
+    """Where `bd` begins to look for its store; None is the working folder."""
+    db: str = ""
+    """The database file that `bd` was told to use."""
     session_pass: SessionPass | None = None
     error: GastownError | None = None
     """What the command failed with, for who runs commands for others."""
@@ -72,9 +76,12 @@ class Context:
 
     @property
     def settings(self) -> config.Settings:
-        """The settings of the town this command works on."""
-        if self.session_pass is None and self.town is not None and config.current_or_none() is None:
-            config.use(config.load(self.town))
+        """The settings of the town, or of the folder's store, that this command works on."""
+        if self.session_pass is None and config.current_or_none() is None:
+            if self.program == "bd":
+                config.use(config.load_store(start=self.start, town=self.town, db=self.db))
+            elif self.town is not None:
+                config.use(config.load(self.town))
         return config.current()
 
     @contextmanager
@@ -101,7 +108,7 @@ class Context:
         return reading(self.settings)
 
     def check_ready(self) -> None:
-        """Load the settings now: refuse early where there is no town."""
+        """Load the settings now: refuse early where there is no store."""
         _ = self.settings
 
     def echo(self, text: str = "") -> None:

@@ -27,19 +27,20 @@ def check_schema(settings: config.Settings) -> None:
     path = Path(settings.database.removeprefix("sqlite:///"))
     if settings.embedded_database and not path.exists():
         # Opening it would make an empty one.
-        raise Unavailable(f"the town's database is gone: {path}", hint="Put it back, or a copy of it.")
+        raise Unavailable(f"the database is gone: {path}", hint="Put it back, or a copy of it.")
     with work.reading(settings.database) as session:
         connection = session.connection()
         has_schema = inspect(connection).has_table("alembic_version")
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
     if found is None:
-        raise Unavailable("the town's database has no tables yet", hint="Run `gt db upgrade`, which adds them.")
+        raise Unavailable("the database has no tables yet", hint=f"Run `{settings.upgrade_command}`, which adds them.")
     if found == REVISION:
         _checked.add(settings.database)
         return
     if found in OLDER_REVISIONS:
         raise SchemaMismatch(
-            f"the database is of an older version ({found})", hint="Run `gt db upgrade`, then try again."
+            f"the database is of an older version ({found})",
+            hint=f"Run `{settings.upgrade_command}`, then try again.",
         )
     raise SchemaMismatch(
         f"the database is of a newer version of Gas Town ({found})",

@@ -21,6 +21,11 @@ class EventKind(StrEnum):
     DEPENDENCY_REMOVED = "dependency.removed"
     LABEL_ADDED = "label.added"
     LABEL_REMOVED = "label.removed"
+    BEAD_COMPACTED = "bead.compacted"  # with the texts that it replaced
+    BEAD_RENAMED = "bead.renamed"
+    BEAD_PURGED = "bead.purged"  # its row is gone for good
+    BEAD_AUDITED = "bead.audited"  # what an agent says that it did (bd audit)
+    STORE_CONFIGURED = "store.configured"  # a key of the store; no value: unset
     # rigs
     RIG_ADDED = "rig.added"
     RIG_REMOVED = "rig.removed"

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.events.kinds import REACTED, EventKind
 from gastown.events.models import Event
-from gastown.queue import TOWN_QUEUE, Doorbell, Task
+from gastown.queue import TOWN_QUEUE, Doorbell, Task, is_answered
 
 
 def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywords
@@ -43,7 +43,7 @@ def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywo
         args=list(ring.args) if ring else None,
     )
     session.add(event)
-    if ring is None and kind in REACTED:
+    if ring is None and kind in REACTED and is_answered():
         session.flush()
         ring = Doorbell(Task.REACT, TOWN_QUEUE, (event.id,))
         event.task, event.queue, event.args = ring.task.value, ring.queue, list(ring.args)

@@ -24,7 +24,7 @@ def bin_dir(settings: Settings) -> Path:
 
 def write_commands(settings: Settings) -> Path:
     """Write the agents' `gt` and `bd`: they start our interpreter on the session client, nothing else."""
-    client = Path(config.__file__).parent / "cli" / "session_client.py"
+    client = Path(config.__file__).parents[1] / "cli" / "session_client.py"
     folder = bin_dir(settings)
     folder.mkdir(parents=True, exist_ok=True)
     for program in ("gt", "bd"):

@@ -16,7 +16,7 @@ NOUNS = tuple(
         path.parent.name
         for path in (ROOT / "gastown").glob("*/__init__.py")
         # `town` is a shelf of acts on top of the nouns, each imported by the one command for it.
-        if path.parent.name not in {"cli", "db", "migrations", "town"}
+        if path.parent.name not in {"cli", "config", "db", "migrations", "town"}
     )
 )
 # Who may look inside, and why.

@@ -9,46 +9,60 @@ from gastown.cli.commands import LazyGroup
 from gastown.cli.context import Context
 
 _HERE = "gastown.cli.bd"
-COMMANDS = {
-    "create": (f"{_HERE}.create:create", "File a bead."),
-    "q": (f"{_HERE}.create:quick", "File a bead; print only its id."),
-    "show": (f"{_HERE}.show:show", "Show beads in full."),
-    "children": (f"{_HERE}.show:children", "List a bead's children."),
-    "list": (f"{_HERE}.listing:list_", "List beads."),
-    "ready": (f"{_HERE}.listing:ready", "List what can be started now; --claim takes one."),
-    "blocked": (f"{_HERE}.listing:blocked", "List what must wait, and for what."),
-    "search": (f"{_HERE}.listing:search", "Find text in titles, descriptions and ids."),
-    "count": (f"{_HERE}.listing:count", "Count beads."),
-    "status": (f"{_HERE}.listing:status", "Show the store at a glance."),
-    "update": (f"{_HERE}.update:update", "Change fields of beads; --claim takes one."),
-    "defer": (f"{_HERE}.update:defer", "Put beads off, until a time or for good."),
-    "undefer": (f"{_HERE}.update:undefer", "Make deferred beads open."),
-    "close": (f"{_HERE}.close:close", "Close beads."),
-    "reopen": (f"{_HERE}.close:reopen", "Make closed beads open."),
-    "delete": (f"{_HERE}.close:delete", "Delete beads (a preview without --force)."),
-    "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
-    "link": (f"{_HERE}.dep:link", "Make one bead depend on another."),
-    "label": (f"{_HERE}.label:label", "Labels: add, remove, list, list-all."),
-    "tag": (f"{_HERE}.label:tag", "Put a label on a bead."),
-    "comment": (f"{_HERE}.comment:comment", "Add a remark to a bead."),
-    "comments": (f"{_HERE}.comment:comments", "List a bead's remarks."),
-    "import": (f"{_HERE}.exchange:import_", "Bring in an exchange file (JSONL)."),
-    "export": (f"{_HERE}.exchange:export", "Write the store as an exchange file (JSONL)."),
-    "prime": (f"{_HERE}.about:prime", "Tell an agent how to work with beads."),
-    "where": (f"{_HERE}.about:where", "Show which store this is."),
-    "version": (f"{_HERE}.about:version", "Show the version."),
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Working with issues": {
+        "create": (f"{_HERE}.create:create", "File a bead."),
+        "q": (f"{_HERE}.create:quick", "File a bead; print only its id."),
+        "show": (f"{_HERE}.show:show", "Show beads in full."),
+        "list": (f"{_HERE}.listing:list_", "List beads."),
+        "ready": (f"{_HERE}.listing:ready", "List what can be started now; --claim takes one."),
+        "update": (f"{_HERE}.update:update", "Change fields of beads; --claim takes one."),
+        "close": (f"{_HERE}.close:close", "Close beads."),
+        "reopen": (f"{_HERE}.close:reopen", "Make closed beads open."),
+        "delete": (f"{_HERE}.close:delete", "Delete beads (a preview without --force)."),
+        "defer": (f"{_HERE}.update:defer", "Put beads off, until a time or for good."),
+        "undefer": (f"{_HERE}.update:undefer", "Make deferred beads open."),
+        "comment": (f"{_HERE}.comment:comment", "Add a remark to a bead."),
+        "comments": (f"{_HERE}.comment:comments", "List a bead's remarks."),
+        "tag": (f"{_HERE}.label:tag", "Put a label on a bead."),
+        "label": (f"{_HERE}.label:label", "Labels: add, remove, list, list-all."),
+        "children": (f"{_HERE}.show:children", "List a bead's children."),
+        "search": (f"{_HERE}.listing:search", "Find text in titles, descriptions and ids."),
+    },
+    "Views": {
+        "blocked": (f"{_HERE}.listing:blocked", "List what must wait, and for what."),
+        "count": (f"{_HERE}.listing:count", "Count beads."),
+        "status": (f"{_HERE}.listing:status", "Show the store at a glance."),
+    },
+    "Dependencies": {
+        "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
+        "link": (f"{_HERE}.dep:link", "Make one bead depend on another."),
+    },
+    "Sync and data": {
+        "import": (f"{_HERE}.exchange:import_", "Bring in an exchange file (JSONL)."),
+        "export": (f"{_HERE}.exchange:export", "Write the store as an exchange file (JSONL)."),
+    },
+    "Setup and configuration": {
+        "prime": (f"{_HERE}.about:prime", "Tell an agent how to work with beads."),
+        "where": (f"{_HERE}.about:where", "Show which store this is."),
+        "version": (f"{_HERE}.about:version", "Show the version."),
+    },
+    "Gates, molecules and agents": {},
+    "Maintenance": {},
 }
 ALIASES = {"new": "create", "view": "show", "done": "close", "stats": "status"}
 
 
-@click.group("bd", cls=LazyGroup, lazy=COMMANDS, aliases=ALIASES)
+@click.group("bd", cls=LazyGroup, sections=SECTIONS, aliases=ALIASES)
 @click.version_option(__version__, prog_name="bd", message="%(prog)s version %(version)s")
-@click.option("--town", "-C", "--directory", type=click.Path(path_type=Path), help="The town (default: around here).")
+@click.option("-C", "--directory", type=click.Path(path_type=Path), help="Work as if called in this folder.")
+@click.option("--db", default="", help="The database file of a folder's own store.")
+@click.option("--town", type=click.Path(path_type=Path), help="The town (default: around here).")
 @click.option("--actor", help="Who acts (default: git's user name).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def bd(context: Context, town: Path | None, actor: str | None, as_json: bool) -> None:
-    """Beads: the town's work items, and what waits for what.
+def bd(context: Context, directory: Path | None, db: str, town: Path | None, actor: str | None, as_json: bool) -> None:
+    """Beads: work items, and what waits for what. Of the town around here, or of a folder's own store.
 
     \b
     First steps:
@@ -61,4 +75,5 @@ def bd(context: Context, town: Path | None, actor: str | None, as_json: bool) ->
     context.json = context.json or as_json
     if context.session_pass is None:
         context.town = town.absolute() if town else context.town
+        context.start, context.db = directory, db
         context.actor_given = actor or context.actor_given

@@ -77,13 +77,15 @@ def require(ids: Sequence[str], message: str) -> None:
 
 def prefix_for(context: Context, session: "Session", rig: str | None) -> str:
     """The prefix of a new bead: the rig's, the calling agent's, or the town's."""
+    from gastown import beads
+
     own = prefix_of_session(context)
     if own is not None:
         if rig is not None and context.session_pass is not None and rig != context.session_pass.rig:
             raise OtherRig(f"an agent of {context.session_pass.rig} files no beads in {rig}", hint="Leave --rig out.")
         return own
     if rig is None:
-        return TOWN_PREFIX
+        return beads.get_config(session, beads.PREFIX, TOWN_PREFIX)
     from gastown import rigs
 
     return rigs.get(session, rig).prefix

@@ -8,7 +8,7 @@ import pytest
 
 from gastown import config
 from gastown.cli.app import invoke
-from gastown.cli.bd import ALIASES, COMMANDS
+from gastown.cli.bd import ALIASES
 from gastown.cli.bd import bd as group
 from gastown.cli.commands import Command
 from gastown.cli.context import Context
@@ -16,7 +16,7 @@ from gastown.cli.context import Context
 
 def all_commands() -> list[tuple[str, click.Command]]:
     found = []
-    for name, (where, _) in COMMANDS.items():
+    for name, (where, _) in group.lazy.items():
         module, _, attribute = where.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         found.append((name, command))

@@ -1,4 +1,4 @@
-"""The settings of one process: where its town is, and how it reaches SQL and Redis. The only reader of the environment.
+"""The settings of one process: where its town is, and how it reaches SQL and Redis.
 
 They come from `GASTOWN_*` variables, then from `<town>/town.toml`, then from defaults. What every host of a town must
 agree on is not here but in SQL (`gastown.policy`).
@@ -72,6 +72,16 @@ class Settings:
     def embedded_database(self) -> bool:
         """Whether the database is a file of the town."""
         return self.database.startswith("sqlite")
+
+    @property
+    def is_town(self) -> bool:
+        """Whether workers, queues and rigs are behind this store."""
+        return True
+
+    @property
+    def upgrade_command(self) -> str:
+        """What brings this store's schema to our version."""
+        return "gt db upgrade"
 
     @property
     def host_id(self) -> str:
@@ -163,7 +173,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str | int]:
     }
 
 
-def _working_folder() -> Path:
+def working_folder() -> Path:
+    """The folder that the command was given in; refuses one that is gone."""
     try:
         return Path.cwd()
     except OSError:
@@ -174,7 +185,7 @@ def load(town: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     """Read the settings of the town in `town`, in `GASTOWN_TOWN`, or around the working folder; refuse unknown keys."""
     environ = os.environ if environ is None else environ
     named = town or (Path(environ["GASTOWN_TOWN"]) if environ.get("GASTOWN_TOWN") else None)
-    here = _working_folder()
+    here = working_folder()
     folder = here / named if named else find_town(here)
     if folder is None or not (folder / TOWN_FILE).is_file():
         where = folder or here

@@ -1,0 +1,145 @@
+"""Which store `bd` works on: a town's database, or the one in a folder's own `.beads`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gastown.config.settings import Settings, TownNotFound, find_town, load, working_folder
+from gastown.errors import Invalid, NotFound
+
+BEADS_DIR = ".beads"
+DATABASE = "beads.db"
+REDIRECT = "redirect"
+# A redirect leads to a store, not to another redirect: two folders that name each other must not catch us.
+_REDIRECT_LIMIT = 4096  # bytes of the file that are read
+
+
+class StoreNotFound(TownNotFound):
+    """Neither a town nor a `.beads` folder here or above."""
+
+
+class StoreMissing(NotFound):
+    """There is a `.beads` folder, and no database in it."""
+
+
+@dataclass(frozen=True)
+class FolderStore(Settings):
+    """A store without a town: one SQLite file in a `.beads` folder, which `town` names here."""
+
+    file: Path = Path()
+    """The database's file."""
+    redirected_from: Path | None = None
+    """The `.beads` folder whose `redirect` led here."""
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return f"sqlite:///{self.file}"
+
+    @property
+    def is_town(self) -> bool:
+        """No workers, queues or rigs are behind a folder's store."""
+        return False
+
+    @property
+    def upgrade_command(self) -> str:
+        """What brings this store's schema to our version."""
+        return "bd migrate"
+
+
+def load_store(
+    *, start: Path | None = None, town: Path | None = None, db: str = "", environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The store that `bd` works on, looked for from `start` (default: the working folder).
+
+    First that is said wins: `db` (or BEADS_DB, BD_DB), a database file; `town` (or GASTOWN_TOWN); BEADS_DIR; a town
+    around `start`; the nearest `.beads` with a store in it, from `start` upwards or in the main checkout of a git
+    worktree. In a town a repository's `.beads` is data of that repository and never a store.
+    """
+    environ = os.environ if environ is None else environ
+    # What was typed counts for more than what the environment says.
+    named = db or ("" if town or start else environ.get("BEADS_DB") or environ.get("BD_DB") or "")
+    if named:
+        return _opened(_absolute(named).parent, _absolute(named))
+    if town is not None or (start is None and environ.get("GASTOWN_TOWN")):
+        return load(town, environ)
+    if start is None and environ.get("BEADS_DIR"):
+        return _store(_absolute(environ["BEADS_DIR"]))
+    here = working_folder() / start if start else working_folder()
+    if not here.is_dir():
+        raise StoreNotFound(f"no such folder: {here}")
+    around = find_town(here)
+    if around is not None:
+        return load(around, environ)
+    folder = find_folder(here)
+    if folder is None:
+        raise StoreNotFound(
+            f"no beads database found in {here} or above it",
+            hint="Make one with `bd init`, or go to a folder that has one.",
+        )
+    return _store(folder)
+
+
+def find_folder(start: Path) -> Path | None:
+    """The `.beads` folder that a command in `start` belongs to: the nearest upwards, or of a worktree's main checkout.
+
+    A worktree's own `.beads` is what git checked out; the store is beside the main checkout.
+    """
+    for folder in (start, *start.parents):
+        found = folder / BEADS_DIR
+        main = _main_checkout(folder)
+        if main is not None and not (found / DATABASE).exists() and (main / BEADS_DIR).is_dir():
+            return main / BEADS_DIR
+        if found.is_dir():
+            return found
+    return None
+
+
+def follow(folder: Path) -> Path:
+    """The `.beads` folder that `folder`'s `redirect` file names, or `folder` itself."""
+    try:
+        text = (folder / REDIRECT).read_bytes()[:_REDIRECT_LIMIT].decode().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return folder
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"cannot read {folder / REDIRECT}", hint="It holds the path of another .beads folder.") from None
+    if not text or "\n" in text or "\x00" in text:
+        raise Invalid(f"{folder / REDIRECT} names no folder", hint="It holds the path of another .beads folder.")
+    # A relative path starts where the repository is.
+    target = Path(os.path.normpath(folder.parent / text))
+    if not target.is_dir():
+        raise StoreMissing(f"{folder / REDIRECT} leads to {target}, which is not there", hint="Mend the path in it.")
+    return target
+
+
+def _store(folder: Path) -> FolderStore:
+    target = follow(folder)
+    return _opened(target, target / DATABASE, redirected_from=None if target == folder else folder)
+
+
+def _opened(folder: Path, file: Path, *, redirected_from: Path | None = None) -> FolderStore:
+    if not file.is_file():
+        raise StoreMissing(
+            f"no beads database at {file}",
+            hint="`bd init` makes it and takes in the issues.jsonl that is there.",
+        )
+    return FolderStore(town=folder, file=file, redirected_from=redirected_from)
+
+
+def _absolute(text: str) -> Path:
+    return working_folder() / Path(text).expanduser()
+
+
+def _main_checkout(folder: Path) -> Path | None:
+    """The main checkout of the git worktree at `folder`; None when `folder` is none."""
+    try:
+        said = (folder / ".git").read_bytes()[:_REDIRECT_LIMIT].decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    kind, _, where = said.partition(":")
+    git_dir = folder / where.strip()
+    if kind != "gitdir" or git_dir.parent.name != "worktrees":
+        return None
+    main = Path(os.path.normpath(git_dir.parent.parent))
+    return main.parent if main.name == ".git" else None
