@@ -58,5 +58,5 @@ def test_outside_of_a_town_it_says_what_to_do(tmp_path: Path, monkeypatch: pytes
         out, err = io.StringIO(), io.StringIO()
         context = Context(program="bd", out=out, err=err, stdin=io.StringIO(), is_terminal=False)
         assert invoke(context, argv) == code
-        assert ("gt install" in err.getvalue()) == (code == 1)
+        assert ("bd init" in err.getvalue()) == (code == 1)
         assert out.getvalue() == ""
