@@ -78,6 +78,7 @@ from gastown.beads.queries import (
 )
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.tree import Node, walk
+from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import parse_when
 
 __all__ = [
@@ -131,6 +132,8 @@ __all__ = [
     "count_labels",
     "count_ready",
     "create",
+    "custom_statuses",
+    "custom_types",
     "cycles",
     "defer",
     "delete",
@@ -145,6 +148,8 @@ __all__ = [
     "import_lines",
     "is_agent",
     "is_ready",
+    "known_statuses",
+    "known_types",
     "list_",
     "list_blocked",
     "list_children",

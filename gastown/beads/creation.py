@@ -11,13 +11,10 @@ from sqlmodel import Session, col, select, update
 from gastown import clock, ids
 from gastown.beads import edges, readiness
 from gastown.beads.changes import Cause, lock, note
+from gastown.beads.checks import check_estimate, check_label, check_priority, check_short, check_text, check_title
 from gastown.beads.errors import BadField, BeadExists, BeadNotFound, NoIdLeft, ParentNotFound
 from gastown.beads.jsonl import unix_ns
 from gastown.beads.models import (
-    ISSUE_TYPES,
-    LOWEST_PRIORITY,
-    TITLE_LIMIT,
-    TYPE_ALIASES,
     Bead,
     BeadStatus,
     Dependency,
@@ -26,74 +23,16 @@ from gastown.beads.models import (
     NewBead,
 )
 from gastown.beads.rendering import bead_json
+from gastown.beads.vocabulary import check_type
 from gastown.db import is_sqlite
 from gastown.events import EventKind
 
 _NONCES = 10
 # How far the beads of a prefix are counted: each step is just above the count from which ids get longer.
 _COUNT_STEPS = (1_000, 6_000, 36_000, 220_000)
-LABEL_LIMIT = 255
 
 
-def check_title(title: str) -> str:
-    """The title without blanks around it; refuses an empty or an overlong one."""
-    title = title.strip()
-    if not title:
-        raise BadField("title cannot be empty", hint="Say in one line what is to be done.")
-    if len(title) > TITLE_LIMIT:
-        raise BadField(f"title is longer than {TITLE_LIMIT} characters", hint="Put the rest into the description.")
-    return check_text("title", title)
-
-
-def check_text(name: str, text: str) -> str:
-    """The text itself; refuses what a database cannot store."""
-    if "\x00" in text:
-        raise BadField(f"{name} holds a null character")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise BadField(f"{name} is not UTF-8 text") from None
-    return text
-
-
-def check_short(name: str, text: str) -> str:
-    """A name or reference of at most 255 characters."""
-    if len(text) > LABEL_LIMIT:
-        raise BadField(f"{name} is longer than {LABEL_LIMIT} characters")
-    return check_text(name, text)
-
-
-def check_priority(priority: int) -> int:
-    """0 (most urgent) to 4."""
-    if not 0 <= priority <= LOWEST_PRIORITY:
-        raise BadField(f"invalid priority {priority}", hint=f"Give 0 (most urgent) to {LOWEST_PRIORITY}.")
-    return priority
-
-
-def check_type(name: str) -> str:
-    """The type's own name; aliases are accepted."""
-    name = TYPE_ALIASES.get(name.lower(), name.lower())
-    if name not in ISSUE_TYPES:
-        raise BadField(f"invalid issue type {name[:60]!r}", hint=f"Known: {', '.join(ISSUE_TYPES)}.")
-    return name
-
-
-def check_label(label: str) -> str:
-    """The label without blanks around it; refuses an empty one."""
-    label = label.strip()
-    if not label:
-        raise BadField("label cannot be empty")
-    return check_short("label", label)
-
-
-def check_estimate(minutes: int | None) -> int | None:
-    """Minutes, or None."""
-    if minutes is not None and not 0 <= minutes < 2**31:
-        raise BadField("estimate must be a non-negative number of minutes")
-    return minutes
-
-
-def _row(new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
+def _row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
     deferred = new.defer_until is not None and new.defer_until > now
     bead = Bead(
         id="",
@@ -106,7 +45,7 @@ def _row(new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
         spec_id=check_short("spec id", new.spec_id),
         status=(BeadStatus.DEFERRED if deferred else BeadStatus.OPEN).value,
         priority=check_priority(new.priority),
-        issue_type=check_type(new.issue_type),
+        issue_type=check_type(session, new.issue_type),
         assignee=check_short("assignee", new.assignee),
         owner=check_short("owner", new.owner),
         estimated_minutes=check_estimate(new.estimated_minutes),
@@ -128,7 +67,7 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     Refuses what the fields cannot hold, an unknown parent or dependency, and an explicit id that is taken.
     """
     now = clock.now()
-    row = _row(new, actor, now)
+    row = _row(session, new, actor, now)
     labels = {check_label(label) for label in new.labels}
     # A new bead touches the readiness of others only where edges can reach it.
     if new.deps or new.parent or new.id:

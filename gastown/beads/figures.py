@@ -10,6 +10,7 @@ from gastown.beads import filters as sql
 from gastown.beads.filters import Filters
 from gastown.beads.models import SETTLED, Bead, BeadStatus, Label
 from gastown.beads.queries import children_states, count_ready
+from gastown.beads.vocabulary import hidden_statuses
 
 
 def count_by_status(session: Session, *, prefix: str | None = None) -> dict[str, int]:
@@ -37,7 +38,7 @@ _GROUPS = {"status": Bead.status, "priority": Bead.priority, "type": Bead.issue_
 
 def count(session: Session, filters: Filters, *, by: str | None = None) -> dict[str, int]:
     """How many beads `filters` lets through, per status, priority, type, assignee or label; under "" without `by`."""
-    conditions = sql.visible(filters, clock.now())
+    conditions = sql.visible(filters, clock.now(), hidden_statuses(session))
     if by is None:
         return {"": session.exec(select(func.count()).select_from(Bead).where(*conditions)).one()}
     if by == "label":

@@ -197,13 +197,16 @@ def conditions(filters: Filters) -> list[ColumnElement[bool]]:
     ]
 
 
-def visible(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
-    """The conditions of `list`: what nobody asked for is hidden when it is done, pinned or the town's own."""
+def visible(filters: Filters, now: datetime, hidden: Sequence[str] = ()) -> list[ColumnElement[bool]]:
+    """The conditions of `list`: what nobody asked for is hidden when it is done, pinned or the town's own.
+
+    `hidden` are the store's own statuses that hide a bead.
+    """
     wanted = conditions(filters)
     if filters.statuses:
         wanted.append(col(Bead.status).in_(filters.statuses))
     elif not filters.any_status and not filters.ids:
-        wanted.append(col(Bead.status).not_in(_HIDDEN_STATUSES))
+        wanted.append(col(Bead.status).not_in((*_HIDDEN_STATUSES, *hidden)))
     if not filters.any_status and not filters.ids:
         wanted.append(col(Bead.is_template).is_(False))
         if not filters.types:
@@ -213,11 +216,13 @@ def visible(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def ready(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
+def ready(
+    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
+) -> list[ColumnElement[bool]]:
     """The conditions of `ready`: open, unblocked, its time has come, nobody's container."""
     due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= now)
     came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
-    is_open = col(Bead.status) == BeadStatus.OPEN.value
+    is_open = col(Bead.status).in_(active)
     wanted = [
         *conditions(filters),
         col(Bead.is_blocked).is_(False),

@@ -1,7 +1,6 @@
 """Every other write: status, fields, claims, labels, comments, deferral, deletion. (Creation, closing, edges
 and deletion are in modules of their own.)"""
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,7 +10,7 @@ from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from gastown import clock
-from gastown.beads import creation as check
+from gastown.beads import checks as check
 from gastown.beads import filters as sql
 from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, lock, note, touch
@@ -29,9 +28,8 @@ from gastown.beads.models import (
 )
 from gastown.beads.patches import Patch, update_values
 from gastown.beads.queries import get
+from gastown.beads.vocabulary import ACTIVE, active_statuses, check_status
 from gastown.events import EventKind
-
-_STATUS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 def set_status(  # noqa: PLR0913 - the facts of an attempt's step
@@ -87,7 +85,7 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     bead = lock(session, bead_id)
     if bead.is_template:
         raise BeadMoved(f"{bead_id} is a template, which is read-only")
-    values = update_values(bead, patch)
+    values = update_values(session, bead, patch)
     status = patch.get("status") or _implied_status(bead, patch)
     wants_close = status == BeadStatus.CLOSED and bead.status != BeadStatus.CLOSED
     settles = False
@@ -120,7 +118,7 @@ def _implied_status(bead: Bead, patch: Patch) -> str | None:
 
 
 def _status_values(session: Session, bead: Bead, status: str, actor: str) -> dict[str, Any]:
-    _check_status(session, status)
+    check_status(session, status)
     if bead.is_code is not None and bead.status in UNDER_WAY:
         raise CodeBead(
             f"{bead.id} is slung: its attempt sets its status",
@@ -137,19 +135,11 @@ def _status_values(session: Session, bead: Bead, status: str, actor: str) -> dic
     return values
 
 
-def _check_status(session: Session, status: str) -> None:
-    if status in BeadStatus.__members__.values() and status != BeadStatus.TOMBSTONE:
-        return
-    known = _STATUS.fullmatch(status) is not None and status != BeadStatus.TOMBSTONE
-    if not known or session.exec(select(Bead.id).where(Bead.status == status).limit(1)).first() is None:
-        names = ", ".join(name for name in BeadStatus if name != BeadStatus.TOMBSTONE)
-        raise BadField(f"invalid status {status[:60]!r}", hint=f"Known: {names}.")
-
-
 def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
     """Take an open bead: one compare-and-set, so that of many callers one wins. Again by its holder changes nothing."""
     bead = get(session, bead_id)
-    if _take(session, bead_id, actor):
+    startable = ACTIVE if bead.status in BeadStatus.__members__.values() else active_statuses(session)
+    if _take(session, bead_id, actor, startable):
         session.refresh(bead)
         return bead
     session.refresh(bead)
@@ -160,14 +150,14 @@ def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
     raise AlreadyClaimed(f"{bead_id} not claimable: status {bead.status}", hint="`bd ready` shows what is free.")
 
 
-def _take(session: Session, bead_id: str, actor: str) -> bool:
+def _take(session: Session, bead_id: str, actor: str, startable: Sequence[str] = ACTIVE) -> bool:
     now = clock.now()
     came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
     done = session.execute(
         update(Bead)
         .where(
             col(Bead.id) == bead_id,
-            or_(col(Bead.status) == BeadStatus.OPEN.value, came_back),
+            or_(col(Bead.status).in_(startable), came_back),
             col(Bead.assignee).in_(("", actor)),
         )
         .values(status=BeadStatus.IN_PROGRESS.value, assignee=actor, started_at=now, updated_at=now, defer_until=None),
@@ -183,16 +173,16 @@ def _take(session: Session, bead_id: str, actor: str) -> bool:
 
 def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | None:
     """Take the most urgent ready bead that nobody has; None when there is none. No two callers get the same one."""
-    now = clock.now()
+    now, startable = clock.now(), active_statuses(session)
     candidate = (
         select(Bead.id)
-        .where(*sql.ready(filters, now), col(Bead.assignee) == "")
+        .where(*sql.ready(filters, now, startable), col(Bead.assignee) == "")
         .order_by(*sql.order(filters, now))
         .limit(1)
         .with_for_update(skip_locked=True, of=Bead)
     )
     while (bead_id := session.exec(candidate).first()) is not None:
-        if _take(session, bead_id, actor):
+        if _take(session, bead_id, actor, startable):
             return session.get_one(Bead, bead_id, populate_existing=True)
     return None
 

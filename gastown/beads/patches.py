@@ -7,9 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypedDict
 
-from gastown.beads import creation as check
+from sqlmodel import Session
+
+from gastown.beads import checks as check
 from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
+from gastown.beads.vocabulary import check_type
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
 METADATA_LIMIT = 64 * 1024  # characters of JSON
@@ -45,7 +48,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "spec_id": partial(check.check_short, "spec id"),
     "assignee": partial(check.check_short, "assignee"),
     "priority": check.check_priority,
-    "issue_type": check.check_type,
     "estimated_minutes": check.check_estimate,
     "external_ref": lambda value: check.check_short("external ref", value or "") or None,
     "due_at": lambda value: value,
@@ -53,10 +55,12 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def update_values(bead: Bead, patch: Patch) -> dict[str, Any]:
+def update_values(session: Session, bead: Bead, patch: Patch) -> dict[str, Any]:
     """The columns that `patch` sets on `bead`, the status apart; refuses values that a bead cannot have."""
     given: Mapping[str, Any] = patch
     values = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
+    if "issue_type" in patch:
+        values["issue_type"] = check_type(session, patch["issue_type"])
     if "append_notes" in patch:
         added = check.check_text("notes", patch["append_notes"])
         values["notes"] = f"{bead.notes}\n{added}" if bead.notes else added

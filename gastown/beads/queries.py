@@ -14,7 +14,6 @@ from gastown.beads.filters import Filters
 from gastown.beads.models import (
     BLOCKING_TYPES,
     EXTERNAL,
-    ISSUE_TYPES,
     LANDED_PREFIX,
     LOWEST_PRIORITY,
     NEVER_READY_TYPES,
@@ -26,6 +25,7 @@ from gastown.beads.models import (
     DependencyType,
     Label,
 )
+from gastown.beads.vocabulary import active_statuses, hidden_statuses, known_statuses, known_types
 
 # Ids in one IN list; SQLite takes 32,766 parameters.
 CHUNK = 5000
@@ -82,18 +82,18 @@ def find_many(session: Session, ids: Sequence[str]) -> dict[str, Bead]:
 def list_(session: Session, filters: Filters) -> list[Bead]:
     """The beads that `filters` let through, in its order."""
     now = clock.now()
-    return _listed(session, sql.visible(filters, now), filters, now)
+    return _listed(session, sql.visible(filters, now, hidden_statuses(session)), filters, now)
 
 
 def list_ready(session: Session, filters: Filters | None = None) -> list[Bead]:
     """The beads that can be started now, most urgent first."""
     filters, now = filters or Filters(), clock.now()
-    return _listed(session, sql.ready(filters, now), filters, now)
+    return _listed(session, sql.ready(filters, now, active_statuses(session)), filters, now)
 
 
 def count_ready(session: Session, filters: Filters | None = None) -> int:
     """How many beads can be started now."""
-    conditions = sql.ready(filters or Filters(), clock.now())
+    conditions = sql.ready(filters or Filters(), clock.now(), active_statuses(session))
     return session.exec(select(func.count()).select_from(Bead).where(*conditions)).one()
 
 
@@ -310,8 +310,8 @@ def check_filters(session: Session, filters: Filters) -> None:
 
 def _check_words(session: Session, filters: Filters) -> None:
     for name, values, known, column in (
-        ("status", filters.statuses, frozenset(BeadStatus), Bead.status),
-        ("issue type", (*filters.types, *filters.exclude_types), frozenset(ISSUE_TYPES), Bead.issue_type),
+        ("status", filters.statuses, frozenset(known_statuses(session)), Bead.status),
+        ("issue type", (*filters.types, *filters.exclude_types), frozenset(known_types(session)), Bead.issue_type),
     ):
         for value in values:
             if value not in known and session.exec(select(Bead.id).where(column == value).limit(1)).first() is None:
