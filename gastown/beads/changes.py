@@ -68,9 +68,14 @@ def apply(
     return True
 
 
-def touch(session: Session, bead_id: str) -> None:
-    """Count a change to a bead's labels, edges or comments as a change of the bead."""
+def touch(session: Session, bead_id: str) -> dict[str, Any]:
+    """Count a change to a bead's labels, edges or comments as a change of the bead; return what its event says of it.
+
+    The caller's event carries the result: without it the log would not replay to the row.
+    """
     bead = session.get(Bead, bead_id)
-    if bead is not None:
-        bead.updated_at = clock.now()
-        session.add(bead)
+    if bead is None:
+        return {}
+    bead.updated_at = clock.now()
+    session.add(bead)
+    return {"updated_at": as_json(bead.updated_at)}

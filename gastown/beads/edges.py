@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import readiness
-from gastown.beads.changes import Cause, lock, note, touch
+from gastown.beads.changes import Cause, as_json, lock, note, touch
 from gastown.beads.errors import BadField, DependencyRefused
 from gastown.beads.jsonl import wants_any_child
 from gastown.beads.models import BLOCKING_TYPES, EXTERNAL, WELL_KNOWN_TYPES, Bead, Dependency, DependencyType
@@ -135,16 +135,8 @@ def add_dependency(
         is_provided=target.startswith(EXTERNAL) and readiness.is_provided(session, target),
     )
     session.add(edge)
-    touch(session, bead_id)
-    note(
-        session,
-        EventKind.DEPENDENCY_ADDED,
-        bead_id,
-        Cause(actor),
-        depends_on_id=target,
-        type=str(type),
-        metadata=metadata,
-    )
+    values = {"depends_on_id": target, "type": edge.type, "metadata": metadata, "created_at": as_json(edge.created_at)}
+    note(session, EventKind.DEPENDENCY_ADDED, bead_id, Cause(actor), **values, **touch(session, bead_id))
     readiness.recompute(session, [bead_id])
     return edge
 
@@ -174,10 +166,9 @@ def remove_dependency(session: Session, bead_id: str, target: str, *, actor: str
     edges = _between(session, bead_id, target)
     for edge in edges:
         session.delete(edge)
-        values = {"depends_on_id": target, "type": edge.type}
+        values = {"depends_on_id": target, "type": edge.type, **touch(session, bead_id)}
         note(session, EventKind.DEPENDENCY_REMOVED, bead_id, Cause(actor), **values)
     if edges:
-        touch(session, bead_id)
         readiness.recompute(session, [bead_id, target])
     return bool(edges)
 

@@ -13,7 +13,7 @@ from gastown import clock
 from gastown.beads import checks as check
 from gastown.beads import filters as sql
 from gastown.beads import readiness
-from gastown.beads.changes import Cause, apply, lock, note, touch
+from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
 from gastown.beads.closing import OPENED, close, guard_landed
 from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead
 from gastown.beads.filters import Filters
@@ -194,7 +194,7 @@ def add_label(session: Session, bead_id: str, label: str, *, actor: str) -> bool
     if session.get(Label, (bead_id, label)) is not None:
         return False
     session.add(Label(bead_id=bead_id, label=label))
-    note(session, EventKind.LABEL_ADDED, bead_id, Cause(actor), label=label)
+    note(session, EventKind.LABEL_ADDED, bead_id, Cause(actor), label=label, **touch(session, bead_id))
     _relabelled(session, bead, [label])
     return True
 
@@ -206,7 +206,7 @@ def remove_label(session: Session, bead_id: str, label: str, *, actor: str) -> b
     if row is None:
         return False
     session.delete(row)
-    note(session, EventKind.LABEL_REMOVED, bead_id, Cause(actor), label=row.label)
+    note(session, EventKind.LABEL_REMOVED, bead_id, Cause(actor), label=row.label, **touch(session, bead_id))
     _relabelled(session, bead, [row.label])
     return True
 
@@ -223,7 +223,6 @@ def set_labels(session: Session, bead_id: str, labels: Iterable[str], *, actor: 
 
 
 def _relabelled(session: Session, bead: Bead, labels: Sequence[str]) -> None:
-    touch(session, bead.id)
     for label in labels:
         if label.startswith(readiness.PROVIDES) and bead.status == BeadStatus.CLOSED:
             readiness.lock_graph(session)
@@ -244,8 +243,8 @@ def add_comment(session: Session, bead_id: str, text: str, *, actor: str) -> Com
         created_at=clock.now(),
     )
     session.add(comment)
-    touch(session, bead_id)
-    note(session, EventKind.BEAD_COMMENTED, bead_id, Cause(actor), id=comment.id, text=text)
+    said = {"id": comment.id, "text": comment.text, "created_at": as_json(comment.created_at)}
+    note(session, EventKind.BEAD_COMMENTED, bead_id, Cause(actor), **said, **touch(session, bead_id))
     return comment
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock, ids
 from gastown.beads import graph, jsonl, readiness
+from gastown.beads.changes import Cause, note
 from gastown.beads.jsonl import EXCHANGED, Line, LineRefused, failure_of
 from gastown.beads.models import (
     BLOCKING_TYPES,
@@ -54,7 +55,7 @@ def import_lines(session: Session, data: bytes, *, actor: str) -> Imported:
     new_edges: list[tuple[str, str]] = []
     for lines in _chunks(_chosen(data, now, result)):
         new_edges += _store(session, lines, actor=actor, now=now, result=result)
-    _drop_cycles(session, new_edges, result)
+    _drop_cycles(session, new_edges, actor, result)
     if result.created or result.updated:
         _raise_child_counters(session, [*result.created])
         readiness.refresh_external(session)
@@ -196,11 +197,15 @@ class _Batch:
         self.changed_edges: list[dict[str, Any]] = []
         self.comments: list[dict[str, Any]] = []
         self.changed: list[Line] = []
+        self.said: dict[str, dict[str, Any]] = {}
+        """What the events of those whose own fields changed say of them."""
 
     def add(self, line: Line) -> None:
         """A bead that the store does not have."""
         derived = {"prefix": ids.prefix_of(line.id), "is_top": "." not in line.id}
-        self.beads.append({**_BLANK, **line.values, "id": line.id, **derived, "is_failure": failure_of(line.values)})
+        failure = {"is_failure": failure_of(line.values)}
+        self.beads.append({**_BLANK, **line.values, "id": line.id, **derived, **failure})
+        self.said[line.id] = _told({**line.values, **failure})
         self.changed.append(line)
         self.grow(line, _NOTHING)
 
@@ -210,7 +215,9 @@ class _Batch:
             return False
         reopened = row["status"] == BeadStatus.CLOSED and line.values["status"] != BeadStatus.CLOSED
         own = {"is_code": None, "landed_sha": ""} if reopened else {"is_code": row["is_code"]}
-        self.replaced.append({**line.values, "id": line.id, "is_failure": failure_of(line.values), **own})
+        failure = {"is_failure": failure_of(line.values)}
+        self.replaced.append({**line.values, "id": line.id, **failure, **own})
+        self.said[line.id] = _told({**line.values, **failure}) | (own if reopened else {})
         return True
 
     def grow(self, line: Line, stored: _Stored) -> bool:
@@ -251,7 +258,8 @@ class _Batch:
             if rows:
                 session.execute(update(table), rows)
         if self.changed:
-            session.execute(insert(Event), [_event(line, actor, now) for line in self.changed])
+            rows = [_event(line, self.said.get(line.id), actor, now) for line in self.changed]
+            session.execute(insert(Event), rows)
         session.flush()
         session.expire_all()
 
@@ -264,14 +272,19 @@ def _unique(items: Sequence[dict[str, Any]], key: tuple[str, ...]) -> list[dict[
     return list({tuple(item[name] for name in key): item for item in items}.values())
 
 
-def _event(line: Line, actor: str, now: datetime) -> dict[str, Any]:
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    return _plain({name: value for name, value in values.items() if value != _BLANK[name]})
+
+
+def _event(line: Line, said: Mapping[str, Any] | None, actor: str, now: datetime) -> dict[str, Any]:
+    # Fields that the line did not change are left out: somebody else may be changing them at this moment.
     return {
         "at": now,
         "kind": EventKind.BEAD_IMPORTED,
         "actor": actor,
         "bead_id": line.id,
         "payload": {
-            "bead": _plain({name: value for name, value in line.values.items() if value != _BLANK[name]}),
+            **({"bead": said} if said is not None else {}),
             "labels": line.labels,
             "dependencies": [_plain(edge) for edge in line.edges],
             "comments": [_plain(comment) for comment in line.comments],
@@ -283,7 +296,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
 
 
-def _drop_cycles(session: Session, new: Sequence[tuple[str, str]], result: Imported) -> None:
+def _drop_cycles(session: Session, new: Sequence[tuple[str, str]], actor: str, result: Imported) -> None:
     """Take back the new edges that make beads wait for themselves."""
     if not new:
         return
@@ -301,6 +314,8 @@ def _drop_cycles(session: Session, new: Sequence[tuple[str, str]], result: Impor
             )
         ):
             session.delete(edge)
+            values = {"depends_on_id": edge.depends_on_id, "type": edge.type}
+            note(session, EventKind.DEPENDENCY_REMOVED, bead_id, Cause(actor), **values)
         result.skipped_edges.append(f"{bead_id} -> {target}: would create a cycle")
 
 
