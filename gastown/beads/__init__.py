@@ -10,9 +10,10 @@ The statuses and the steps that an attempt may take are in models.py.
 """
 
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
-from gastown.beads.configuration import PREFIX, find_config, get_config, list_config, set_config, unset_config
+from gastown.beads.configuration import PREFIX, find_config, get_config, is_on, list_config, set_config, unset_config
 from gastown.beads.creation import create
 from gastown.beads.deletion import Deletion, delete
+from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
 from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
 from gastown.beads.errors import (
     AlreadyClaimed,
@@ -32,6 +33,8 @@ from gastown.beads.exchange.importer import Imported, import_lines
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.graph import cycles, waves
+from gastown.beads.keys import KEYS
+from gastown.beads.keys import canonical as canonical_key
 from gastown.beads.lifecycle import (
     add_comment,
     add_label,
@@ -45,6 +48,7 @@ from gastown.beads.lifecycle import (
     undefer,
 )
 from gastown.beads.lifecycle import update_bead as update
+from gastown.beads.memory import forget, memories, recall, remember
 from gastown.beads.models import (
     BLOCKING_TYPES,
     CATEGORIES,
@@ -85,6 +89,7 @@ __all__ = [
     "BLOCKING_TYPES",
     "CATEGORIES",
     "ISSUE_TYPES",
+    "KEYS",
     "PREFIX",
     "UNDER_WAY",
     "AlreadyClaimed",
@@ -121,6 +126,8 @@ __all__ = [
     "add_label",
     "bead_json",
     "blockers_of",
+    "canonical_key",
+    "check_config",
     "check_filters",
     "claim",
     "claim_ready",
@@ -138,15 +145,20 @@ __all__ = [
     "defer",
     "delete",
     "dependents_of",
+    "describe_statuses",
+    "describe_types",
     "edge_json",
+    "explain_config",
     "export_lines",
     "find",
     "find_config",
     "find_many",
+    "forget",
     "get",
     "get_config",
     "import_lines",
     "is_agent",
+    "is_on",
     "is_ready",
     "known_statuses",
     "known_types",
@@ -159,7 +171,10 @@ __all__ = [
     "load_relations",
     "mark_slung",
     "measure",
+    "memories",
     "parse_when",
+    "recall",
+    "remember",
     "remove_dependency",
     "remove_label",
     "reopen",

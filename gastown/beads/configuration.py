@@ -4,7 +4,8 @@ import re
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.creation import check_text
+from gastown import config
+from gastown.beads import keys
 from gastown.beads.errors import BadField
 from gastown.beads.models import ConfigEntry
 from gastown.events import EventKind, record
@@ -21,6 +22,12 @@ def check_key(key: str) -> str:
     return key
 
 
+def _check_text(key: str, value: str) -> str:
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadField(f"the value of {key} is not text that a database can hold")
+    return value
+
+
 def find_config(session: Session, key: str) -> str | None:
     """A key's value, or None where it was never set."""
     entry = session.get(ConfigEntry, key)
@@ -28,9 +35,23 @@ def find_config(session: Session, key: str) -> str | None:
 
 
 def get_config(session: Session, key: str, default: str = "") -> str:
-    """A key's value, or `default` where it was never set."""
+    """What a key is: what `BD_<KEY>` says in the environment, else its value, else its default (keys.py) or `default`.
+
+    Refuses a value from the environment that the key does not take.
+    """
+    known = keys.KEYS.get(key)
+    said = config.override_of(key) if known is not None else None
+    if said is not None:
+        return keys.checked(key, said)
     value = find_config(session, key)
-    return default if value is None else value
+    if value is not None:
+        return value
+    return known.default if known is not None else default
+
+
+def is_on(session: Session, key: str) -> bool:
+    """Whether a key of true or false is true."""
+    return get_config(session, key) == "true"
 
 
 def list_config(session: Session, prefix: str = "") -> dict[str, str]:
@@ -41,7 +62,7 @@ def list_config(session: Session, prefix: str = "") -> dict[str, str]:
 
 def set_config(session: Session, key: str, value: str, *, actor: str) -> bool:
     """Give a key its value; False when it has it. Refuses what is no key and what no database can hold."""
-    check_key(key)
+    key, value = check_key(key), keys.checked(key, value)
     if len(value) > VALUE_LIMIT:
         raise BadField(f"the value of {key} is longer than {VALUE_LIMIT} characters")
     entry = session.get(ConfigEntry, key, with_for_update=True)
@@ -49,7 +70,7 @@ def set_config(session: Session, key: str, value: str, *, actor: str) -> bool:
         return False
     if entry is None:
         entry = ConfigEntry(key=key, value="")
-    entry.value = check_text(f"the value of {key}", value)
+    entry.value = _check_text(key, value)
     session.add(entry)
     record(session, EventKind.STORE_CONFIGURED, actor=actor, key=key, value=value)
     return True

@@ -233,6 +233,12 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+def override_of(key: str) -> str | None:
+    """What the environment says instead of the store's key: `BD_` and the key in capitals, other signs as `_`."""
+    name = "BD_" + "".join(letter if letter.isalnum() else "_" for letter in key).upper()
+    return os.environ.get(name) or None
+
+
 def forget_variables() -> None:
     """Drop this process's `GASTOWN_` variables: what follows, and all that it starts, obeys the town it names alone."""
     for name in [name for name in os.environ if name.startswith("GASTOWN_")]:

@@ -85,7 +85,7 @@ def prefix_for(context: Context, session: "Session", rig: str | None) -> str:
             raise OtherRig(f"an agent of {context.session_pass.rig} files no beads in {rig}", hint="Leave --rig out.")
         return own
     if rig is None:
-        return beads.get_config(session, beads.PREFIX, TOWN_PREFIX)
+        return beads.get_config(session, beads.PREFIX) or TOWN_PREFIX
     from gastown import rigs
 
     return rigs.get(session, rig).prefix
