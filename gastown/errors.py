@@ -20,6 +20,8 @@ class GastownError(Exception):
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+    bd_exit_code: ClassVar[int] = 1
+    """What `bd` ends with: beads has numbers of its own for few errors, and 1 for all others."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -71,7 +71,8 @@ def invoke(context: Context, argv: list[str]) -> int:
         return _INTERRUPTED
     except GastownError as error:
         context.error = error
-        return _fail(context, _kind(error), error.message, error.hint, error.exit_code)
+        code = _fail(context, _kind(error), error.message, error.hint, error.exit_code)
+        return error.bd_exit_code if context.program == "bd" else code
 
 
 def _check_words(argv: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import inspect, text
 from sqlmodel import Session
@@ -24,10 +23,9 @@ def check_schema(settings: config.Settings) -> None:
     """Refuse a database without our schema or with another version's; looked at once a process."""
     if settings.database in _checked:
         return
-    path = Path(settings.database.removeprefix("sqlite:///"))
-    if settings.embedded_database and not path.exists():
+    if settings.embedded_database and not settings.database_file.exists():
         # Opening it would make an empty one.
-        raise Unavailable(f"the database is gone: {path}", hint="Put it back, or a copy of it.")
+        raise Unavailable(f"the database is gone: {settings.database_file}", hint="Put it back, or a copy of it.")
     with work.reading(settings.database) as session:
         connection = session.connection()
         has_schema = inspect(connection).has_table("alembic_version")

@@ -23,12 +23,23 @@ from gastown.config.settings import (
     run_dir,
     use,
 )
-from gastown.config.stores import FolderStore, StoreMissing, StoreNotFound, find_folder, follow, load_store
+from gastown.config.stores import (
+    FolderStore,
+    InTown,
+    StoreMissing,
+    StoreNotFound,
+    find_folder,
+    follow,
+    load_store,
+    new_folder,
+    sqlite_url,
+)
 
 __all__ = [
     "TOWN_FILE",
     "BadSettings",
     "FolderStore",
+    "InTown",
     "Settings",
     "StoreMissing",
     "StoreNotFound",
@@ -44,9 +55,11 @@ __all__ = [
     "load",
     "load_store",
     "make_run_dir",
+    "new_folder",
     "on_change",
     "override_of",
     "python",
     "run_dir",
+    "sqlite_url",
     "use",
 ]

@@ -59,6 +59,11 @@ class Settings:
         return self.database_url or f"sqlite:///{self.town / 'gastown.db'}"
 
     @property
+    def database_file(self) -> Path:
+        """Where the database is, when it is a file."""
+        return Path(self.database.removeprefix("sqlite:///"))
+
+    @property
     def redis(self) -> str:
         """The broker's URL with the default filled in."""
         return self.redis_url or f"redis+socket://{run_dir(self.town) / 'redis.sock'}"

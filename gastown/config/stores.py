@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastown.config.settings import Settings, TownNotFound, find_town, load, working_folder
-from gastown.errors import Invalid, NotFound
+from gastown.errors import Invalid, NotFound, Refused
 
 BEADS_DIR = ".beads"
 DATABASE = "beads.db"
@@ -23,6 +23,12 @@ class StoreMissing(NotFound):
     """There is a `.beads` folder, and no database in it."""
 
 
+class InTown(Refused):
+    """A folder of a town gets no store of its own."""
+
+    bd_exit_code = 10
+
+
 @dataclass(frozen=True)
 class FolderStore(Settings):
     """A store without a town: one SQLite file in a `.beads` folder, which `town` names here."""
@@ -35,7 +41,12 @@ class FolderStore(Settings):
     @property
     def database(self) -> str:
         """The database's URL."""
-        return f"sqlite:///{self.file}"
+        return sqlite_url(self.file)
+
+    @property
+    def database_file(self) -> Path:
+        """Where the database is."""
+        return self.file
 
     @property
     def is_town(self) -> bool:
@@ -46,6 +57,11 @@ class FolderStore(Settings):
     def upgrade_command(self) -> str:
         """What brings this store's schema to our version."""
         return "bd migrate"
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a SQLite file; two characters mean something else in URLs."""
+    return "sqlite:///" + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def load_store(
@@ -94,6 +110,27 @@ def find_folder(start: Path) -> Path | None:
         if found.is_dir():
             return found
     return None
+
+
+def new_folder(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """The `.beads` folder that a new store for `start` belongs into (BEADS_DIR, else here; a redirect is followed).
+
+    Refuses a place inside a town, whose database is the store.
+    """
+    environ = os.environ if environ is None else environ
+    if start is None and environ.get("BEADS_DIR"):
+        return follow(_absolute(environ["BEADS_DIR"]))
+    here = Path(os.path.normpath(working_folder() / start)) if start else working_folder()
+    if not here.is_dir():
+        raise StoreNotFound(f"no such folder: {here}")
+    around = find_town(here) or (Path(environ["GASTOWN_TOWN"]) if environ.get("GASTOWN_TOWN") else None)
+    if around is not None:
+        raise InTown(
+            f"this folder belongs to the town {around}, whose database is the store",
+            hint="Use `bd` here as it is: `bd where` shows the store.",
+        )
+    main = _main_checkout(here)
+    return follow((main or here) / BEADS_DIR)
 
 
 def follow(folder: Path) -> Path:

@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "export": (f"{_HERE}.exchange:export", "Write the store as an exchange file (JSONL)."),
     },
     "Setup and configuration": {
+        "init": (f"{_HERE}.init:init", "Make a store for this folder."),
         "config": (f"{_HERE}.config:config", "Keys of the store: get, set, list."),
         "kv": (f"{_HERE}.config:kv", "Small values of your own."),
         "types": (f"{_HERE}.config:types", "List the issue types."),

@@ -1,0 +1,117 @@
+"""Copies of a store's file: whole and checked ones, made while others read and write."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gastown import clock
+from gastown.config import sqlite_url
+from gastown.db import DatabaseAway
+from gastown.db.engine import sqlite_module
+from gastown.errors import Unavailable
+from gastown.stores import layout
+from gastown.stores.errors import StoreInUse
+
+_WAIT_S = 5.0
+
+
+class BadCopy(Unavailable):
+    """A copy did not come out whole."""
+
+
+def new_name(folder: Path, stem: str = "beads") -> Path:
+    """A name for a copy that nothing has yet: with the time, to be sorted by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    base = f"{stem}-{clock.now():%Y%m%dT%H%M%SZ}"
+    names = (f"{base}{f'-{number}' if number > 1 else ''}.db" for number in range(1, 10_000))
+    return next(path for name in names if not os.path.lexists(path := folder / name))
+
+
+@contextlib.contextmanager
+def raw(file: Path, *, read_only: bool = True) -> Iterator[Any]:
+    """The driver's own connection to a SQLite file that is there; says in words what is wrong with it."""
+    sqlite = sqlite_module()
+    mode = "ro" if read_only else "rw"
+    uri = "file:" + sqlite_url(file).removeprefix("sqlite:///").replace("#", "%23") + f"?mode={mode}"
+    try:
+        with contextlib.closing(sqlite.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None)) as connection:
+            yield connection
+    except sqlite.DatabaseError as error:
+        raise DatabaseAway(
+            f"{file} cannot be read: {error}",
+            hint="It was left as it is. Check the disk, and who may read and write there.",
+        ) from error
+
+
+def copy_store(database: Path, target: Path) -> None:
+    """A whole copy of `database` at `target`, which is not there yet; others may write meanwhile."""
+    waiting = target.with_name(f".{target.name}.new")
+    try:
+        waiting.unlink(missing_ok=True)
+        waiting.touch()
+        with raw(database) as source, raw(waiting, read_only=False) as copy:
+            source.backup(copy)
+            found = copy.execute("PRAGMA quick_check").fetchone()[0]
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+        if found != "ok":
+            raise BadCopy(f"the copy of {database} is not whole: {found}", hint="`bd doctor` looks at the store.")
+        _to_disk(waiting)
+        waiting.replace(target)
+        layout.sync_folder(target.parent)
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(folder: Path) -> Path:
+    """Keep the store's present file under a second name, so that another may take its place; return that name.
+
+    Afterwards nothing of it is left beside the place that it has now. Refuses a store that somebody has open.
+    """
+    database = folder / layout.DATABASE
+    kept = new_name(folder / layout.BACKUPS)
+    companions = [end for end in layout.COMPANIONS if os.path.lexists(f"{database}{end}")]
+    if _is_settled(database):
+        companions = []
+    try:
+        os.link(database, kept, follow_symlinks=False)
+    except OSError:  # a folder, or a disk without second names
+        if database.is_dir() and not database.is_symlink():
+            database.rename(kept)
+        else:
+            shutil.copy2(database, kept)
+            _to_disk(kept)
+    for end in companions:
+        shutil.copy2(f"{database}{end}", f"{kept}{end}")
+    layout.sync_folder(kept.parent)
+    for end in companions:
+        Path(f"{database}{end}").unlink()
+    return kept
+
+
+def _is_settled(database: Path) -> bool:
+    """Bring everything into the one file, with nobody else at it; False for what is no sound database."""
+    sqlite = sqlite_module()
+    if not database.is_file():
+        return False
+    with contextlib.closing(sqlite.connect(database, timeout=_WAIT_S, isolation_level=None)) as connection:
+        try:
+            # Leaving WAL is what SQLite allows to nobody but the only user of a file.
+            mode = connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+        except sqlite.OperationalError as error:
+            if str(error).startswith("database is locked"):
+                raise StoreInUse(f"somebody is at work on {database}", hint="Try again when they are done.") from error
+            return False
+        except sqlite.DatabaseError:
+            return False
+    return str(mode) == "delete"
