@@ -22,18 +22,27 @@ def is_inside() -> bool:
 
 def forward(program: str, argv: list[str]) -> int:
     """Run the command in the worker; print what it prints; return its exit code, 6 when no worker came in a minute."""
-    request = {
-        "pass": os.environ.get("GT_SESSION_PASS", ""),
-        "program": program,
-        "argv": argv,
-        "stdin": _stdin(argv),
-        "terminal": sys.stdout.isatty(),
-    }
-    answer = _ask_patiently(request)
+    if program == "bd" and argv[:1] == ["mcp"]:
+        # A server lives as long as its agent, and each of its calls comes back to this socket.
+        # -I: nothing in the agent's worktree is imported.
+        os.execv(sys.executable, [sys.executable, "-I", "-m", "gastown.cli.mcp"])  # noqa: S606 - ourselves
+    answer = call(program, argv, _stdin(argv), is_terminal=sys.stdout.isatty())
     sys.stdout.write(answer.get("out", ""))
     sys.stdout.flush()
     sys.stderr.write(answer.get("err", ""))
     return int(answer.get("code", 1))
+
+
+def call(program: str, argv: list[str], stdin: str, *, is_terminal: bool = False) -> dict[str, str]:
+    """What the worker answers to a command line: `out`, `err` and `code`."""
+    request = {
+        "pass": os.environ.get("GT_SESSION_PASS", ""),
+        "program": program,
+        "argv": argv,
+        "stdin": stdin,
+        "terminal": is_terminal,
+    }
+    return _ask_patiently(request)
 
 
 def _ask_patiently(request: dict[str, object]) -> dict[str, str]:

@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "recall": (f"{_HERE}.memory:recall", "Print one note."),
         "memories": (f"{_HERE}.memory:memories", "List the notes."),
         "forget": (f"{_HERE}.memory:forget", "Drop a note."),
+        "mcp": (f"{_HERE}.mcp:mcp", "Serve beads to an agent without a shell."),
         "prime": (f"{_HERE}.about:prime", "Tell an agent how to work with beads."),
         "where": (f"{_HERE}.about:where", "Show which store this is."),
         "version": (f"{_HERE}.about:version", "Show the version."),

@@ -1,0 +1,30 @@
+"""`bd mcp`."""
+
+from gastown.cli.commands import command, pass_context
+from gastown.cli.context import Context
+from gastown.errors import Unavailable
+
+
+class NoMcp(Unavailable):
+    """The package that speaks the protocol is not installed."""
+
+
+@command("mcp")
+@pass_context
+def mcp(context: Context) -> None:
+    """Serve beads to an agent without a shell (Model Context Protocol, on standard input and output).
+
+    Needs `pip install 'gastown[mcp]'`. The agent's client starts this by itself once it is configured.
+
+    \b
+    Example:
+      bd -C ~/project mcp
+    """
+    try:
+        from gastown.cli.mcp.server import make_server
+    except ModuleNotFoundError as error:
+        raise NoMcp(f"the package {error.name} is missing", hint="pip install 'gastown[mcp]'") from None
+    from gastown.cli.mcp.calls import local_runner
+
+    context.check_ready()
+    make_server(local_runner(context)).run("stdio")
