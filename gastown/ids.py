@@ -13,6 +13,7 @@ from gastown.errors import Invalid
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,11}")
 _BEAD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_-]+)*")
+_ID_PREFIX = re.compile(r"(?=.{1,64}$)[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 _HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 # Bytes of the digest that an id of a given length uses (the algorithm that existing ids were made with).
@@ -22,6 +23,7 @@ MIN_HASH_LENGTH = 4
 MAX_HASH_LENGTH = 8
 # With more ids than this odds of a collision the next length is used.
 MAX_COLLISION_ODDS = 0.25
+MERGE_SLOT = "-merge-slot"  # the end of the id of a repository's one merge slot
 # Ids are paths' parts and git ref components: real ones stay under 60.
 MAX_BEAD_ID_LENGTH = 120
 RESERVED_NAMES = frozenset({"witness", "mayor", "deacon", "refinery", "crew", "polecats", "dogs", "town", "host"})
@@ -62,6 +64,12 @@ def check_prefix(text: str) -> str:
     return _check(_PREFIX, "bead prefix", text, "1 to 12 characters of a-z and 0-9, starting with a letter")
 
 
+def check_id_prefix(text: str) -> str:
+    """Return `text`, or refuse it: what may stand before the last hyphen of an id, imported ones too."""
+    rule = "letters, digits, _ and -, starting with a letter"
+    return _check(_ID_PREFIX, "bead prefix", text, rule)
+
+
 def check_bead_id(text: str) -> str:
     """Return `text`, or refuse it: `<prefix>-<hash>` with optional `.<n>` parts, 120 characters at most."""
     if len(text) > MAX_BEAD_ID_LENGTH:
@@ -76,16 +84,25 @@ def host_name(text: str) -> str:
 
 
 def prefix_of(bead_id: str) -> str:
-    """The part that routes a bead to its rig: all before the last hyphen of the id's first dotted part."""
-    return bead_id.split(".", 1)[0].rpartition("-")[0]
+    """The part that routes a bead to its rig: all before the hash, and before the word of its kind."""
+    top = bead_id.split(".", 1)[0]
+    if top.endswith(MERGE_SLOT):
+        return top.removesuffix(MERGE_SLOT)
+    return top.rpartition("-")[0].removesuffix("-wisp").removesuffix("-mol")
 
 
-def hash_length(existing: int, *, minimum: int = MIN_HASH_LENGTH) -> int:
-    """The shortest id that keeps the birthday odds of a collision among `existing` ids under `MAX_COLLISION_ODDS`."""
-    for length in range(minimum, MAX_HASH_LENGTH):
-        if 1 - math.exp(-(existing**2) / (2 * 36**length)) <= MAX_COLLISION_ODDS:
+def hash_length(
+    existing: int,
+    *,
+    minimum: int = MIN_HASH_LENGTH,
+    maximum: int = MAX_HASH_LENGTH,
+    odds: float = MAX_COLLISION_ODDS,
+) -> int:
+    """The shortest id that keeps the birthday odds of a collision among `existing` ids at `odds` at most."""
+    for length in range(minimum, maximum):
+        if 1 - math.exp(-(existing**2) / (2 * 36**length)) <= odds:
             return length
-    return MAX_HASH_LENGTH
+    return maximum
 
 
 def hash_part(seed: str, length: int) -> str:

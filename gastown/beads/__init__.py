@@ -12,9 +12,20 @@ The statuses and the steps that an attempt may take are in models.py.
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
 from gastown.beads.configuration import PREFIX, find_config, get_config, is_on, list_config, set_config, unset_config
 from gastown.beads.creation import create
+from gastown.beads.deadlocks import find_circles
 from gastown.beads.deletion import Deletion, delete
 from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
-from gastown.beads.edges import add_by_text, add_dependency, remove_dependency, set_parent
+from gastown.beads.edges import (
+    NewEdge,
+    add_by_text,
+    add_dependencies,
+    add_dependency,
+    is_foreign,
+    relate,
+    remove_dependency,
+    set_parent,
+    unrelate,
+)
 from gastown.beads.errors import (
     AlreadyClaimed,
     AmbiguousBead,
@@ -26,6 +37,7 @@ from gastown.beads.errors import (
     CodeBead,
     DeleteRefused,
     DependencyRefused,
+    ParentClosed,
     ParentNotFound,
 )
 from gastown.beads.exchange.exporter import export_lines
@@ -115,13 +127,16 @@ __all__ = [
     "Filters",
     "Imported",
     "NewBead",
+    "NewEdge",
     "Node",
+    "ParentClosed",
     "ParentNotFound",
     "Patch",
     "Relations",
     "Sort",
     "add_by_text",
     "add_comment",
+    "add_dependencies",
     "add_dependency",
     "add_label",
     "bead_json",
@@ -151,6 +166,7 @@ __all__ = [
     "explain_config",
     "export_lines",
     "find",
+    "find_circles",
     "find_config",
     "find_many",
     "forget",
@@ -158,6 +174,7 @@ __all__ = [
     "get_config",
     "import_lines",
     "is_agent",
+    "is_foreign",
     "is_on",
     "is_ready",
     "known_statuses",
@@ -175,6 +192,7 @@ __all__ = [
     "parse_when",
     "recall",
     "remember",
+    "relate",
     "remove_dependency",
     "remove_label",
     "reopen",
@@ -183,6 +201,7 @@ __all__ = [
     "set_parent",
     "set_status",
     "undefer",
+    "unrelate",
     "unset_config",
     "update",
     "walk",

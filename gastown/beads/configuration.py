@@ -1,6 +1,7 @@
 """The keys of a store: its prefix, its custom words, what `remember` keeps."""
 
 import re
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
@@ -47,6 +48,17 @@ def get_config(session: Session, key: str, default: str = "") -> str:
     if value is not None:
         return value
     return known.default if known is not None else default
+
+
+def get_several(session: Session, names: Sequence[str]) -> dict[str, str]:
+    """`get_config` of several known keys, in one statement."""
+    rows = session.exec(select(ConfigEntry).where(col(ConfigEntry.key).in_(names)))
+    kept = {row.key: row.value for row in rows}
+    said = {name: config.override_of(name) for name in names}
+    return {
+        name: keys.checked(name, text) if text is not None else kept.get(name, keys.KEYS[name].default)
+        for name, text in said.items()
+    }
 
 
 def is_on(session: Session, key: str) -> bool:

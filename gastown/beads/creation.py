@@ -9,10 +9,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
 from gastown import clock, ids
-from gastown.beads import edges, readiness
+from gastown.beads import deadlocks, edges, readiness
 from gastown.beads.changes import Cause, lock, note
-from gastown.beads.checks import check_estimate, check_label, check_priority, check_short, check_text, check_title
-from gastown.beads.errors import BadField, BeadExists, BeadNotFound, NoIdLeft, ParentNotFound
+from gastown.beads.checks import (
+    check_estimate,
+    check_label,
+    check_metadata,
+    check_more,
+    check_priority,
+    check_short,
+    check_text,
+    check_title,
+)
+from gastown.beads.errors import BadField, BeadExists, BeadNotFound, NoIdLeft, ParentClosed, ParentNotFound
 from gastown.beads.jsonl import unix_ns
 from gastown.beads.models import (
     Bead,
@@ -23,11 +32,13 @@ from gastown.beads.models import (
     NewBead,
 )
 from gastown.beads.rendering import bead_json
+from gastown.beads.rules import Rules, check_depth, check_described, load_rules
 from gastown.beads.vocabulary import check_type
 from gastown.db import is_sqlite
 from gastown.events import EventKind
 
 _NONCES = 10
+_LONGEST_NUMBER = 10  # digits that still read as a counted id, not as a hash of digits
 # How far the beads of a prefix are counted: each step is just above the count from which ids get longer.
 _COUNT_STEPS = (1_000, 6_000, 36_000, 220_000)
 
@@ -55,8 +66,9 @@ def _row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str,
         due_at=new.due_at,
         defer_until=new.defer_until,
         external_ref=check_short("external ref", new.external_ref) if new.external_ref else None,
-        meta=dict(new.metadata),
+        meta=check_metadata(dict(new.metadata)),
         ephemeral=new.ephemeral,
+        **check_more(new.more),
     )
     return bead.model_dump()
 
@@ -64,22 +76,24 @@ def _row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str,
 def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     """File a bead, with its labels and dependencies, under an id that nobody else gets.
 
-    Refuses what the fields cannot hold, an unknown parent or dependency, and an explicit id that is taken.
+    Refuses what the fields cannot hold, an unknown or closed parent, a dependency that cannot be, and an id that is
+    taken.
     """
-    now = clock.now()
+    now, rules = clock.now(), load_rules(session)
+    check_described(rules, new)
     row = _row(session, new, actor, now)
     labels = {check_label(label) for label in new.labels}
     # A new bead touches the readiness of others only where edges can reach it.
     if new.deps or new.parent or new.id:
         readiness.lock_graph(session)
-    parent = _parent(session, new.parent) if new.parent else None
+    parent = _parent(session, new, rules) if new.parent else None
     if parent is not None and new.inherit_labels:
         labels.update(session.exec(select(Label.label).where(Label.bead_id == parent.id)))
-    bead_id = _insert(session, row, new, parent)
+    bead_id = _insert(session, row, new, rules)
     bead = session.get_one(Bead, bead_id)
-    for label in sorted(labels):
-        session.add(Label(bead_id=bead_id, label=label))
+    session.add_all(Label(bead_id=bead_id, label=label) for label in sorted(labels))
     if parent is not None:
+        deadlocks.check(session, (bead_id, parent.id, DependencyType.PARENT_CHILD.value))
         session.add(
             Dependency(
                 issue_id=bead_id,
@@ -100,32 +114,53 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     return bead
 
 
-def _parent(session: Session, bead_id: str) -> Bead:
+def _parent(session: Session, new: NewBead, rules: Rules) -> Bead:
     try:
-        return lock(session, bead_id)
+        parent = lock(session, new.parent)
     except BeadNotFound:
-        raise ParentNotFound(f"parent issue {bead_id} not found", hint="`bd list` shows the ids.") from None
+        raise ParentNotFound(f"parent issue {new.parent} not found", hint="`bd list` shows the ids.") from None
+    check_depth(rules, new, parent)
+    if parent.status == BeadStatus.CLOSED and new.issue_type != "event" and not new.force:
+        raise ParentClosed(
+            f"parent issue {parent.id} is closed",
+            hint=f"`bd reopen {parent.id}` first, or say where this comes from: --deps discovered-from:{parent.id}",
+        )
+    return parent
 
 
-def _insert(session: Session, row: Mapping[str, Any], new: NewBead, parent: Bead | None) -> str:
+def _insert(session: Session, row: Mapping[str, Any], new: NewBead, rules: Rules) -> str:
     if new.id:
-        if parent is not None:
+        if new.parent:
             raise BadField("an explicit id and a parent exclude each other")
         bead_id = ids.check_bead_id(new.id)
         if not _try(session, row, bead_id):
             raise BeadExists(f"issue {bead_id} already exists", hint="Leave --id out and the store gives one.")
         return bead_id
-    if parent is not None:
-        return _insert_child(session, row, parent.id)
-    prefix = ids.check_prefix(new.prefix)
+    if new.parent:
+        return _insert_child(session, row, new.parent)
+    kind = new.id_kind or ("wisp" if new.ephemeral else "")
+    prefix = f"{new.prefix}-{kind}" if kind else new.prefix
+    ids.check_id_prefix(prefix)
+    if rules.counts and not kind:
+        return _insert_counted(session, row, prefix)
     moment = unix_ns(row["created_at"])
-    for length in range(_hash_length(session, prefix), ids.MAX_HASH_LENGTH + 1):
+    for length in range(_hash_length(session, new.prefix, rules), rules.longest + 1):
         for nonce in range(_NONCES):
             seed = f"{row['title']}|{row['description']}|{row['created_by']}|{moment}|{nonce}"
             bead_id = f"{prefix}-{ids.hash_part(seed, length)}"
             if _try(session, row, bead_id):
                 return bead_id
     raise NoIdLeft(f"no free id for prefix {prefix}", hint="Run the command again: the time is part of the id.")
+
+
+def _insert_counted(session: Session, row: Mapping[str, Any], prefix: str) -> str:
+    taken = session.exec(select(Bead.id).where(Bead.prefix == prefix, col(Bead.is_top).is_(True)))
+    numbers = (bead_id.removeprefix(f"{prefix}-") for bead_id in taken)
+    number = max((int(text) for text in numbers if text.isdigit() and len(text) < _LONGEST_NUMBER), default=0)
+    while True:
+        number += 1
+        if _try(session, row, f"{prefix}-{number}"):
+            return f"{prefix}-{number}"
 
 
 def _insert_child(session: Session, row: Mapping[str, Any], parent: str) -> str:
@@ -151,11 +186,11 @@ def _try(session: Session, row: Mapping[str, Any], bead_id: str) -> bool:
     return session.execute(statement).first() is not None
 
 
-def _hash_length(session: Session, prefix: str) -> int:
+def _hash_length(session: Session, prefix: str, rules: Rules) -> int:
     existing = 0
     for bound in _COUNT_STEPS:
         some = select(Bead.id).where(Bead.prefix == prefix, col(Bead.is_top).is_(True)).limit(bound).subquery()
         existing = session.exec(select(func.count()).select_from(some)).one()
         if existing < bound:
             break
-    return ids.hash_length(existing)
+    return ids.hash_length(existing, minimum=rules.shortest, maximum=rules.longest, odds=rules.odds)

@@ -15,6 +15,10 @@ class ParentNotFound(NotFound):
     """The parent named for a bead does not exist."""
 
 
+class ParentClosed(Refused):
+    """The parent named for a new bead is closed."""
+
+
 class AmbiguousBead(Invalid):
     """A partial id fits more than one bead."""
 

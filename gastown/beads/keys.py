@@ -111,7 +111,7 @@ KEYS: dict[str, Key] = {
     "issue_prefix": Key("", "what new ids begin with (in a town the rig decides)", _words),
     "allowed_prefixes": Key("", "other prefixes that --id may use, with commas", _words),
     "issue_id_mode": Key("hash", "hash, or counter: ids are numbers", _word("hash", "counter")),
-    "min_hash_length": Key("3", "shortest hash of a new id", _number(3, 8)),
+    "min_hash_length": Key("4", "shortest hash of a new id", _number(3, 8)),
     "max_hash_length": Key("8", "longest hash of a new id", _number(3, 8)),
     "max_collision_prob": Key("0.25", "how likely a collision may get before ids grow", _share),
     "hierarchy.max-depth": Key("3", "how deep children may nest", _number(1, 50)),

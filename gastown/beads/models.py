@@ -292,3 +292,9 @@ class NewBead:
     ephemeral: bool = False
     inherit_labels: bool = True
     id: str = ""
+    id_kind: str = ""
+    """A word between prefix and hash, like `mol`; a wisp has `wisp`."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """Other columns by name: of gates, events, molecules and templates (checks.py says which)."""
+    force: bool = False
+    """Also below a closed parent."""

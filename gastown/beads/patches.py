@@ -1,7 +1,5 @@
 """Changes to a bead's own fields, as values: which there are and what they may hold."""
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -10,12 +8,9 @@ from typing import Any, TypedDict
 from sqlmodel import Session
 
 from gastown.beads import checks as check
-from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
 from gastown.beads.vocabulary import check_type
 
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*")
-METADATA_LIMIT = 64 * 1024  # characters of JSON
 LONG_TEXTS = ("description", "design", "acceptance_criteria", "notes")
 
 
@@ -72,9 +67,4 @@ def update_values(session: Session, bead: Bead, patch: Patch) -> dict[str, Any]:
 def _metadata(bead: Bead, patch: Patch) -> dict[str, Any]:
     gone = set(patch.get("unset_metadata", ()))
     merged = {key: value for key, value in bead.meta.items() if key not in gone} | patch.get("merge_metadata", {})
-    for key in merged:
-        if _KEY.fullmatch(key) is None:
-            raise BadField(f"invalid metadata key {key[:60]!r}", hint="Use letters, digits and _ . - : /")
-    if len(check.check_text("metadata", json.dumps(merged, ensure_ascii=False))) > METADATA_LIMIT:
-        raise BadField(f"metadata is longer than {METADATA_LIMIT} characters")
-    return merged
+    return check.check_metadata(merged)
