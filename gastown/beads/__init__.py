@@ -45,6 +45,9 @@ from gastown.beads.exchange.importer import Imported, import_lines
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.graph import cycles, waves
+from gastown.beads.history.lineage import find_past
+from gastown.beads.history.past import as_of, past
+from gastown.beads.history.story import Entry, list_history
 from gastown.beads.keys import KEYS
 from gastown.beads.keys import canonical as canonical_key
 from gastown.beads.lifecycle import (
@@ -93,6 +96,7 @@ from gastown.beads.queries import (
     load_relations,
 )
 from gastown.beads.rendering import bead_json, comment_json, edge_json
+from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
 from gastown.beads.tree import Node, walk
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import parse_when
@@ -118,11 +122,13 @@ __all__ = [
     "Closing",
     "CodeBead",
     "Comment",
+    "Continuation",
     "DeleteRefused",
     "Deletion",
     "Dependency",
     "DependencyRefused",
     "DependencyType",
+    "Entry",
     "Figures",
     "Filters",
     "Imported",
@@ -139,6 +145,7 @@ __all__ = [
     "add_dependencies",
     "add_dependency",
     "add_label",
+    "as_of",
     "bead_json",
     "blockers_of",
     "canonical_key",
@@ -149,6 +156,7 @@ __all__ = [
     "close",
     "close_landed",
     "comment_json",
+    "continue_after",
     "count",
     "count_by_status",
     "count_labels",
@@ -169,6 +177,7 @@ __all__ = [
     "find_circles",
     "find_config",
     "find_many",
+    "find_past",
     "forget",
     "get",
     "get_config",
@@ -184,15 +193,19 @@ __all__ = [
     "list_children",
     "list_config",
     "list_edges",
+    "list_history",
     "list_ready",
     "load_relations",
     "mark_slung",
     "measure",
     "memories",
+    "molecule_of",
+    "next_steps",
     "parse_when",
+    "past",
     "recall",
-    "remember",
     "relate",
+    "remember",
     "remove_dependency",
     "remove_label",
     "reopen",

@@ -1,0 +1,1 @@
+"""What became of a bead and when, from the event rows alone."""

@@ -1,0 +1,113 @@
+"""A store as it was: rebuilt from the events in memory, so that every question can be asked of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, text
+from sqlmodel import Session, col
+
+from gastown import clock
+from gastown.beads import readiness
+from gastown.beads.errors import BadField, BeadNotFound
+from gastown.beads.history.lineage import list_events
+from gastown.beads.history.replay import BEAD_KINDS, State, is_gone, replay, step
+from gastown.beads.models import Bead, Comment, ConfigEntry, Dependency, Label
+from gastown.db.engine import make_engine
+from gastown.events import Event, EventKind
+
+_TABLES = tuple(str(table.__tablename__) for table in (Bead, Dependency, Label, Comment, ConfigEntry))
+_BATCH = 1000
+
+
+def as_of(session: Session, bead_id: str, moment: datetime) -> State:
+    """The bead that is called `bead_id` now as it was at `moment`; refuses when it was not there."""
+    state = replay(list_events(session, bead_id, until=moment))
+    if state is None or is_gone(state):
+        raise BeadNotFound(bead_id)
+    return state
+
+
+@contextmanager
+def past(session: Session, moment: datetime, *, around: Sequence[str] = ()) -> Iterator[tuple[Session, list[str]]]:
+    """The store as it was at `moment`: all of it, or these beads (as they are called now) and their neighbours.
+
+    Yields a session that ends with the block, and what the beads of `around` were called then.
+    """
+    if moment > clock.now():
+        raise BadField("--as-of names a time that is still to come")
+    if around:
+        wanted = [as_of(session, name, moment) for name in around]
+        states: Iterable[State] = _with_neighbours(session, wanted, moment)
+    else:
+        wanted, states = [], _all(session, moment)
+    engine = make_engine("sqlite://")
+    try:
+        Bead.metadata.create_all(engine, tables=[Bead.metadata.tables[name] for name in _TABLES])
+        with Session(engine) as then:
+            _fill(then, states)
+            _copy(session, then)
+            readiness.refresh_external(then)
+            readiness.recompute_all(then)
+            then.expire_all()
+            yield then, [state.id for state in wanted]
+    finally:
+        engine.dispose()
+
+
+def _with_neighbours(session: Session, wanted: Sequence[State], moment: datetime) -> list[State]:
+    names = {target for state in wanted for target, _ in state.edges}
+    for state in wanted:
+        names.update(_dependents(session, state.id))
+    found = {state.id: state for state in wanted}
+    for name in sorted(names):
+        near = replay(list_events(session, name, until=moment))
+        if near is not None:
+            found.setdefault(near.id, near)
+    return list(found.values())
+
+
+def _dependents(session: Session, bead_id: str) -> set[str]:
+    """Who has, or has ever had, an edge to this bead."""
+    removed = select(col(Event.bead_id)).where(
+        col(Event.kind) == EventKind.DEPENDENCY_REMOVED,
+        col(Event.payload)["depends_on_id"].as_string() == bead_id,
+    )
+    held = select(col(Dependency.issue_id)).where(col(Dependency.depends_on_id) == bead_id)
+    return {str(name) for query in (held, removed) for name in session.execute(query).scalars()}
+
+
+def _all(session: Session, moment: datetime) -> Iterable[State]:
+    states: dict[str, State | None] = {}
+    query = select(Event).where(col(Event.kind).in_(BEAD_KINDS), col(Event.at) <= moment).order_by(col(Event.id))
+    for event in session.execute(query.execution_options(yield_per=_BATCH)).scalars():
+        name = str(event.bead_id)
+        held = states.pop(str(event.payload["was"]), None) if event.kind == EventKind.BEAD_RENAMED else states.get(name)
+        states[name] = step(held, event)
+        session.expunge(event)
+    return [state for state in states.values() if state is not None]
+
+
+def _fill(then: Session, states: Iterable[State]) -> None:
+    rows: dict[type, list[dict[str, Any]]] = {table: [] for table in (Bead, Label, Dependency, Comment)}
+    for state in states:
+        bead, edges, comments = state.rows()
+        rows[Bead].append(bead.model_dump())
+        rows[Label] += [{"bead_id": state.id, "label": label} for label in state.labels]
+        rows[Dependency] += [edge.model_dump() for edge in edges]
+        rows[Comment] += [comment.model_dump() for comment in comments]
+    for table, found in rows.items():
+        if found:
+            then.execute(insert(table), found)
+
+
+def _copy(session: Session, then: Session) -> None:
+    """What the past is read with: the store's words, and which project has which prefix."""
+    entries = [entry.model_dump() for entry in session.execute(select(ConfigEntry)).scalars()]
+    if entries:
+        then.execute(insert(ConfigEntry), entries)
+    then.execute(text("CREATE TABLE rigs (name TEXT, prefix TEXT)"))
+    rigs = [{"name": name, "prefix": prefix} for name, prefix in session.execute(text("SELECT name, prefix FROM rigs"))]
+    if rigs:
+        then.execute(text("INSERT INTO rigs VALUES (:name, :prefix)"), rigs)

@@ -1,0 +1,208 @@
+"""Rebuilding a bead from its events: one pure step an event."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gastown import clock, ids
+from gastown.beads.jsonl import COLUMNS, EXCHANGED, TIMES, wants_any_child
+from gastown.beads.models import Bead, BeadStatus, Comment, Dependency, DependencyType
+from gastown.events import Event, EventKind
+
+# The columns that the log does not give back. All are derived: the first two from edges and from the ids of children
+# (readiness.py, creation.py), the third from the labels of other beads.
+NOT_REPLAYED = frozenset({"is_blocked", "last_child", "is_provided"})
+
+_TIMES = frozenset(TIMES)
+_FIELDS = frozenset(Bead.model_fields) - {"id"} - NOT_REPLAYED
+# Words of a payload that a column is called, too: the branch that a landing went to.
+_FACTS: dict[EventKind, frozenset[str]] = {EventKind.BEAD_CLOSED: frozenset({"target"})}
+
+
+@dataclass
+class State:
+    """A bead as its events leave it: its columns, and what hangs on it."""
+
+    id: str
+    fields: dict[str, Any]
+    labels: set[str] = field(default_factory=set)
+    edges: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """By target and type: the other columns."""
+    comments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def rows(self) -> tuple[Bead, list[Dependency], list[Comment]]:
+        """The rows that the tables would hold."""
+        return (
+            Bead(id=self.id, **self.fields),
+            [
+                Dependency(issue_id=self.id, depends_on_id=target, type=kind, **values)
+                for (target, kind), values in self.edges.items()
+            ],
+            [Comment(bead_id=self.id, id=name, **values) for name, values in self.comments.items()],
+        )
+
+
+def replay(events: Iterable[Event]) -> State | None:
+    """The bead after these events, oldest first; None where it is not there any more, or not yet."""
+    state: State | None = None
+    for event in events:
+        state = step(state, event)
+    return state
+
+
+def step(state: State | None, event: Event) -> State | None:
+    """The bead after one more event. Events of other nouns, and those of a bead that is not there, change nothing."""
+    first = _FIRST.get(event.kind)
+    if first is not None:
+        return first(state, event)
+    change = _CHANGES.get(event.kind)
+    if state is not None and change is not None:
+        change(state, event)
+        moment = event.payload.get("updated_at")
+        if moment is not None:
+            state.fields["updated_at"] = datetime.fromisoformat(moment)
+    return state
+
+
+def _blank(bead_id: str) -> dict[str, Any]:
+    never = clock.now()  # both are always said
+    blank = Bead(
+        id="", prefix=ids.prefix_of(bead_id), is_top="." not in bead_id, title="", created_at=never, updated_at=never
+    )
+    return {name: value for name, value in blank.model_dump().items() if name in _FIELDS}
+
+
+def _values(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: _value(name, said[name]) for name in names if name in said}
+
+
+def _value(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value
+
+
+def _created(_state: State | None, event: Event) -> State:
+    bead_id = str(event.bead_id)
+    said = event.payload["bead"]
+    fields = _blank(bead_id) | _values(said, COLUMNS) | {"meta": said.get("metadata", {})}
+    state = State(bead_id, fields, labels=set(said.get("labels", ())))
+    if event.payload.get("parent"):
+        edge = {"created_at": fields["created_at"], "created_by": event.actor}
+        state.edges[(event.payload["parent"], DependencyType.PARENT_CHILD.value)] = _edge(edge)
+    return state
+
+
+def _edge(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "created_at": None,
+        "created_by": "",
+        "meta": "",
+        "thread_id": "",
+        "any_child": False,
+        "extra": {},
+        **values,
+    }
+
+
+def _imported(state: State | None, event: Event) -> State:
+    bead_id, payload = str(event.bead_id), event.payload
+    if state is None:
+        state = State(bead_id, _blank(bead_id))
+    said = payload.get("bead")
+    if said is not None:
+        blank = _blank(bead_id)
+        state.fields |= {name: blank[name] for name in (*EXCHANGED, "is_failure")}
+        state.fields |= _values(said, _FIELDS)
+    state.labels.update(payload["labels"])
+    for edge in payload["dependencies"]:
+        key = edge["depends_on_id"], edge["type"]
+        state.edges[key] = _edge({name: _value(name, edge[name]) for name in _edge({}) if name in edge})
+    remarks = {_remark(comment) for comment in state.comments.values()}
+    known = set(state.comments)
+    for comment in payload["comments"]:
+        values = {name: _value(name, comment[name]) for name in ("author", "text", "created_at", "extra")}
+        if comment["id"] not in known and _remark(values) not in remarks:
+            state.comments[comment["id"]] = values
+    return state
+
+
+def _remark(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return values["author"], values["created_at"], values["text"]
+
+
+def _purged(_state: State | None, _event: Event) -> None:
+    return None
+
+
+def _set_fields(state: State, event: Event) -> None:
+    names = _FIELDS - _FACTS.get(event.kind, frozenset())
+    state.fields |= _values(event.payload, names)
+    for old, new in event.payload.get("targets", {}).items():
+        for target, kind in [key for key in state.edges if key[0] == old]:
+            state.edges[(new, kind)] = state.edges.pop((target, kind))
+
+
+def _renamed(state: State, event: Event) -> None:
+    state.id = str(event.bead_id)
+    state.fields |= {"prefix": ids.prefix_of(state.id), "is_top": "." not in state.id}
+    _set_fields(state, event)
+
+
+def _commented(state: State, event: Event) -> None:
+    said = event.payload
+    moment = datetime.fromisoformat(said["created_at"]) if "created_at" in said else event.at
+    state.comments[said["id"]] = {"author": event.actor, "text": said["text"], "created_at": moment, "extra": {}}
+
+
+def _linked(state: State, event: Event) -> None:
+    said = event.payload
+    key = said["depends_on_id"], said["type"]
+    held = state.edges.get(key)
+    if held is None:
+        moment = datetime.fromisoformat(said["created_at"]) if "created_at" in said else event.at
+        held = state.edges[key] = _edge({"created_at": moment, "created_by": event.actor})
+    held["meta"] = said.get("metadata", "")
+    held["thread_id"] = said.get("thread_id", held["thread_id"])
+    held["any_child"] = key[1] == DependencyType.WAITS_FOR and wants_any_child(held["meta"])
+    held["extra"] = {name: value for name, value in held["extra"].items() if name != "metadata"}
+
+
+def _unlinked(state: State, event: Event) -> None:
+    state.edges.pop((event.payload["depends_on_id"], event.payload["type"]), None)
+
+
+def _labelled(state: State, event: Event) -> None:
+    state.labels.add(event.payload["label"])
+
+
+def _unlabelled(state: State, event: Event) -> None:
+    state.labels.discard(event.payload["label"])
+
+
+_FIRST: dict[EventKind, Callable[[State | None, Event], State | None]] = {
+    EventKind.BEAD_CREATED: _created,
+    EventKind.BEAD_IMPORTED: _imported,
+    EventKind.BEAD_PURGED: _purged,
+}
+_CHANGES: dict[EventKind, Callable[[State, Event], None]] = {
+    EventKind.BEAD_UPDATED: _set_fields,
+    EventKind.BEAD_STATUS_CHANGED: _set_fields,
+    EventKind.BEAD_CLAIMED: _set_fields,
+    EventKind.BEAD_CLOSED: _set_fields,
+    EventKind.BEAD_REOPENED: _set_fields,
+    EventKind.BEAD_ESCALATED: _set_fields,
+    EventKind.BEAD_DELETED: _set_fields,
+    EventKind.BEAD_COMPACTED: _set_fields,
+    EventKind.BEAD_RENAMED: _renamed,
+    EventKind.BEAD_COMMENTED: _commented,
+    EventKind.DEPENDENCY_ADDED: _linked,
+    EventKind.DEPENDENCY_REMOVED: _unlinked,
+    EventKind.LABEL_ADDED: _labelled,
+    EventKind.LABEL_REMOVED: _unlabelled,
+}
+BEAD_KINDS = frozenset(_FIRST) | frozenset(_CHANGES)
+
+
+def is_gone(state: State | None) -> bool:
+    """Whether there is no such bead for those who look: not there, or a tombstone."""
+    return state is None or state.fields["status"] == BeadStatus.TOMBSTONE
