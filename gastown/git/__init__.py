@@ -45,6 +45,7 @@ from gastown.git.history import (
     require_commits,
     tree_of,
 )
+from gastown.git.hooks import add_trailer, hooks_folder
 from gastown.git.identity import user_name
 from gastown.git.land import create_land, fetch_branch, fetch_head, is_pinned, pin, unpin
 from gastown.git.layout import view_of
@@ -130,6 +131,7 @@ __all__ = [
     "TreeState",
     "WorkUnsaved",
     "WorktreeBroken",
+    "add_trailer",
     "behind",
     "bring_commit",
     "changed_paths",
@@ -154,6 +156,7 @@ __all__ = [
     "git",
     "has_commit",
     "head_of",
+    "hooks_folder",
     "is_ancestor",
     "is_clean",
     "is_pinned",

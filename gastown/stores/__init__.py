@@ -7,5 +7,28 @@ The store is one SQLite file with the same tables as a town's. Invariants:
 """
 
 from gastown.stores.founding import Founded, Wanted, init
+from gastown.stores.githooks import HOOK_SYNC, Hook, check_hook, install_hooks, list_hooks, uninstall_hooks
+from gastown.stores.guide import GUIDE
+from gastown.stores.priming import Occasion, own_text, prime_text
+from gastown.stores.recipes import RECIPES, find_recipe, is_set_up, set_up, take_down
 
-__all__ = ["Founded", "Wanted", "init"]
+__all__ = [
+    "GUIDE",
+    "HOOK_SYNC",
+    "RECIPES",
+    "Founded",
+    "Hook",
+    "Occasion",
+    "Wanted",
+    "check_hook",
+    "find_recipe",
+    "init",
+    "install_hooks",
+    "is_set_up",
+    "list_hooks",
+    "own_text",
+    "prime_text",
+    "set_up",
+    "take_down",
+    "uninstall_hooks",
+]

@@ -1,61 +1,10 @@
-"""`bd prime`, `where`, `version`."""
+"""`bd where`, `version`."""
 
 from gastown import __version__
 from gastown.cli.bd.scope import TOWN_PREFIX, prefix_of_session
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
-from gastown.config import TownNotFound
-
-_PRIME = """\
-# Beads
-
-Work is tracked as beads, with `bd`. Do not keep lists of your own.
-
-## Rules
-- Find work with `bd ready`, take it with `bd ready --claim` or `bd update ID --claim`: of many callers one gets it.
-- File what you find on the way: `bd create "Title" -d "What and how to see it" --deps discovered-from:ID`.
-- What must wait says so: `bd dep add ID DEPENDS_ON`. `bd blocked` shows what waits for what.
-- A bead that was slung to you closes when its work lands: finish with `gt done`, never with `bd close`.
-- Other beads: `bd close ID -r "What was done"`.
-
-## Commands
-    bd ready [--json]                   what can be started now
-    bd show ID                          one bead in full
-    bd list --status open -l LABEL      search by fields (bd search WORDS for text)
-    bd create "Title" -t bug -p 1       file a bead (types: bug feature task epic chore decision)
-    bd update ID --append-notes TEXT    leave a note for whoever works on it next
-    bd comment ID TEXT                  say something about it
-    bd dep add ID DEPENDS_ON            ID waits for DEPENDS_ON
-    bd dep tree ID                      what it stands on
-    bd close ID -r REASON               close it
-
-All commands take --json. Ids may be shortened to a part that fits one bead only.
-
-## Before you end a session
-1. File beads for what is left.
-2. Commit your work.
-3. `gt done` submits it; `gt handoff -m NOTE` passes it on unfinished.
-"""
-
-
-@command("prime", in_session=True)
-@pass_context
-def prime(context: Context) -> None:
-    """Tell an agent how to work with beads. Silent where there is no town, so that it is safe in a global hook.
-
-    \b
-    Example:
-      bd prime
-    """
-    try:
-        context.check_ready()
-    except TownNotFound:
-        return
-    if context.json:
-        emit(context, {"text": _PRIME})
-    else:
-        context.echo(_PRIME.rstrip())
 
 
 @command("where", in_session=True)
