@@ -1,44 +1,36 @@
-"""Writing dependencies. An edge that could never be satisfied is refused."""
+"""Writing dependencies. An edge that could never be satisfied is refused (deadlocks.py says which those are)."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from gastown import clock
-from gastown.beads import readiness
+from gastown import clock, ids
+from gastown.beads import deadlocks, readiness
 from gastown.beads.changes import Cause, as_json, lock, note, touch
-from gastown.beads.errors import BadField, DependencyRefused
+from gastown.beads.checks import check_text
+from gastown.beads.errors import BadField, BeadNotFound, DependencyRefused
 from gastown.beads.jsonl import wants_any_child
-from gastown.beads.models import BLOCKING_TYPES, EXTERNAL, WELL_KNOWN_TYPES, Bead, Dependency, DependencyType
+from gastown.beads.models import EXTERNAL, WELL_KNOWN_TYPES, Bead, ConfigEntry, Dependency, DependencyType
 from gastown.beads.queries import find, get
 from gastown.events import EventKind
 
 _TYPE_LIMIT = 50
-_BLOCKING = ", ".join(f"'{kind}'" for kind in sorted(BLOCKING_TYPES))
-
-# What must happen before `start` starts (or, from closing = 1, closes): its blockers close, its parent is free of
-# blockers, and before something closes its children close. UNION ends the walk on circles.
-_REACH = text(
-    f"""
-WITH RECURSIVE reach(id, closing) AS (
-  SELECT CAST(:start AS VARCHAR), CAST(:closing AS INTEGER)
-  UNION
-  SELECT CASE WHEN d.issue_id = r.id THEN d.depends_on_id ELSE d.issue_id END,
-         CASE WHEN d.issue_id = r.id AND d.type = 'parent-child' THEN 0 ELSE 1 END
-    FROM reach r JOIN dependencies d
-      ON (d.issue_id = r.id AND d.type IN ({_BLOCKING}, 'parent-child'))
-      OR (d.depends_on_id = r.id AND d.type = 'parent-child' AND r.closing = 1)
-)
-SELECT 1 FROM reach WHERE id = :goal AND closing >= :goal_closing LIMIT 1
-"""  # noqa: S608 - constants only
-)
+_METADATA_LIMIT = 64 * 1024  # characters
+_GATES = ("all-children", "any-children")
+RELATES_TO = "relates-to"
+_TOWN_PREFIX = "hq"
 
 
-def _must_precede(session: Session, first: tuple[str, int], then: tuple[str, int]) -> bool:
-    """Whether `then` must have happened before `first` can; each is a bead and 0 for its start, 1 for its close."""
-    asked = {"start": first[0], "closing": first[1], "goal": then[0], "goal_closing": then[1]}
-    return session.execute(_REACH, asked).first() is not None
+@dataclass(frozen=True)
+class NewEdge:
+    """A dependency to be: `bead_id` on `target`."""
+
+    bead_id: str
+    target: str
+    type: str = DependencyType.BLOCKS
+    metadata: str = ""
 
 
 def _check_type(kind: str) -> None:
@@ -46,62 +38,48 @@ def _check_type(kind: str) -> None:
         raise BadField(f"invalid dependency type {kind[:60]!r}", hint=f"Known: {', '.join(sorted(WELL_KNOWN_TYPES))}.")
 
 
+def _check_metadata(text: str, kind: str) -> None:
+    """Refuse what is no JSON object, and a gate that nothing would ever open."""
+    try:
+        said = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict) or len(check_text("metadata", text)) > _METADATA_LIMIT:
+        raise BadField("the metadata of a dependency is a JSON object", hint="""Write it like '{"key": "value"}'.""")
+    if kind == DependencyType.WAITS_FOR and said.get("gate", _GATES[0]) not in _GATES:
+        raise BadField(f"unknown gate {str(said['gate'])[:60]!r}", hint=f"A gate is {' or '.join(_GATES)}.")
+
+
 def _check_target(session: Session, bead: Bead, target: str, kind: str) -> None:
     if target.startswith(EXTERNAL):
         parts = target.split(":")
-        if len(parts) != 3 or not all(parts) or len(target) > 512:
+        if len(parts) != 3 or not all(parts) or len(target) > 512 or not target.isprintable():
             raise BadField(f"not an external target: {target[:100]!r}", hint="Write external:<project>:<capability>.")
         return
-    other = get(session, target)
+    try:
+        other = get(session, target)
+    except BeadNotFound:
+        if is_foreign(session, target):
+            return
+        raise
     if kind == DependencyType.BLOCKS and (bead.issue_type == "epic") != (other.issue_type == "epic"):
         if bead.issue_type == "epic":
             raise DependencyRefused(
                 "tasks can only block other tasks, not epics", hint="Give the task to the epic: --parent."
             )
         raise DependencyRefused("epics can only block other epics, not tasks", hint="Depend on a bead of the epic.")
-    _check_circle(session, bead.id, target, kind)
 
 
-def _is_apart(session: Session, bead_id: str) -> bool:
-    """Whether no edge at all touches the bead, as is so for a new one: then no circle can run through it."""
-    touching = (col(Dependency.issue_id) == bead_id) | (col(Dependency.depends_on_id) == bead_id)
-    return session.exec(select(Dependency.type).where(touching).limit(1)).first() is None
-
-
-def _check_circle(session: Session, bead_id: str, target: str, kind: str) -> None:
-    if _is_apart(session, bead_id):
-        return
-    if kind in BLOCKING_TYPES:
-        is_circle = _must_precede(session, (target, 1), (bead_id, 0))
-    elif kind == DependencyType.PARENT_CHILD:
-        is_circle = _must_precede(session, (target, 0), (bead_id, 0)) or _must_precede(
-            session, (bead_id, 1), (target, 1)
-        )
-    elif kind == DependencyType.WAITS_FOR:
-        is_circle = _is_ancestor(session, target, bead_id)
-    else:
-        return
-    if is_circle:
-        raise DependencyRefused(
-            f"{bead_id} -> {target} ({kind}) would create a cycle",
-            hint="Neither could ever start. `bd dep tree` shows what already waits for what.",
-        )
-
-
-def _is_ancestor(session: Session, ancestor: str, bead_id: str) -> bool:
-    """Whether `bead_id` is below `ancestor`."""
-    seen, frontier = {bead_id}, [bead_id]
-    while frontier:
-        rows = session.exec(
-            select(Dependency.depends_on_id).where(
-                col(Dependency.issue_id).in_(frontier), Dependency.type == DependencyType.PARENT_CHILD.value
-            )
-        )
-        frontier = [parent for parent in rows if parent not in seen]
-        if ancestor in frontier:
-            return True
-        seen.update(frontier)
-    return False
+def is_foreign(session: Session, bead_id: str) -> bool:
+    """Whether this is a whole id of a prefix that nothing in this store has: a bead of another store."""
+    try:
+        prefix = ids.prefix_of(ids.check_bead_id(bead_id))
+    except ids.BadName:
+        return False
+    own = session.get(ConfigEntry, "issue_prefix")
+    if prefix in (_TOWN_PREFIX, own.value if own else "") or readiness.is_rig(session, prefix):
+        return False
+    return session.exec(select(Bead.id).where(Bead.prefix == prefix).limit(1)).first() is None
 
 
 def add_dependency(
@@ -111,34 +89,83 @@ def add_dependency(
 
     Refuses unknown ends, itself, another type between the same two, and whatever would wait for itself.
     """
-    _check_type(type)
     readiness.lock_graph(session)
-    bead = lock(session, bead_id)
-    if bead_id == target:
-        raise DependencyRefused(f"{bead_id} cannot depend on itself")
-    for edge in _between(session, bead_id, target):
-        if edge.type == type:
-            return _again(session, edge, metadata, actor)
+    new = NewEdge(bead_id, target, type, metadata)
+    edge = _find_same(session, new, actor)
+    if edge is None:
+        edge = _write(session, new, actor, is_checked=True)
+        readiness.recompute(session, [bead_id])
+    return edge
+
+
+def add_dependencies(session: Session, new: Sequence[NewEdge], *, actor: str) -> list[Dependency]:
+    """Add them all or, when one is refused, none; circles are looked for once."""
+    readiness.lock_graph(session)
+    edges, fresh = [], []
+    with session.begin_nested():
+        for each in new:
+            edge = _find_same(session, each, actor)
+            if edge is None:
+                edge = _write(session, each, actor, is_checked=False)
+                fresh.append((edge.issue_id, edge.depends_on_id, edge.type))
+            edges.append(edge)
+        deadlocks.check_many(session, fresh)
+        readiness.recompute(session, sorted({bead_id for bead_id, _, _ in fresh}))
+    return edges
+
+
+def _find_same(session: Session, new: NewEdge, actor: str) -> Dependency | None:
+    """The edge that is there already, brought up to date; refuses one of another type and one to itself."""
+    _check_type(new.type)
+    _check_metadata(new.metadata, new.type)
+    lock(session, new.bead_id)
+    if new.bead_id == new.target:
+        raise DependencyRefused(f"{new.bead_id} cannot depend on itself")
+    for edge in _between(session, new.bead_id, new.target):
+        if edge.type == new.type:
+            return _again(session, edge, new.metadata, actor)
         raise DependencyRefused(
-            f"dependency {bead_id} -> {target} already exists with type {edge.type}; remove it first",
-            hint=f"bd dep remove {bead_id} {target}",
+            f"dependency {new.bead_id} -> {new.target} already exists with type {edge.type}; remove it first",
+            hint=f"bd dep remove {new.bead_id} {new.target}",
         )
-    _check_target(session, bead, target, type)
+    return None
+
+
+def _write(session: Session, new: NewEdge, actor: str, *, is_checked: bool) -> Dependency:
+    _check_target(session, get(session, new.bead_id), new.target, new.type)
+    if is_checked:
+        deadlocks.check(session, (new.bead_id, new.target, new.type))
     edge = Dependency(
-        issue_id=bead_id,
-        depends_on_id=target,
-        type=str(type),
+        issue_id=new.bead_id,
+        depends_on_id=new.target,
+        type=str(new.type),
         created_at=clock.now(),
         created_by=actor,
-        meta=metadata,
-        any_child=type == DependencyType.WAITS_FOR and wants_any_child(metadata),
-        is_provided=target.startswith(EXTERNAL) and readiness.is_provided(session, target),
+        meta=new.metadata,
+        any_child=new.type == DependencyType.WAITS_FOR and wants_any_child(new.metadata),
+        is_provided=new.target.startswith(EXTERNAL) and readiness.is_provided(session, new.target),
     )
     session.add(edge)
-    values = {"depends_on_id": target, "type": edge.type, "metadata": metadata, "created_at": as_json(edge.created_at)}
-    note(session, EventKind.DEPENDENCY_ADDED, bead_id, Cause(actor), **values, **touch(session, bead_id))
-    readiness.recompute(session, [bead_id])
+    values = {"depends_on_id": new.target, "type": edge.type, "metadata": new.metadata}
+    values |= {"created_at": as_json(edge.created_at), **touch(session, new.bead_id)}
+    note(session, EventKind.DEPENDENCY_ADDED, new.bead_id, Cause(actor), **values)
     return edge
+
+
+def relate(session: Session, one: str, two: str, *, actor: str) -> None:
+    """Say of both beads that they have to do with each other."""
+    for bead_id, target in ((one, two), (two, one)):
+        add_dependency(session, bead_id, target, actor=actor, type=RELATES_TO)
+
+
+def unrelate(session: Session, one: str, two: str, *, actor: str) -> bool:
+    """Take back what `relate` said; False when it was not said. Edges of other types stay."""
+    readiness.lock_graph(session)
+    removed = False
+    for bead_id, target in ((one, two), (two, one)):
+        if any(edge.type == RELATES_TO for edge in _between(session, bead_id, target)):
+            removed |= remove_dependency(session, bead_id, target, actor=actor)
+    return removed
 
 
 def _between(session: Session, bead_id: str, target: str) -> Sequence[Dependency]:
@@ -180,11 +207,12 @@ def set_parent(session: Session, bead_id: str, parent: str, *, actor: str) -> No
             Dependency.issue_id == bead_id, Dependency.type == DependencyType.PARENT_CHILD.value
         )
     ).all()
-    for old in current:
-        if old != parent:
-            remove_dependency(session, bead_id, old, actor=actor)
-    if parent and parent not in current:
-        add_dependency(session, bead_id, parent, actor=actor, type=DependencyType.PARENT_CHILD)
+    with session.begin_nested():  # whoever catches the refusal of the new parent still has the old one
+        for old in current:
+            if old != parent:
+                remove_dependency(session, bead_id, old, actor=actor)
+        if parent and parent not in current:
+            add_dependency(session, bead_id, parent, actor=actor, type=DependencyType.PARENT_CHILD)
 
 
 def add_by_text(session: Session, bead_id: str, said: str, *, actor: str, prefix: str | None = None) -> Dependency:

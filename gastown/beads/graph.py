@@ -28,6 +28,26 @@ def reaches(following: Mapping[str, Sequence[str]], start: str, goal: str) -> bo
     return False
 
 
+def way(following: Mapping[str, Sequence[str]], start: str, goal: str) -> list[str]:
+    """The shortest way from `start` to `goal`, both named; empty when there is none."""
+    came_from = {start: start}
+    frontier = [start]
+    while frontier and goal not in came_from:
+        reached = []
+        for node in frontier:
+            for target in following.get(node, ()):
+                if target not in came_from:
+                    came_from[target] = node
+                    reached.append(target)
+        frontier = reached
+    if goal not in came_from:
+        return []
+    found = [goal]
+    while found[-1] != start:
+        found.append(came_from[found[-1]])
+    return found[::-1]
+
+
 def components(edges: Sequence[Edge]) -> list[list[str]]:
     """The strongly connected components that hold a cycle, each sorted (Tarjan's algorithm, without recursion)."""
     following = adjacency(edges)

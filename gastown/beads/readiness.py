@@ -140,6 +140,11 @@ def _flip(session: Session, rows: Sequence[tuple[str, bool]]) -> list[str]:
     return sorted(bead_id for bead_id, blocked in rows if blocked)
 
 
+def is_rig(session: Session, prefix: str) -> bool:
+    """Whether a rig of this database has the prefix."""
+    return session.execute(select(_RIGS.c.name).where(_RIGS.c.prefix == prefix).limit(1)).first() is not None
+
+
 def is_provided(session: Session, target: str) -> bool:
     """Whether a closed bead of the project in `external:<project>:<capability>` is labelled `provides:<capability>`."""
     _, _, rest = target.partition(EXTERNAL)
