@@ -57,3 +57,15 @@ class DeleteRefused(Refused):
 
 class NoIdLeft(Conflict):
     """Every candidate id of every length is taken; the store holds millions of this prefix."""
+
+
+class CompactionRefused(Refused):
+    """The bead is not one that a tier takes, or the summary is not shorter."""
+
+
+class NotCompacted(NotFound):
+    """No text from before a compaction is stored."""
+
+
+class RenameRefused(Refused):
+    """The id is in use, or other tables name the bead."""
