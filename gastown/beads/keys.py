@@ -131,6 +131,7 @@ KEYS: dict[str, Key] = {
     "import.orphan_handling": Key(
         "allow", "child beads without a parent: strict, skip, allow", _word("strict", "skip", "allow", "resurrect")
     ),
+    "mail.delegate": Key("", "the program that `bd mail` hands over to"),
     "compact_tier1_days": Key("30", "closed this long: may be compacted", _number(1, 10_000)),
     "compact_tier2_days": Key("90", "closed this long: may be compacted once more", _number(1, 10_000)),
 }

@@ -9,6 +9,7 @@ A missing object is `ObjectMissing`, which may be tried again; it is never mista
 came of a push is read from the remote's refs, never from messages.
 """
 
+from gastown.git.checkouts import Checkout, add_checkout, list_checkouts, remove_checkout
 from gastown.git.errors import (
     BadBranchName,
     BadObjectId,
@@ -98,6 +99,7 @@ __all__ = [
     "BadRemoteUrl",
     "BranchMissing",
     "BranchTaken",
+    "Checkout",
     "Commit",
     "Conflicted",
     "DiskTrouble",
@@ -131,6 +133,7 @@ __all__ = [
     "TreeState",
     "WorkUnsaved",
     "WorktreeBroken",
+    "add_checkout",
     "add_trailer",
     "behind",
     "bring_commit",
@@ -160,6 +163,7 @@ __all__ = [
     "is_ancestor",
     "is_clean",
     "is_pinned",
+    "list_checkouts",
     "local_path",
     "ls",
     "merge_base",
@@ -172,6 +176,7 @@ __all__ = [
     "read_fence",
     "redact",
     "ref_value",
+    "remove_checkout",
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",

@@ -57,6 +57,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "setup": (f"{_HERE}.setup:setup", "Tell an agent or editor about beads."),
         "hooks": (f"{_HERE}.setup:hooks", "Git hooks: install, uninstall, list, run."),
         "human": (f"{_HERE}.human:human", "What waits for a person."),
+        "worktree": (f"{_HERE}.worktree:worktree", "Worktrees that share this store."),
+        "mail": (f"{_HERE}.worktree:mail", "Hand over to the program for mail."),
         "mcp": (f"{_HERE}.mcp:mcp", "Serve beads to an agent without a shell."),
         "prime": (f"{_HERE}.prime:prime", "Tell an agent how to work with beads."),
         "where": (f"{_HERE}.about:where", "Show which store this is."),
