@@ -9,12 +9,16 @@ assignment) and not a change in git (that is a merge request). Invariants:
 The statuses and the steps that an attempt may take are in models.py.
 """
 
+from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
+from gastown.beads.capabilities import Shipment, ship
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
+from gastown.beads.conditions import GATE_TYPES
 from gastown.beads.configuration import PREFIX, find_config, get_config, is_on, list_config, set_config, unset_config
 from gastown.beads.creation import create
 from gastown.beads.deadlocks import find_circles
 from gastown.beads.deletion import Deletion, delete
 from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
+from gastown.beads.durations import format_duration, parse_duration
 from gastown.beads.edges import (
     NewEdge,
     add_by_text,
@@ -26,6 +30,7 @@ from gastown.beads.edges import (
     set_parent,
     unrelate,
 )
+from gastown.beads.epics import EpicStatus, close_eligible, list_epics
 from gastown.beads.errors import (
     AlreadyClaimed,
     AmbiguousBead,
@@ -44,6 +49,20 @@ from gastown.beads.exchange.exporter import export_lines
 from gastown.beads.exchange.importer import Imported, import_lines
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
+from gastown.beads.gates import (
+    Checked,
+    GithubAway,
+    Look,
+    NewGate,
+    NoGate,
+    add_waiter,
+    check_gates,
+    create_gate,
+    discover_runs,
+    get_gate,
+    list_gates,
+    resolve_gate,
+)
 from gastown.beads.graph import cycles, waves
 from gastown.beads.history.lineage import find_past
 from gastown.beads.history.past import as_of, past
@@ -63,6 +82,7 @@ from gastown.beads.lifecycle import (
     undefer,
 )
 from gastown.beads.lifecycle import update_bead as update
+from gastown.beads.markdown import Draft, read_page
 from gastown.beads.memory import forget, memories, recall, remember
 from gastown.beads.models import (
     BLOCKING_TYPES,
@@ -78,6 +98,7 @@ from gastown.beads.models import (
     NewBead,
 )
 from gastown.beads.patches import Patch
+from gastown.beads.plans import Plan, create_plan, read_plan
 from gastown.beads.queries import (
     Relations,
     blockers_of,
@@ -96,6 +117,9 @@ from gastown.beads.queries import (
     load_relations,
 )
 from gastown.beads.rendering import bead_json, comment_json, edge_json
+from gastown.beads.replacing import mark_duplicate, supersede
+from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
+from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
 from gastown.beads.tree import Node, walk
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
@@ -104,6 +128,7 @@ from gastown.beads.when import parse_when
 __all__ = [
     "BLOCKING_TYPES",
     "CATEGORIES",
+    "GATE_TYPES",
     "ISSUE_TYPES",
     "KEYS",
     "PREFIX",
@@ -111,6 +136,7 @@ __all__ = [
     "AlreadyClaimed",
     "AmbiguousBead",
     "BadField",
+    "BatchFailed",
     "Bead",
     "BeadExists",
     "BeadMoved",
@@ -118,6 +144,7 @@ __all__ = [
     "BeadStatus",
     "Between",
     "Category",
+    "Checked",
     "CloseRefused",
     "Closing",
     "CodeBead",
@@ -128,32 +155,48 @@ __all__ = [
     "Dependency",
     "DependencyRefused",
     "DependencyType",
+    "Draft",
     "Entry",
+    "EpicStatus",
     "Figures",
     "Filters",
+    "GithubAway",
     "Imported",
+    "Look",
+    "Means",
     "NewBead",
     "NewEdge",
+    "NewGate",
+    "NoGate",
     "Node",
     "ParentClosed",
     "ParentNotFound",
     "Patch",
+    "Plan",
     "Relations",
+    "Shipment",
+    "Slot",
     "Sort",
+    "StateChange",
+    "acquire_slot",
     "add_by_text",
     "add_comment",
     "add_dependencies",
     "add_dependency",
     "add_label",
+    "add_waiter",
     "as_of",
     "bead_json",
     "blockers_of",
     "canonical_key",
     "check_config",
+    "check_dimension",
     "check_filters",
+    "check_gates",
     "claim",
     "claim_ready",
     "close",
+    "close_eligible",
     "close_landed",
     "comment_json",
     "continue_after",
@@ -162,6 +205,9 @@ __all__ = [
     "count_labels",
     "count_ready",
     "create",
+    "create_gate",
+    "create_plan",
+    "create_slot",
     "custom_statuses",
     "custom_types",
     "cycles",
@@ -170,6 +216,7 @@ __all__ = [
     "dependents_of",
     "describe_statuses",
     "describe_types",
+    "discover_runs",
     "edge_json",
     "explain_config",
     "export_lines",
@@ -178,9 +225,12 @@ __all__ = [
     "find_config",
     "find_many",
     "find_past",
+    "find_slot",
     "forget",
+    "format_duration",
     "get",
     "get_config",
+    "get_gate",
     "import_lines",
     "is_agent",
     "is_foreign",
@@ -193,26 +243,40 @@ __all__ = [
     "list_children",
     "list_config",
     "list_edges",
+    "list_epics",
+    "list_gates",
     "list_history",
     "list_ready",
+    "list_states",
     "load_relations",
+    "mark_duplicate",
     "mark_slung",
     "measure",
     "memories",
     "molecule_of",
     "next_steps",
+    "parse_duration",
     "parse_when",
     "past",
+    "read_batch",
+    "read_page",
+    "read_plan",
     "recall",
     "relate",
+    "release_slot",
     "remember",
     "remove_dependency",
     "remove_label",
     "reopen",
+    "resolve_gate",
+    "run_batch",
     "set_config",
     "set_labels",
     "set_parent",
+    "set_state",
     "set_status",
+    "ship",
+    "supersede",
     "undefer",
     "unrelate",
     "unset_config",

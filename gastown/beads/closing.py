@@ -4,18 +4,36 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import readiness
-from gastown.beads.changes import Cause, apply, lock
+from gastown.beads.changes import Cause, apply, lock, note, touch
+from gastown.beads.checks import check_short, check_text
+from gastown.beads.conditions import CHECKABLE, Outcome, judge
+from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField, BeadMoved, CloseRefused, CodeBead
-from gastown.beads.models import LANDED_PREFIX, Bead, BeadStatus, Label, counts_as_failure
+from gastown.beads.models import (
+    LANDED_PREFIX,
+    SETTLED,
+    Bead,
+    BeadStatus,
+    Dependency,
+    DependencyType,
+    Label,
+    counts_as_failure,
+)
 from gastown.beads.queries import blockers_of, count_open_children
 from gastown.errors import GastownError
 from gastown.events import EventKind
 
 DEFAULT_REASON = "Closed"
+COMPLETE_REASON = "all steps complete"
+TEMPLATE = "template"
+ON_CLOSE = "validation.on-close"
+REPLACEMENTS = ("duplicates", "supersedes")  # edges of a bead that was closed in favour of another
+_LEAST_REASON = 20  # characters, where the store wants reasons that say something
 _SHORT_SHA = 12
 # The address of a worker agent. A person's actor name never has this form.
 _AGENT = re.compile(r"[^/]+/polecats/[^/]+")
@@ -33,9 +51,12 @@ class Closing:
     closed: list[Bead] = field(default_factory=list)
     refused: list[tuple[str, GastownError]] = field(default_factory=list)
     unblocked: list[str] = field(default_factory=list)
+    completed: list[Bead] = field(default_factory=list)
+    """Molecules and the like that closed by themselves, since their last step did."""
+    warnings: list[str] = field(default_factory=list)
 
 
-def close(
+def close(  # noqa: PLR0913 - what one command line says
     session: Session,
     bead_ids: Sequence[str],
     *,
@@ -43,24 +64,28 @@ def close(
     reason: str | Sequence[str] = DEFAULT_REASON,
     force: bool = False,
     no_code: bool = False,
+    by_session: str = "",
 ) -> Closing:
     """Close each of these beads unless a guard stands in its way; closed ones stay as they are.
 
-    `force` passes the guards of work (templates, pins, children, blockers). None passes for a bead that was slung for
-    code: only its landing closes it, or a person who says `no_code` and why, which ends the attempt.
-    An unknown id stops everything.
+    `force` passes the guards of work (templates, pins, children, gates, blockers). None passes for a bead that was
+    slung for code: only its landing closes it, or a person who says `no_code` and why, which ends the attempt.
+    An unknown id stops everything. A molecule closes with its last step.
     """
     reasons = _reasons(bead_ids, reason)
+    check_short("session", by_session)
     readiness.lock_graph(session)
     beads = {bead_id: lock(session, bead_id) for bead_id in sorted(set(bead_ids))}
     result = Closing()
+    strictness = get_config(session, ON_CLOSE)
     for bead_id in dict.fromkeys(bead_ids):
         bead = beads[bead_id]
         if bead.status == BeadStatus.CLOSED:
             result.closed.append(bead)
             continue
-        why = reasons[bead_id].strip() or DEFAULT_REASON
+        why = check_text("reason", reasons[bead_id].strip() or DEFAULT_REASON)
         try:
+            _guard_reason(strictness, bead_id, why, result.warnings)
             _guard_code(bead, actor=actor, why=why, no_code=no_code)
             if not force:
                 _guard_work(session, bead)
@@ -71,9 +96,11 @@ def close(
         if facts:
             bead.is_code = False  # nothing of it will land: a convoy need not wait for that
             facts["is_code"] = False
-        _set_closed(session, bead, why, Cause(actor), **facts)
+        _set_closed(session, bead, why, Cause(actor), by_session=by_session, **facts)
         result.closed.append(bead)
-    result.unblocked.extend(_settle(session, [bead.id for bead in result.closed]))
+    names = [bead.id for bead in result.closed]
+    result.completed.extend(_complete(session, names, actor))
+    result.unblocked.extend(_settle(session, [*names, *(bead.id for bead in result.completed)]))
     return result
 
 
@@ -96,14 +123,15 @@ def close_landed(  # noqa: PLR0913 - the facts of a landing
     bead.landed_sha = sha
     cause = Cause(actor, rig=rig, assignment_id=assignment_id, fence=fence)
     _set_closed(session, bead, LANDED_PREFIX + sha[:_SHORT_SHA], cause, sha=sha, target=target, landed_sha=sha)
-    _settle(session, [bead_id])
+    completed = _complete(session, [bead_id], actor)
+    _settle(session, [bead_id, *(root.id for root in completed)])
     return bead
 
 
 def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> bool:
     """Make a closed bead open again, as if it had never been slung; False when it is not closed.
 
-    Refuses an agent when the bead has landed.
+    It is no longer the duplicate of another, nor superseded. Refuses an agent when the bead has landed.
     """
     readiness.lock_graph(session)
     bead = lock(session, bead_id)
@@ -116,10 +144,28 @@ def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> b
         EventKind.BEAD_REOPENED,
         {"status": BeadStatus.OPEN.value, **OPENED},
         cause=Cause(actor),
-        reason=reason,
+        reason=check_text("reason", reason),
     )
+    _drop_replacements(session, bead_id, actor)
     _settle(session, [bead_id])
     return True
+
+
+def _drop_replacements(session: Session, bead_id: str, actor: str) -> None:
+    edges = session.exec(
+        select(Dependency).where(Dependency.issue_id == bead_id, col(Dependency.type).in_(REPLACEMENTS))
+    )
+    for edge in edges.all():
+        session.delete(edge)
+        note(
+            session,
+            EventKind.DEPENDENCY_REMOVED,
+            bead_id,
+            Cause(actor),
+            depends_on_id=edge.depends_on_id,
+            type=edge.type,
+            **touch(session, bead_id),
+        )
 
 
 def guard_landed(bead: Bead, *, actor: str) -> None:
@@ -173,6 +219,13 @@ def _guard_work(session: Session, bead: Bead) -> None:
             f"cannot close epic {bead.id}: {number} open child issue(s); "
             "close children first or use --force to override"
         )
+    if bead.issue_type == "gate" and bead.await_type in CHECKABLE:
+        verdict = judge(session, bead, clock.now())
+        if verdict.outcome is not Outcome.RESOLVED:
+            raise CloseRefused(
+                f"cannot close {bead.id}: gate condition not satisfied: {verdict.why} (use --force to override)",
+                hint=f"`bd gate check` closes it when that comes; `bd gate resolve {bead.id}` closes it at once.",
+            )
     blockers = blockers_of(session, bead.id)
     if blockers:
         raise CloseRefused(
@@ -180,11 +233,55 @@ def _guard_work(session: Session, bead: Bead) -> None:
         )
 
 
-def _set_closed(session: Session, bead: Bead, why: str, cause: Cause, **facts: object) -> None:
+def _guard_reason(strictness: str, bead_id: str, why: str, warnings: list[str]) -> None:
+    if strictness == "none" or len(why) >= _LEAST_REASON:
+        return
+    message = f"close reason of {bead_id} is too short: say in {_LEAST_REASON} characters or more what was done"
+    if strictness == "error":
+        raise CloseRefused(message, hint=f'bd close {bead_id} --reason "What was done, and where"')
+    warnings.append(message)
+
+
+def _complete(session: Session, closed: Sequence[str], actor: str) -> list[Bead]:
+    """Close what is complete with these steps: molecules, wisps and epics labelled `template`, upwards."""
+    done: list[Bead] = []
+    steps = list(closed)
+    while steps:
+        session.flush()
+        parents = session.exec(
+            select(Bead).where(
+                col(Bead.id).in_(
+                    select(Dependency.depends_on_id).where(
+                        col(Dependency.issue_id).in_(steps), Dependency.type == DependencyType.PARENT_CHILD.value
+                    )
+                ),
+                col(Bead.status).not_in(SETTLED),
+                or_(col(Bead.issue_type).in_(("molecule", "epic")), col(Bead.ephemeral).is_(True)),
+            )
+        ).all()
+        steps = []
+        for parent in sorted(parents, key=lambda bead: bead.id):
+            if _closes_by_itself(session, parent) and not count_open_children(session, parent.id):
+                _set_closed(session, lock(session, parent.id), COMPLETE_REASON, Cause(actor))
+                done.append(parent)
+                steps.append(parent.id)
+    return done
+
+
+def _closes_by_itself(session: Session, root: Bead) -> bool:
+    if root.is_code or root.is_template or root.pinned:
+        return False
+    if root.issue_type == "molecule" or root.ephemeral:
+        return True
+    return root.issue_type == "epic" and session.get(Label, (root.id, TEMPLATE)) is not None
+
+
+def _set_closed(session: Session, bead: Bead, why: str, cause: Cause, *, by_session: str = "", **facts: object) -> None:
     values = {
         "status": BeadStatus.CLOSED.value,
         "closed_at": clock.now(),
         "close_reason": why,
+        "closed_by_session": by_session,
         "is_failure": counts_as_failure(why),
     }
     apply(session, bead, EventKind.BEAD_CLOSED, values, cause=cause, **facts)

@@ -53,6 +53,7 @@ def test_only_clock_knows_the_present() -> None:
 # Who may start processes, and which.
 PROCESS_DOORS = {
     "gastown/cli/session_client.py": "git, for the state of the agent's own worktree",
+    "gastown/beads/github.py": "gh, for gates that wait for GitHub",
     "gastown/git/run.py": "git",
     "gastown/refinery/command.py": "a rig's gates",
     "gastown/runtimes/host.py": "the keepers' zygote",
