@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "blocked": (f"{_HERE}.listing:blocked", "List what must wait, and for what."),
         "count": (f"{_HERE}.listing:count", "Count beads."),
         "status": (f"{_HERE}.listing:status", "Show the store at a glance."),
+        "history": (f"{_HERE}.history:history", "Show what changed a bead."),
     },
     "Dependencies": {
         "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
@@ -41,6 +42,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Sync and data": {
         "import": (f"{_HERE}.exchange:import_", "Bring in an exchange file (JSONL)."),
         "export": (f"{_HERE}.exchange:export", "Write the store as an exchange file (JSONL)."),
+        "restore": (f"{_HERE}.history:restore", "Show or put back the text from before a compaction."),
     },
     "Setup and configuration": {
         "init": (f"{_HERE}.init:init", "Make a store for this folder."),

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gastown.cli.bd import options
+from gastown.cli.bd import history, options
 from gastown.cli.bd.shapes import emit, issues, print_beads
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -24,10 +24,11 @@ class NoQuery(Invalid):
     "--all", "everything", is_flag=True, help="Closed and pinned ones and the town's own too, without a limit."
 )
 @click.option("--ready", "only_ready", is_flag=True, help="Only what can be started now.")
+@history.AS_OF
 @options.sort("priority")
 @options.limit(50)
 @pass_context
-def list_(context: Context, everything: bool, only_ready: bool, **said: Any) -> None:
+def list_(context: Context, everything: bool, only_ready: bool, as_of: str | None, **said: Any) -> None:
     """List beads; done ones are hidden unless asked for.
 
     \b
@@ -37,7 +38,7 @@ def list_(context: Context, everything: bool, only_ready: bool, **said: Any) -> 
     """
     from gastown import beads
 
-    with context.read() as session:
+    with context.read() as now, history.at(context, now, as_of) as (session, _):
         if everything:
             said["limit"] = 0
         asked = options.filters(context, session, said, any_status=everything)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from gastown.cli.bd import history
 from gastown.cli.bd.scope import require, resolve
 from gastown.cli.bd.shapes import details, emit, print_beads
 from gastown.cli.commands import command, pass_context
@@ -37,8 +38,11 @@ _LINES = (
 @click.option("--id", "more", multiple=True, help="An id that starts with a hyphen.")
 @click.option("--short", is_flag=True, help="One line a bead.")
 @click.option("--children", is_flag=True, help="Its children instead.")
+@history.AS_OF
 @pass_context
-def show(context: Context, ids: tuple[str, ...], more: tuple[str, ...], short: bool, children: bool) -> int:
+def show(
+    context: Context, ids: tuple[str, ...], more: tuple[str, ...], short: bool, children: bool, as_of: str | None
+) -> int:
     """Show beads in full: fields, dependencies, dependents, comments.
 
     \b
@@ -49,9 +53,9 @@ def show(context: Context, ids: tuple[str, ...], more: tuple[str, ...], short: b
 
     wanted = (*ids, *more)
     require(wanted, "no issue ID provided")
-    with context.read() as session:
+    with context.read() as now, history.at(context, now, as_of, wanted) as (session, names):
         found, hints = [], set[str | None]()
-        for text in wanted:
+        for text in names:
             try:
                 found.append(resolve(context, session, text))
             except GastownError as error:

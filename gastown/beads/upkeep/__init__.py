@@ -1,0 +1,1 @@
+"""Keeping a store small and in order: compaction, decay, lint, duplicates, renaming."""
