@@ -9,6 +9,7 @@ assignment) and not a change in git (that is a merge request). Invariants:
 The statuses and the steps that an attempt may take are in models.py.
 """
 
+from gastown.beads.asking import check_filters, find_labels
 from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
 from gastown.beads.capabilities import Shipment, ship
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
@@ -102,7 +103,6 @@ from gastown.beads.plans import Plan, create_plan, read_plan
 from gastown.beads.queries import (
     Relations,
     blockers_of,
-    check_filters,
     count_ready,
     dependents_of,
     find,
@@ -119,8 +119,6 @@ from gastown.beads.queries import (
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
-from gastown.beads.states import StateChange, check_dimension, list_states, set_state
-from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
 from gastown.beads.soundness import (
     Flaw,
     find_dangling,
@@ -133,6 +131,8 @@ from gastown.beads.soundness import (
     mend_blocked,
     mend_columns,
 )
+from gastown.beads.states import StateChange, check_dimension, list_states, set_state
+from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
 from gastown.beads.tree import Node, walk
 from gastown.beads.upkeep.compaction import (
     Candidate,
@@ -250,6 +250,7 @@ __all__ = [
     "find_circles",
     "find_config",
     "find_dangling",
+    "find_labels",
     "find_many",
     "find_orphans",
     "find_past",
