@@ -66,7 +66,7 @@ from gastown.beads.gates import (
 )
 from gastown.beads.graph import cycles, waves
 from gastown.beads.history.lineage import find_past
-from gastown.beads.history.past import as_of, past
+from gastown.beads.history.past import past
 from gastown.beads.history.story import Entry, list_history
 from gastown.beads.keys import KEYS
 from gastown.beads.keys import canonical as canonical_key
@@ -210,7 +210,6 @@ __all__ = [
     "add_dependency",
     "add_label",
     "add_waiter",
-    "as_of",
     "bead_json",
     "blockers_of",
     "canonical_key",

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from gastown import clock
 from gastown.beads import readiness
-from gastown.beads.errors import BadField, BeadNotFound
+from gastown.beads.errors import BadField
 from gastown.beads.history.lineage import list_events
 from gastown.beads.history.replay import BEAD_KINDS, State, is_gone, replay, step
 from gastown.beads.models import Bead, Comment, ConfigEntry, Dependency, Label
@@ -21,27 +21,24 @@ _TABLES = tuple(str(table.__tablename__) for table in (Bead, Dependency, Label, 
 _BATCH = 1000
 
 
-def as_of(session: Session, bead_id: str, moment: datetime) -> State:
-    """The bead that is called `bead_id` now as it was at `moment`; refuses when it was not there."""
-    state = replay(list_events(session, bead_id, until=moment))
-    if state is None or is_gone(state):
-        raise BeadNotFound(bead_id)
-    return state
-
-
 @contextmanager
-def past(session: Session, moment: datetime, *, around: Sequence[str] = ()) -> Iterator[tuple[Session, list[str]]]:
+def past(
+    session: Session, moment: datetime, *, around: Sequence[str] | None = None
+) -> Iterator[tuple[Session, dict[str, str]]]:
     """The store as it was at `moment`: all of it, or these beads (as they are called now) and their neighbours.
 
-    Yields a session that ends with the block, and what the beads of `around` were called then.
+    Yields a session that ends with the block, and what the beads of `around` that were there were called then.
     """
     if moment > clock.now():
         raise BadField("--as-of names a time that is still to come")
-    if around:
-        wanted = [as_of(session, name, moment) for name in around]
-        states: Iterable[State] = _with_neighbours(session, wanted, moment)
+    called: dict[str, str] = {}
+    if around is None:
+        states: Iterable[State] = _all(session, moment)
     else:
-        wanted, states = [], _all(session, moment)
+        found = {name: replay(list_events(session, name, until=moment)) for name in around}
+        wanted = {name: state for name, state in found.items() if state is not None and not is_gone(state)}
+        called = {name: state.id for name, state in wanted.items()}
+        states = _with_neighbours(session, list(wanted.values()), moment)
     engine = make_engine("sqlite://")
     try:
         Bead.metadata.create_all(engine, tables=[Bead.metadata.tables[name] for name in _TABLES])
@@ -51,7 +48,7 @@ def past(session: Session, moment: datetime, *, around: Sequence[str] = ()) -> I
             readiness.refresh_external(then)
             readiness.recompute_all(then)
             then.expire_all()
-            yield then, [state.id for state in wanted]
+            yield then, called
     finally:
         engine.dispose()
 
