@@ -1,9 +1,14 @@
 """Fixtures shared by all tests live in tests/support; this file only names them."""
 
+import os
+
 from tests.support.databases import database_url, postgres_server, session, shared_engine, sqlite_template
 from tests.support.fake_clock import fake_clock
 from tests.support.here import here
 from tests.support.turns import pytest_xdist_make_scheduler
+
+# No command of a test may leave a resident behind; the resident's own tests say otherwise to theirs.
+os.environ["GASTOWN_RESIDENT"] = "off"
 
 __all__ = [
     "database_url",

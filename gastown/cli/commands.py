@@ -28,11 +28,12 @@ def _show_help(context: click.Context, _parameter: click.Parameter, value: bool)
 
 
 class Command(click.Command):
-    """A command with `--json`; `in_session` says whether an agent may call it."""
+    """A command with `--json`; `in_session`: an agent may call it; `resident`: a child of the resident may run it."""
 
-    def __init__(self, *args: Any, in_session: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, in_session: bool = False, resident: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.in_session = in_session
+        self.resident = resident
         self.params.append(
             click.Option(
                 ["--json", "as_json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON."
@@ -136,11 +137,17 @@ class LazyGroup(click.Group):
         ]
 
 
-def command(name: str, *, in_session: bool = False, **kwargs: Any) -> Callable[[Callable[..., Any]], Command]:
-    """Declare a command; `in_session` opens it to agents."""
+def command(
+    name: str, *, in_session: bool = False, resident: bool = True, **kwargs: Any
+) -> Callable[[Callable[..., Any]], Command]:
+    """Declare a command; `in_session` opens it to agents.
+
+    `resident=False` runs it in the process that was started for it: for what starts processes that outlive it, takes
+    over the terminal, or serves for hours. Its name then belongs into `resident/client.py`, too.
+    """
 
     def wrap(function: Callable[..., Any]) -> Command:
-        made: Command = click.command(name, cls=Command, in_session=in_session, **kwargs)(function)
+        made: Command = click.command(name, cls=Command, in_session=in_session, resident=resident, **kwargs)(function)
         return made
 
     return wrap

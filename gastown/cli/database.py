@@ -46,6 +46,11 @@ def check_schema(settings: config.Settings) -> None:
     )
 
 
+def forget_checks() -> None:
+    """Look at every database again before its next use."""
+    _checked.clear()
+
+
 @contextmanager
 def writing(settings: config.Settings) -> Iterator[Session]:
     """A unit of work on the town's database."""

@@ -1,16 +1,28 @@
-"""The entry points. Inside an agent's session only the standard library is imported: the worker does the work."""
+"""The entry points. Inside an agent's session only the standard library is imported: the worker does the work.
+
+Everywhere else the command goes to this user's resident, or is run here and leaves a resident behind for the next one.
+"""
 
 import sys
 
+from gastown.cli.resident import client
+
 
 def _run(program: str) -> None:
-    from gastown.cli import session_client
+    argv = sys.argv[1:]
+    if client.is_inside():
+        from gastown.cli import session_client
 
-    if session_client.is_inside():
-        sys.exit(session_client.forward(program, sys.argv[1:]))
+        sys.exit(session_client.forward(program, argv))
+    is_wanted = client.is_wanted(program, argv)
+    if is_wanted:
+        client.run(program, argv)  # comes back only where this process must run it
     from gastown.cli.app import main
 
-    sys.exit(main(program, sys.argv[1:]))
+    code = main(program, argv)
+    if is_wanted:
+        client.start()
+    sys.exit(code)
 
 
 def gt() -> None:

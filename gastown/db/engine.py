@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
@@ -33,6 +33,8 @@ _NOTICE_SILENCE = {
 }
 
 _engines: dict[str, Engine] = {}
+# An SQLite engine without connections, kept for the statements that it has compiled (see `keep_warm`).
+_warm: list[Engine] = []
 
 
 class DatabaseAway(Unavailable):
@@ -81,6 +83,8 @@ def make_engine(url: str) -> Engine:
 
 def _make_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
+        if _warm:
+            return _repoint(_warm.pop(), url)
         engine = create_engine(url, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
@@ -97,6 +101,26 @@ def _make_engine(url: str) -> Engine:
             **_NOTICE_SILENCE,
         },
     )
+
+
+def _repoint(engine: Engine, url: str) -> Engine:
+    # Compiled statements are found by the engine's own dialect: another engine could not use them.
+    engine.url = make_url(url)
+
+    def connect_there(dialect: Any, _record: object, words: list[Any], options: dict[str, Any]) -> None:
+        words[:], more = dialect.create_connect_args(engine.url)
+        options.update(more)
+
+    event.listen(engine, "do_connect", connect_there)
+    return engine
+
+
+def keep_warm() -> None:
+    """Keep the SQLite engine in use for the next SQLite database that is opened: its statements need no compiling."""
+    for url in [url for url in _engines if url.startswith("sqlite")][:1]:
+        engine = _engines.pop(url)
+        engine.dispose()
+        _warm[:] = [engine]
 
 
 def get_engine(url: str | None = None) -> Engine:

@@ -79,6 +79,7 @@ def agent_environment(
         "GT_SESSION": str(row.id),
         "GT_SESSION_SOCKET": str(socket_path(settings, row.id)),
         "GT_SESSION_PASS": session_pass,
+        "GASTOWN_RESIDENT": "off",
         "BD_ACTOR": address,
         "BEADS_ACTOR": address,
         "GIT_AUTHOR_NAME": address,

@@ -9,6 +9,7 @@ from tests.support.source_tree import Source, imports, program
 
 # Run by agents' processes or forked thousands of times: they may import nothing but the standard library.
 _STANDALONE = {
+    "gastown/cli/resident/client.py",
     "gastown/cli/session_client.py",
     "gastown/runtimes/keeper.py",
     "gastown/runtimes/session_facts.py",
@@ -40,6 +41,7 @@ def _uses(source: Source, names: set[str]) -> list[str]:
 
 def test_only_config_reads_the_environment() -> None:
     allowed = {"gastown/config/settings.py", "gastown/config/stores.py", *_STANDALONE}
+    allowed.add("gastown/cli/resident/child.py")  # which takes over its caller's environment
     found = [use for source in _outside(allowed) for use in _uses(source, {"os.environ", "os.getenv", "os.environb"})]
     assert not found, "\n".join(found)
 
@@ -53,6 +55,8 @@ def test_only_clock_knows_the_present() -> None:
 # Who may start processes, and which.
 PROCESS_DOORS = {
     "gastown/cli/session_client.py": "git, for the state of the agent's own worktree",
+    "gastown/cli/resident/client.py": "the resident",
+    "gastown/cli/resident/server.py": "a child of its own for each command",
     "gastown/beads/github.py": "gh, for gates that wait for GitHub",
     "gastown/git/run.py": "git",
     "gastown/refinery/command.py": "a rig's gates",

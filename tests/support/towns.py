@@ -42,6 +42,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """A whole environment for commands: PATH is the caller's, HOME their own, the checkout is on PYTHONPATH."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GASTOWN_RESIDENT": "off",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",

@@ -9,7 +9,7 @@ class NoMcp(Unavailable):
     """The package that speaks the protocol is not installed."""
 
 
-@command("mcp")
+@command("mcp", resident=False)
 @pass_context
 def mcp(context: Context) -> None:
     """Serve beads to an agent without a shell (Model Context Protocol, on standard input and output).

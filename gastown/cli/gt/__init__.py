@@ -30,6 +30,7 @@ COMMANDS = {
     "peek": (f"{_HERE}.agent:peek", "An agent's live output."),
     "doctor": (f"{_HERE}.doctor:doctor", "Check the town; say what to mend."),
     "config": (f"{_HERE}.config:config_group", "Town-wide settings: get, set, list."),
+    "resident": (f"{_HERE}.resident:resident", "The process that makes commands quick: status, stop."),
     "db": (f"{_HERE}.db:db", "The database's schema: upgrade, version."),
     "demo": (f"{_HERE}.demo:demo", "Watch a whole town work, with faults, in under a minute."),
     "help": (f"{_HERE}.help:help_topic", "Read a page of the documentation."),

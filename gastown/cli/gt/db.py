@@ -15,7 +15,7 @@ def db() -> None:
     """
 
 
-@db.command("upgrade")
+@db.command("upgrade", resident=False)
 @pass_context
 def upgrade(context: Context) -> None:
     """Bring the database to this version's schema, all of it or nothing; safe to run from several hosts at once.

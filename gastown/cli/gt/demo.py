@@ -21,7 +21,7 @@ _INTERRUPTED = 130
 _SHORT_OID = 10
 
 
-@command("demo")
+@command("demo", resident=False)
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="New or empty folder (default: a temporary one)."
 )

@@ -27,7 +27,7 @@ def rig() -> None:
     """
 
 
-@rig.command("add")
+@rig.command("add", resident=False)
 @click.argument("name")
 @click.argument("source", metavar="URL-OR-PATH")
 @click.option("--prefix", help="Of its beads' ids (default: made from the name).")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gastown.town.processes import Options
 
 
-@command("install")
+@command("install", resident=False)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="The town's name (default: the folder's).")
 @click.option("--database", metavar="URL", default="", help="postgresql://... (default: SQLite in the folder).")
@@ -66,7 +66,7 @@ def install(context: Context, **given: object) -> None:
     context.echo(f"Next: cd {shlex.quote(str(where))} && gt up")
 
 
-@command("up")
+@command("up", resident=False)
 @click.option("--foreground", is_flag=True, help="Stay; ctrl-C or SIGTERM stops the town.")
 @click.option("--flower", is_flag=True, help="Start Flower, too: queues, workers, sessions.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="On loopback.")
@@ -132,7 +132,7 @@ def _say_ready(context: Context, options: "Options", seconds: float) -> None:
     context.out.flush()
 
 
-@command("down")
+@command("down", resident=False)
 @pass_context
 def down(context: Context) -> None:
     """Stop the town's processes on this host. Agents go on in their grace; the next `gt up` takes them back.
@@ -173,7 +173,7 @@ def _agents_here(context: Context) -> tuple[list[str], float]:
         return [], 0.0
 
 
-@command("shutdown")
+@command("shutdown", resident=False)
 @click.option("--wait", "wait_s", type=click.IntRange(1, 3600), default=120, show_default=True, help="Seconds.")
 @pass_context
 def shutdown(context: Context, wait_s: int) -> None:
@@ -211,7 +211,7 @@ def status(context: Context) -> None:
         print_text(context, snapshot, running)
 
 
-@command("run")
+@command("run", resident=False)
 @click.argument("role")
 @pass_context
 def run(context: Context, role: str) -> None:

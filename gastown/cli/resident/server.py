@@ -1,0 +1,272 @@
+"""The resident itself: it listens, forks a child per command, hands signals on, and tells who died of one.
+
+Before it forks it opens no database, no Redis and no connection but its own, and starts no thread. One loop, in which
+nothing waits but the poll itself.
+"""
+
+import contextlib
+import fcntl
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gastown import clock, config
+from gastown.cli.resident import child, client
+from gastown.cli.resident.child import Request
+
+IDLE_S = 600.0
+# More at once only get in each other's way; the rest wait in the queue of the socket, or run without us.
+MOST_AT_ONCE = 32
+# The socket is looked for this often: whoever removes it wants us gone.
+LOOK_S = 30.0
+# A client that connected and says nothing holds everybody up.
+REQUEST_S = 0.25
+# A client that was killed cannot ask for more than SIGTERM; a command that ignores that is not left to itself.
+KILL_AFTER_S = 5.0
+
+
+@dataclass
+class Running:
+    """A command under way."""
+
+    pid: int
+    connection: socket.socket
+    channel: socket.socket
+    kill_at: float = float("inf")
+
+
+def newest() -> list[tuple[str, int, int, int]]:
+    """What the package's code, and what is installed beside it, look like now."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return [*_files(top), *_installed()]
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                found = entry.stat()
+                yield entry.path, found.st_mtime_ns, found.st_size, found.st_ino
+            elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                yield from _files(entry.path)
+
+
+def _installed() -> Iterator[tuple[str, int, int, int]]:
+    for path in (*sys.path, sys.executable):
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            yield path, found.st_mtime_ns, found.st_size, found.st_ino
+
+
+class Resident:
+    """The loop and what it knows."""
+
+    def __init__(self, path: str, lock: int, code: list[tuple[str, int, int, int]]) -> None:
+        self.path, self.lock, self.code = f"{path}.sock", lock, code
+        self.key = client.identity()
+        self.idle_s = float(config.environment().get("GASTOWN_RESIDENT_IDLE_S") or IDLE_S)
+        self.running: dict[int, Running] = {}
+        self.by_connection: dict[int, Running] = {}
+        self.poll = select.poll()
+        self.wake, self.woken = socket.socketpair()
+        self.listener: socket.socket | None = None
+
+    def listen(self) -> None:
+        """Take the name; the lock says that nobody else has it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen(128)
+        self.listener.setblocking(False)
+        self.inode = os.lstat(self.path).st_ino
+        self.wake.setblocking(False)
+        self.woken.setblocking(False)
+        self.poll.register(self.wake, select.POLLIN)
+        signal.set_wakeup_fd(self.woken.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self.retire())
+
+    def retire(self) -> None:
+        """Take no more commands; the next resident may start while ours run on."""
+        if self.listener is None:
+            return
+        with contextlib.suppress(OSError):
+            if os.lstat(self.path).st_ino == self.inode:
+                os.unlink(self.path)
+        with contextlib.suppress(KeyError):
+            self.poll.unregister(self.listener)
+        self.listener.close()
+        self.listener = None
+        os.close(self.lock)
+
+    def serve(self) -> None:
+        """Answer until nobody asks any more; return in the resident only, never in a child."""
+        idle_since = clock.monotonic()
+        while self.listener is not None or self.running:
+            self._mind_the_listener()
+            for number, _ in self.poll.poll(1000 * self._pause()):
+                if self.listener is not None and number == self.listener.fileno():
+                    self._accept(self.listener)
+                elif number == self.wake.fileno():
+                    with contextlib.suppress(OSError):
+                        self.wake.recv(4096)
+                elif number in self.by_connection:
+                    self._listen_to(self.by_connection[number])
+            self._reap()
+            if self.running:
+                idle_since = clock.monotonic()
+            elif clock.monotonic() - idle_since >= self.idle_s or not self._has_its_name():
+                self.retire()
+
+    def _mind_the_listener(self) -> None:
+        if self.listener is None:
+            return
+        if len(self.running) < MOST_AT_ONCE:
+            self.poll.register(self.listener, select.POLLIN)
+        else:
+            with contextlib.suppress(KeyError):
+                self.poll.unregister(self.listener)
+
+    def _pause(self) -> float:
+        now = clock.monotonic()
+        return max(0.0, min(LOOK_S, self.idle_s, *(running.kill_at - now for running in self.running.values())))
+
+    def _has_its_name(self) -> bool:
+        try:
+            return os.lstat(self.path).st_ino == self.inode
+        except OSError:
+            return False
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with contextlib.ExitStack() as closing:
+            closing.enter_context(connection)
+            try:
+                pid, uid = client.peer(connection)
+                if uid != os.getuid():
+                    return
+                request = child.receive(connection, REQUEST_S)
+            except (OSError, ValueError):
+                return
+            closing.callback(request.close)
+            if request.key != self.key:
+                return
+            if newest() != self.code:
+                self.retire()
+                return
+            self._fork(connection, request, pid)
+            closing.pop_all()
+
+    def _fork(self, connection: socket.socket, request: Request, asker: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._forget_all()
+                child.become(request, asker)  # does not return
+            finally:
+                os._exit(70)
+        request.keep_channel_only()
+        connection.setblocking(False)
+        running = Running(pid, connection, request.channel)
+        self.running[pid] = self.by_connection[connection.fileno()] = running
+        self.poll.register(connection, select.POLLIN)
+
+    def _forget_all(self) -> None:
+        """In a child: close what belongs to the resident and to other commands, whose ends must be seen."""
+        signal.set_wakeup_fd(-1)
+        for held in (self.listener, self.wake, self.woken):
+            if held is not None:
+                held.close()
+        for running in self.running.values():
+            running.connection.close()
+            running.channel.close()
+        os.close(self.lock)
+
+    def _listen_to(self, running: Running) -> None:
+        try:
+            said = running.connection.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:
+            self.poll.unregister(running.connection)
+            self.by_connection.pop(running.connection.fileno(), None)
+            running.kill_at = clock.monotonic() + KILL_AFTER_S
+            said = bytes((signal.SIGTERM,))
+        for number in said:
+            _signal_child(running.pid, number)
+
+    def _reap(self) -> None:
+        now = clock.monotonic()
+        for running in list(self.running.values()):
+            pid, status = os.waitpid(running.pid, os.WNOHANG)
+            if pid == 0:
+                if now >= running.kill_at:
+                    _signal_child(running.pid, signal.SIGKILL)
+                    running.kill_at = float("inf")
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            said = b"E%d" % code if code >= 0 else b"S%d" % -code
+            with contextlib.suppress(OSError):
+                running.channel.send(said, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
+            if self.by_connection.pop(running.connection.fileno(), None) is not None:
+                self.poll.unregister(running.connection)
+            running.connection.close()
+            running.channel.close()
+            del self.running[running.pid]
+
+
+def _signal_child(pid: int, number: int) -> None:
+    """Signal a child that was not waited for yet, and what it started in its group."""
+    # The group of a session without a terminal would not stop for the keyboard's kind of stop.
+    number = signal.SIGSTOP if number == signal.SIGTSTP else number
+    if number not in {getattr(signal, name) for name in client.FORWARDED} | {signal.SIGSTOP, signal.SIGKILL}:
+        return
+    try:
+        os.killpg(pid, number)
+    except OSError:  # not in a group of its own yet
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
+
+
+def _leave_the_starter(lock: int) -> None:
+    """Become a session of our own, and let go of whatever the command that started us had open."""
+    with contextlib.suppress(OSError):
+        os.setsid()
+    os.chdir("/")
+    os.umask(0o077)
+    highest = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, lock)
+    os.closerange(lock + 1, min(highest, 65536))
+    os.set_inheritable(lock, False)
+    for name in client.INHERITED:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def main() -> None:
+    """Run as the resident: `server LOCK PATH`."""
+    lock, path = int(sys.argv[1]), sys.argv[2]
+    _leave_the_starter(lock)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if client.place(client.identity()) != path or not client.is_private(os.path.dirname(path)):
+        return
+    code = newest()  # before anything is imported that could change meanwhile
+    from gastown.cli.resident.warm import warm
+
+    warm(os.path.dirname(path))
+    resident = Resident(path, lock, code)
+    gc.collect()
+    gc.freeze()
+    resident.listen()
+    resident.serve()

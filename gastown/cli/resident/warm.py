@@ -1,0 +1,99 @@
+"""What the resident does once, so that no command has to: imports, mappers, statements, the tree of commands."""
+
+import contextlib
+import importlib
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+from gastown import config
+from gastown.cli import bd, database, gt
+from gastown.cli.app import invoke
+from gastown.cli.context import Context
+from gastown.config import FolderStore
+
+# What commands import only when they need it, and then wait for.
+_MODULES = ("gastown.tables", "sqlalchemy.dialects.sqlite", "rich.console", "rich.table", "difflib", "getpass", "pwd")
+# Run twice in text and JSON: the second run must find everything that the first one made.
+_COMMANDS = (
+    "create one -p 1 -t bug -l red -d text --json",
+    "create two",
+    "create three --silent",
+    "q four",
+    "list --json",
+    "list",
+    "list --status open --label red",
+    "ready --json",
+    "ready",
+    "ready -n 5",
+    "blocked --json",
+    "count",
+    "status",
+    "search one",
+    "show {0} --json",
+    "show {0}",
+    "update {0} -p 2 --json",
+    "update {0} --claim",
+    "dep add {0} {1}",
+    "dep list {0}",
+    "comment {0} a remark",
+    "comments {0}",
+    "label add {0} blue",
+    "close {1} -r done --json",
+    "close {0}",
+    "reopen {0}",
+)
+
+
+def warm(folder: str) -> None:
+    """Import all, run the common commands on a store of no worth, and forget that store."""
+    for entry in (*bd.bd.lazy.values(), *gt.gt.lazy.values()):
+        importlib.import_module(entry[0].partition(":")[0])
+    for module in _MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    from sqlalchemy.orm import configure_mappers
+
+    configure_mappers()
+    scratch = tempfile.mkdtemp(prefix="warm-", dir=folder)
+    try:
+        _rehearse(Path(scratch))
+    finally:
+        config.use(None)
+        database.forget_checks()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _rehearse(scratch: Path) -> None:
+    from gastown.db import engine
+
+    settings = FolderStore(town=scratch, file=scratch / "beads.db")
+    make_store(settings.database)
+    config.use(settings)
+    ids = [_say("create example --silent").strip() for _ in range(2)]
+    for words in _COMMANDS * 2:
+        _say(words.format(*ids))
+    engine.keep_warm()
+
+
+def _say(words: str) -> str:
+    context = Context(
+        program="bd", out=io.StringIO(), err=io.StringIO(), stdin=io.StringIO(), is_terminal=False, actor_given="nobody"
+    )
+    invoke(context, words.split())
+    return context.text_out()
+
+
+def make_store(url: str) -> None:
+    """A database with every table, made without the migrations, which take seconds."""
+    from sqlalchemy import text
+    from sqlmodel import SQLModel
+
+    from gastown.db.engine import get_engine
+    from gastown.db.revision import REVISION
+
+    with get_engine(url).begin() as connection:
+        SQLModel.metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
