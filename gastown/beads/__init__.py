@@ -100,6 +100,7 @@ from gastown.beads.models import (
 )
 from gastown.beads.patches import Patch
 from gastown.beads.plans import Plan, create_plan, read_plan
+from gastown.beads.planting import Seed, SeedEdge, plant, uproot
 from gastown.beads.queries import (
     Relations,
     blockers_of,
@@ -199,6 +200,8 @@ __all__ = [
     "Patch",
     "Plan",
     "Relations",
+    "Seed",
+    "SeedEdge",
     "Shipment",
     "Slot",
     "Sort",
@@ -296,6 +299,7 @@ __all__ = [
     "parse_duration",
     "parse_when",
     "past",
+    "plant",
     "read_batch",
     "read_page",
     "read_plan",
@@ -321,6 +325,7 @@ __all__ = [
     "unrelate",
     "unset_config",
     "update",
+    "uproot",
     "walk",
     "waves",
 ]

@@ -43,7 +43,8 @@ _LONGEST_NUMBER = 10  # digits that still read as a counted id, not as a hash of
 _COUNT_STEPS = (1_000, 6_000, 36_000, 220_000)
 
 
-def _row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
+def new_row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
+    """The columns of a new bead, its id apart; refuses what the fields cannot hold."""
     deferred = new.defer_until is not None and new.defer_until > now
     bead = Bead(
         id="",
@@ -81,7 +82,7 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     """
     now, rules = clock.now(), load_rules(session)
     check_described(rules, new)
-    row = _row(session, new, actor, now)
+    row = new_row(session, new, actor, now)
     labels = {check_label(label) for label in new.labels}
     # A new bead touches the readiness of others only where edges can reach it.
     if new.deps or new.parent or new.id:
@@ -89,7 +90,7 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     parent = _parent(session, new, rules) if new.parent else None
     if parent is not None and new.inherit_labels:
         labels.update(session.exec(select(Label.label).where(Label.bead_id == parent.id)))
-    bead_id = _insert(session, row, new, rules)
+    bead_id = insert_new(session, row, new, rules)
     bead = session.get_one(Bead, bead_id)
     session.add_all(Label(bead_id=bead_id, label=label) for label in sorted(labels))
     if parent is not None:
@@ -128,7 +129,8 @@ def _parent(session: Session, new: NewBead, rules: Rules) -> Bead:
     return parent
 
 
-def _insert(session: Session, row: Mapping[str, Any], new: NewBead, rules: Rules) -> str:
+def insert_new(session: Session, row: Mapping[str, Any], new: NewBead, rules: Rules) -> str:
+    """Insert the row under the id that `new` asks for, or one that is free; return the id."""
     if new.id:
         if new.parent:
             raise BadField("an explicit id and a parent exclude each other")
