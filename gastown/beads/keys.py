@@ -133,6 +133,7 @@ KEYS: dict[str, Key] = {
     ),
     "mail.delegate": Key("", "the program that `bd mail` hands over to"),
     "compact_tier1_days": Key("30", "closed this long: may be compacted", _number(1, 10_000)),
+    "compact.command": Key("", "the program that reads a bead's texts and prints a summary"),
     "compact_tier2_days": Key("90", "closed this long: may be compacted once more", _number(1, 10_000)),
 }
 # Spellings of the original's files.

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gastown import __version__
-from gastown.cli.commands import LazyGroup
+from gastown.cli.commands import LazyGroup, global_options
 from gastown.cli.context import Context
 
 _HERE = "gastown.cli.bd"
@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "update": (f"{_HERE}.update:update", "Change fields of beads; --claim takes one."),
         "close": (f"{_HERE}.close:close", "Close beads."),
         "reopen": (f"{_HERE}.close:reopen", "Make closed beads open."),
+        "promote": (f"{_HERE}.upkeep:promote", "Make a wisp a bead that stays."),
         "delete": (f"{_HERE}.close:delete", "Delete beads (a preview without --force)."),
         "defer": (f"{_HERE}.update:defer", "Put beads off, until a time or for good."),
         "undefer": (f"{_HERE}.update:undefer", "Make deferred beads open."),
@@ -67,20 +68,23 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "version": (f"{_HERE}.about:version", "Show the version."),
     },
     "Gates, molecules and agents": {},
-    "Maintenance": {},
+    "Maintenance": {
+        "gc": (f"{_HERE}.upkeep:gc", "Let old closed beads decay (a preview without --force)."),
+        "prune": (f"{_HERE}.upkeep:prune", "Delete closed beads by age or id (a preview without --force)."),
+        "purge": (f"{_HERE}.upkeep:purge", "Take closed wisps out of the store (a preview without --force)."),
+        "admin": (f"{_HERE}.admin:admin", "Compact what closed long ago, and clean up."),
+        "doctor": (f"{_HERE}.doctor:doctor", "Check the store; --fix mends what can be mended."),
+    },
 }
 ALIASES = {"new": "create", "view": "show", "done": "close", "stats": "status"}
 
 
 @click.group("bd", cls=LazyGroup, sections=SECTIONS, aliases=ALIASES)
 @click.version_option(__version__, prog_name="bd", message="%(prog)s version %(version)s")
-@click.option("-C", "--directory", type=click.Path(path_type=Path), help="Work as if called in this folder.")
-@click.option("--db", default="", help="The database file of a folder's own store.")
 @click.option("--town", type=click.Path(path_type=Path), help="The town (default: around here).")
-@click.option("--actor", help="Who acts (default: git's user name).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def bd(context: Context, directory: Path | None, db: str, town: Path | None, actor: str | None, as_json: bool) -> None:
+def bd(context: Context, town: Path | None, as_json: bool) -> None:
     """Beads: work items, and what waits for what. Of the town around here, or of a folder's own store.
 
     \b
@@ -94,5 +98,7 @@ def bd(context: Context, directory: Path | None, db: str, town: Path | None, act
     context.json = context.json or as_json
     if context.session_pass is None:
         context.town = town.absolute() if town else context.town
-        context.start, context.db = directory, db
-        context.actor_given = actor or context.actor_given
+        context.obey_environment()
+
+
+bd.params += global_options()
