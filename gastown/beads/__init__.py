@@ -12,6 +12,7 @@ The statuses and the steps that an attempt may take are in models.py.
 from gastown.beads.asking import check_filters, find_labels
 from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
 from gastown.beads.capabilities import Shipment, ship
+from gastown.beads.claims import claim, claim_ready
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
 from gastown.beads.conditions import GATE_TYPES
 from gastown.beads.configuration import PREFIX, find_config, get_config, is_on, list_config, set_config, unset_config
@@ -70,15 +71,11 @@ from gastown.beads.history.past import past
 from gastown.beads.history.story import Entry, list_history
 from gastown.beads.keys import KEYS
 from gastown.beads.keys import canonical as canonical_key
+from gastown.beads.labels import add_label, change_labels, propagate_label, remove_label, set_labels
 from gastown.beads.lifecycle import (
     add_comment,
-    add_label,
-    claim,
-    claim_ready,
     defer,
     mark_slung,
-    remove_label,
-    set_labels,
     set_status,
     undefer,
 )
@@ -104,7 +101,6 @@ from gastown.beads.planting import Seed, SeedEdge, plant, uproot
 from gastown.beads.queries import (
     Relations,
     blockers_of,
-    count_ready,
     dependents_of,
     find,
     find_many,
@@ -114,9 +110,9 @@ from gastown.beads.queries import (
     list_blocked,
     list_children,
     list_edges,
-    list_ready,
     load_relations,
 )
+from gastown.beads.query_language import Expression, compile_query
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
@@ -132,6 +128,7 @@ from gastown.beads.soundness import (
     mend_blocked,
     mend_columns,
 )
+from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
 from gastown.beads.tree import Node, walk
@@ -145,6 +142,18 @@ from gastown.beads.upkeep.compaction import (
     restore,
     size_of,
 )
+from gastown.beads.upkeep.decay import (
+    TOMBSTONE_DAYS,
+    collect,
+    expire_wisps,
+    parse_age,
+    promote,
+    prune,
+    purge_tombstones,
+    purge_wisps,
+)
+from gastown.beads.upkeep.removal import Removal
+from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import parse_when
 
@@ -155,6 +164,7 @@ __all__ = [
     "ISSUE_TYPES",
     "KEYS",
     "PREFIX",
+    "TOMBSTONE_DAYS",
     "UNDER_WAY",
     "AlreadyClaimed",
     "AmbiguousBead",
@@ -183,6 +193,7 @@ __all__ = [
     "Draft",
     "Entry",
     "EpicStatus",
+    "Expression",
     "Figures",
     "Filters",
     "Flaw",
@@ -200,12 +211,14 @@ __all__ = [
     "Patch",
     "Plan",
     "Relations",
+    "Removal",
     "Seed",
     "SeedEdge",
     "Shipment",
     "Slot",
     "Sort",
     "StateChange",
+    "SummaryFailed",
     "acquire_slot",
     "add_by_text",
     "add_comment",
@@ -216,6 +229,7 @@ __all__ = [
     "bead_json",
     "blockers_of",
     "canonical_key",
+    "change_labels",
     "check_config",
     "check_dimension",
     "check_filters",
@@ -225,8 +239,10 @@ __all__ = [
     "close",
     "close_eligible",
     "close_landed",
+    "collect",
     "comment_json",
     "compact",
+    "compile_query",
     "continue_after",
     "count",
     "count_by_status",
@@ -246,6 +262,7 @@ __all__ = [
     "describe_types",
     "discover_runs",
     "edge_json",
+    "expire_wisps",
     "explain_config",
     "export_lines",
     "find",
@@ -296,10 +313,17 @@ __all__ = [
     "molecule_of",
     "next_steps",
     "original_texts",
+    "parse_age",
     "parse_duration",
     "parse_when",
     "past",
+    "plan_summaries",
     "plant",
+    "promote",
+    "propagate_label",
+    "prune",
+    "purge_tombstones",
+    "purge_wisps",
     "read_batch",
     "read_page",
     "read_plan",
@@ -320,6 +344,8 @@ __all__ = [
     "set_status",
     "ship",
     "size_of",
+    "summarize",
+    "summary_program",
     "supersede",
     "undefer",
     "unrelate",
