@@ -16,7 +16,7 @@ from gastown.beads.errors import BadField, BeadMoved
 from gastown.beads.lifecycle import add_comment
 from gastown.beads.models import SETTLED, UNDER_WAY, Bead, BeadStatus, Dependency, DependencyType, Label
 from gastown.beads.queries import CHUNK
-from gastown.beads.upkeep.removal import Removal, purge
+from gastown.beads.upkeep.removal import Removal, purge, purge_rows
 from gastown.events import EventKind
 
 DECAY_DAYS = 90
@@ -112,7 +112,7 @@ def purge_tombstones(session: Session, *, actor: str, older_than: timedelta, pat
     """Take tombstones out of the store. A file from before the deletion brings such beads back when it is imported."""
     old = col(Bead.deleted_at) <= clock.now() - older_than
     names = _matching(_ids(session, col(Bead.status) == BeadStatus.TOMBSTONE.value, old), pattern)
-    return purge(session, names, actor=actor, reason="old tombstone", loose_ends=True)
+    return purge_rows(session, names, actor=actor, reason="old tombstone")
 
 
 def expire_wisps(session: Session, *, actor: str, age: timedelta | None = None) -> Removal:
