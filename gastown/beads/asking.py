@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from sqlmodel import Session, select
 
-from gastown.beads.checks import MOL_TYPES, WISP_TYPES
+from gastown.beads.checks import MOLECULE_TYPES, WISP_TYPES
 from gastown.beads.errors import BadField
 from gastown.beads.filters import Filters
 from gastown.beads.models import LOWEST_PRIORITY, Bead, BeadStatus, Label
@@ -58,7 +58,7 @@ def _check_words(session: Session, filters: Filters) -> None:
 
 def _check_kinds(session: Session, filters: Filters) -> None:
     for name, value, known, column in (
-        ("molecule type", filters.mol_type, MOL_TYPES, Bead.mol_type),
+        ("molecule type", filters.mol_type, MOLECULE_TYPES, Bead.mol_type),
         ("wisp type", filters.wisp_type, WISP_TYPES, Bead.wisp_type),
     ):
         if value and value not in known and session.exec(select(Bead.id).where(column == value)).first() is None:

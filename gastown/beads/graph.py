@@ -139,13 +139,22 @@ def choose_dropped(old: Sequence[Edge], new: Sequence[Edge]) -> list[Edge]:
 
 def waves(nodes: Iterable[str], edges: Iterable[Edge]) -> list[list[str]]:
     """`nodes` in groups: each group depends only on groups before it. What hangs on a cycle is in no group."""
-    waiting = set(nodes)
-    inner = [(node, target) for node, target in edges if node in waiting and target in waiting]
-    missing: dict[str, set[str]] = defaultdict(set)
-    for node, target in inner:
-        missing[node].add(target)
+    known = set(nodes)
+    waiting: dict[str, set[str]] = defaultdict(set)
+    dependents: dict[str, set[str]] = defaultdict(set)
+    for node, target in edges:
+        if node in known and target in known:
+            waiting[node].add(target)
+            dependents[target].add(node)
     groups = []
-    while front := sorted(node for node in waiting if not missing[node] & waiting):
+    front = sorted(node for node in known if not waiting[node])
+    while front:
         groups.append(front)
-        waiting -= set(front)
+        freed = []
+        for done in front:
+            for node in dependents[done]:
+                waiting[node].discard(done)
+                if not waiting[node]:
+                    freed.append(node)
+        front = sorted(freed)
     return groups

@@ -1,7 +1,7 @@
 """Regular expressions that cannot be made to run for ever.
 
-Python's own engine tries one way after the other, so that `(a+)+$` takes longer than anybody lives. This one follows all
-ways at once: the time is the length of the text times the length of the pattern. It knows what label patterns need:
+Python's own engine tries one way after the other, so that `(a+)+$` takes longer than anybody lives. This one follows
+all ways at once: the time is the length of the text times the length of the pattern. It knows what label patterns need:
 letters, `.`, `[a-z]`, `\\d \\w \\s` and their opposites, `* + ? {m,n}`, `|`, groups, `^`, `$` and a leading `(?i)`.
 """
 
@@ -27,7 +27,7 @@ Test = Callable[[str], bool]
 class Step:
     """One instruction: test a letter and go on, or go on at one or several places."""
 
-    kind: str  # letter, split, begin, end, match
+    kind: str  # letter, split, begin, end
     test: Test | None = None
     places: tuple[int, ...] = ()
     """Relative to this step, for split."""
