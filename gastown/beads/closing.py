@@ -100,7 +100,7 @@ def close(  # noqa: PLR0913 - what one command line says
         result.closed.append(bead)
     names = [bead.id for bead in result.closed]
     result.completed.extend(_complete(session, names, actor))
-    result.unblocked.extend(_settle(session, [*names, *(bead.id for bead in result.completed)]))
+    result.unblocked.extend(settle(session, [*names, *(bead.id for bead in result.completed)]))
     return result
 
 
@@ -124,7 +124,7 @@ def close_landed(  # noqa: PLR0913 - the facts of a landing
     cause = Cause(actor, rig=rig, assignment_id=assignment_id, fence=fence)
     _set_closed(session, bead, LANDED_PREFIX + sha[:_SHORT_SHA], cause, sha=sha, target=target, landed_sha=sha)
     completed = _complete(session, [bead_id], actor)
-    _settle(session, [bead_id, *(root.id for root in completed)])
+    settle(session, [bead_id, *(root.id for root in completed)])
     return bead
 
 
@@ -146,12 +146,13 @@ def reopen(session: Session, bead_id: str, *, actor: str, reason: str = "") -> b
         cause=Cause(actor),
         reason=check_text("reason", reason),
     )
-    _drop_replacements(session, bead_id, actor)
-    _settle(session, [bead_id])
+    drop_replacements(session, bead_id, actor)
+    settle(session, [bead_id])
     return True
 
 
-def _drop_replacements(session: Session, bead_id: str, actor: str) -> None:
+def drop_replacements(session: Session, bead_id: str, actor: str) -> None:
+    """Take away the edges that say in favour of what a bead was closed."""
     edges = session.exec(
         select(Dependency).where(Dependency.issue_id == bead_id, col(Dependency.type).in_(REPLACEMENTS))
     )
@@ -234,7 +235,7 @@ def _guard_work(session: Session, bead: Bead) -> None:
 
 
 def _guard_reason(strictness: str, bead_id: str, why: str, warnings: list[str]) -> None:
-    if strictness == "none" or len(why) >= _LEAST_REASON:
+    if strictness not in ("warn", "error") or len(why) >= _LEAST_REASON:
         return
     message = f"close reason of {bead_id} is too short: say in {_LEAST_REASON} characters or more what was done"
     if strictness == "error":
@@ -287,7 +288,7 @@ def _set_closed(session: Session, bead: Bead, why: str, cause: Cause, *, by_sess
     apply(session, bead, EventKind.BEAD_CLOSED, values, cause=cause, **facts)
 
 
-def _settle(session: Session, ids: Sequence[str]) -> list[str]:
+def settle(session: Session, ids: Sequence[str]) -> list[str]:
     """Carry a change between open and closed to everything that waits; return who was set free."""
     session.flush()
     provided = session.exec(

@@ -17,7 +17,8 @@ from gastown.beads.conditions import GATE_TYPES, Outcome, Verdict, expires_at, j
 from gastown.beads.creation import create
 from gastown.beads.errors import BadField
 from gastown.beads.github import GithubSilent, Run
-from gastown.beads.lifecycle import add_comment, add_label
+from gastown.beads.labels import add_label
+from gastown.beads.lifecycle import add_comment
 from gastown.beads.models import Bead, BeadStatus, NewBead
 from gastown.beads.queries import get
 from gastown.errors import Unavailable

@@ -2,21 +2,17 @@
 and deletion are in modules of their own.)"""
 
 import uuid
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from gastown import clock
 from gastown.beads import checks as check
-from gastown.beads import filters as sql
 from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
-from gastown.beads.closing import OPENED, close, guard_landed
-from gastown.beads.errors import AlreadyClaimed, BadField, BeadMoved, CodeBead
-from gastown.beads.filters import Filters
+from gastown.beads.closing import OPENED, close, drop_replacements, guard_landed, settle
+from gastown.beads.errors import BadField, BeadMoved, CodeBead
 from gastown.beads.models import (
     ATTEMPT_TRANSITIONS,
     SETTLED,
@@ -24,11 +20,9 @@ from gastown.beads.models import (
     Bead,
     BeadStatus,
     Comment,
-    Label,
 )
 from gastown.beads.patches import Patch, update_values
-from gastown.beads.queries import get
-from gastown.beads.vocabulary import ACTIVE, active_statuses, check_status
+from gastown.beads.vocabulary import check_status
 from gastown.events import EventKind
 
 
@@ -78,7 +72,7 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     """Change a bead's fields as `patch` says; False when nothing differs.
 
     Refuses bad values, a template, and any status while an attempt is at work on the bead. A status `closed` obeys the
-    guards of `close`.
+    guards of `close`. A status of its own ends a deferral.
     """
     if "status" in patch:
         readiness.lock_graph(session)
@@ -86,11 +80,11 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
     if bead.is_template:
         raise BeadMoved(f"{bead_id} is a template, which is read-only")
     values = update_values(session, bead, patch)
-    status = patch.get("status") or _implied_status(bead, patch)
+    was, status = bead.status, patch["status"] if "status" in patch else _implied_status(bead, patch)
     wants_close = status == BeadStatus.CLOSED and bead.status != BeadStatus.CLOSED
     settles = False
     if status is not None and not wants_close and status != bead.status:
-        values |= _status_values(session, bead, status, actor)
+        values = _status_values(session, bead, status, actor) | values
         settles = (status in SETTLED) != (bead.status in SETTLED)
     changed = apply(
         session,
@@ -99,10 +93,12 @@ def update_bead(session: Session, bead_id: str, patch: Patch, *, actor: str) -> 
         values,
         cause=Cause(actor),
     )
+    if was == BeadStatus.CLOSED != bead.status:
+        drop_replacements(session, bead_id, actor)
     if settles:
-        readiness.recompute(session, [bead_id])
+        settle(session, [bead_id])
     if wants_close:
-        for _, error in close(session, [bead_id], actor=actor).refused:
+        for _, error in close(session, [bead_id], actor=actor, by_session=patch.get("by_session", "")).refused:
             raise error
         return True
     return changed
@@ -130,104 +126,11 @@ def _status_values(session: Session, bead: Bead, status: str, actor: str) -> dic
         values |= OPENED
     if bead.status == BeadStatus.PINNED:
         values["pinned"] = False
+    if bead.status == BeadStatus.DEFERRED:
+        values["defer_until"] = None
     if status == BeadStatus.IN_PROGRESS and bead.started_at is None:
         values["started_at"] = clock.now()
     return values
-
-
-def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
-    """Take an open bead: one compare-and-set, so that of many callers one wins. Again by its holder changes nothing."""
-    bead = get(session, bead_id)
-    startable = ACTIVE if bead.status in BeadStatus.__members__.values() else active_statuses(session)
-    if _take(session, bead_id, actor, startable):
-        session.refresh(bead)
-        return bead
-    session.refresh(bead)
-    if bead.status == BeadStatus.IN_PROGRESS and bead.assignee == actor:
-        return bead
-    if bead.assignee and bead.assignee != actor:
-        raise AlreadyClaimed(f"{bead_id} already claimed by {bead.assignee}", hint="`bd ready` shows what is free.")
-    raise AlreadyClaimed(f"{bead_id} not claimable: status {bead.status}", hint="`bd ready` shows what is free.")
-
-
-def _take(session: Session, bead_id: str, actor: str, startable: Sequence[str] = ACTIVE) -> bool:
-    now = clock.now()
-    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
-    done = session.execute(
-        update(Bead)
-        .where(
-            col(Bead.id) == bead_id,
-            or_(col(Bead.status).in_(startable), came_back),
-            col(Bead.assignee).in_(("", actor)),
-        )
-        .values(status=BeadStatus.IN_PROGRESS.value, assignee=actor, started_at=now, updated_at=now, defer_until=None),
-        execution_options={"synchronize_session": False},
-    )
-    if int(getattr(done, "rowcount", 0)) != 1:
-        return False
-    moment = now.isoformat()
-    values = {"status": BeadStatus.IN_PROGRESS.value, "assignee": actor, "started_at": moment, "updated_at": moment}
-    note(session, EventKind.BEAD_CLAIMED, bead_id, Cause(actor), **values, defer_until=None)
-    return True
-
-
-def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | None:
-    """Take the most urgent ready bead that nobody has; None when there is none. No two callers get the same one."""
-    now, startable = clock.now(), active_statuses(session)
-    candidate = (
-        select(Bead.id)
-        .where(*sql.ready(filters, now, startable), col(Bead.assignee) == "")
-        .order_by(*sql.order(filters, now))
-        .limit(1)
-        .with_for_update(skip_locked=True, of=Bead)
-    )
-    while (bead_id := session.exec(candidate).first()) is not None:
-        if _take(session, bead_id, actor, startable):
-            return session.get_one(Bead, bead_id, populate_existing=True)
-    return None
-
-
-def add_label(session: Session, bead_id: str, label: str, *, actor: str) -> bool:
-    """Put a label on a bead; False when it is there. Refuses an empty one."""
-    label = check.check_label(label)
-    bead = lock(session, bead_id)
-    if session.get(Label, (bead_id, label)) is not None:
-        return False
-    session.add(Label(bead_id=bead_id, label=label))
-    note(session, EventKind.LABEL_ADDED, bead_id, Cause(actor), label=label, **touch(session, bead_id))
-    _relabelled(session, bead, [label])
-    return True
-
-
-def remove_label(session: Session, bead_id: str, label: str, *, actor: str) -> bool:
-    """Take a label off a bead; False when it is not there."""
-    bead = lock(session, bead_id)
-    row = session.get(Label, (bead_id, label.strip()))
-    if row is None:
-        return False
-    session.delete(row)
-    note(session, EventKind.LABEL_REMOVED, bead_id, Cause(actor), label=row.label, **touch(session, bead_id))
-    _relabelled(session, bead, [row.label])
-    return True
-
-
-def set_labels(session: Session, bead_id: str, labels: Iterable[str], *, actor: str) -> None:
-    """Make these the bead's labels."""
-    wanted = {check.check_label(label) for label in labels}
-    lock(session, bead_id)
-    for old in session.exec(select(Label.label).where(Label.bead_id == bead_id)).all():
-        if old not in wanted:
-            remove_label(session, bead_id, old, actor=actor)
-    for label in sorted(wanted):
-        add_label(session, bead_id, label, actor=actor)
-
-
-def _relabelled(session: Session, bead: Bead, labels: Sequence[str]) -> None:
-    for label in labels:
-        if label.startswith(readiness.PROVIDES) and bead.status == BeadStatus.CLOSED:
-            readiness.lock_graph(session)
-            capability = label.removeprefix(readiness.PROVIDES)
-            readiness.recompute(session, readiness.refresh_external(session, capability))
 
 
 def add_comment(session: Session, bead_id: str, text: str, *, actor: str) -> Comment:

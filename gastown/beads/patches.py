@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from sqlmodel import Session
 
 from gastown.beads import checks as check
+from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
 from gastown.beads.vocabulary import check_type
 
@@ -32,6 +33,11 @@ class Patch(TypedDict, total=False):
     external_ref: str | None
     due_at: datetime | None
     defer_until: datetime | None
+    ephemeral: bool
+    no_history: bool
+    await_id: str
+    by_session: str
+    """Who closes it, with the status `closed`."""
     merge_metadata: dict[str, Any]
     unset_metadata: Sequence[str]
 
@@ -45,6 +51,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "priority": check.check_priority,
     "estimated_minutes": check.check_estimate,
     "external_ref": lambda value: check.check_short("external ref", value or "") or None,
+    "ephemeral": bool,
+    "no_history": bool,
+    "await_id": partial(check.check_short, "await id"),
     "due_at": lambda value: value,
     "defer_until": lambda value: value,
 }
@@ -59,6 +68,8 @@ def update_values(session: Session, bead: Bead, patch: Patch) -> dict[str, Any]:
     if "append_notes" in patch:
         added = check.check_text("notes", patch["append_notes"])
         values["notes"] = f"{bead.notes}\n{added}" if bead.notes else added
+    if values.get("ephemeral", bead.ephemeral) and values.get("no_history", bead.no_history):
+        raise BadField(f"{bead.id} cannot be both a wisp and kept without history")
     if "merge_metadata" in patch or "unset_metadata" in patch:
         values["meta"] = _metadata(bead, patch)
     return values

@@ -10,7 +10,7 @@ from gastown.beads.checks import check_label
 from gastown.beads.closing import close
 from gastown.beads.creation import create
 from gastown.beads.errors import BadField
-from gastown.beads.lifecycle import add_label, remove_label
+from gastown.beads.labels import add_label, remove_label
 from gastown.beads.models import Label, NewBead
 from gastown.beads.queries import get
 

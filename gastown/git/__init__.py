@@ -47,7 +47,7 @@ from gastown.git.history import (
     tree_of,
 )
 from gastown.git.hooks import add_trailer, hooks_folder
-from gastown.git.identity import user_name
+from gastown.git.identity import user_email, user_name
 from gastown.git.land import create_land, fetch_branch, fetch_head, is_pinned, pin, unpin
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, remove_stale_locks
@@ -188,6 +188,7 @@ __all__ = [
     "try_push",
     "unpin",
     "update_work",
+    "user_email",
     "user_name",
     "version",
     "view_of",

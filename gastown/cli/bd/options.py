@@ -58,11 +58,15 @@ def when(text: str, option: str) -> datetime:
     return parse_when(text, clock.now(), option=option)
 
 
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is not a number")
+
+
 def metadata(context: Context, text: str) -> dict[str, Any]:
     """A JSON object, also from `@FILE`."""
     said = context.read_text(text[1:]) if text.startswith("@") else text
     try:
-        value = json.loads(said, parse_constant=lambda word: None)
+        value = json.loads(said, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -70,19 +74,46 @@ def metadata(context: Context, text: str) -> dict[str, Any]:
     return value
 
 
+def _one_of(context: Context, said: dict[str, Any], text: str, file: str) -> str | None:
+    given = [name for name in (text, file, "stdin") if said.get(name) not in (None, False)]
+    if text != "description":
+        given = [name for name in given if name != "stdin"]
+    if len(given) > 1:
+        words = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise BadOption(f"{words} exclude each other")
+    if given == ["stdin"]:
+        return context.read_text("-")
+    if given == [file]:
+        return context.read_text(said[file])
+    found: str | None = said.get(text)
+    return found
+
+
 def long_text(context: Context, said: dict[str, Any]) -> str | None:
     """The description: from --description, --body-file or --stdin; None when none is given."""
-    given = [name for name in ("description", "body_file", "stdin") if said.get(name) not in (None, False)]
-    if len(given) > 1:
-        raise BadOption("--description, --body-file and --stdin exclude each other")
-    if said.get("stdin"):
-        return context.read_text("-")
-    if said.get("body_file") is not None:
-        return context.read_text(said["body_file"])
-    text: str | None = said.get("description")
-    return text
+    return _one_of(context, said, "description", "body_file")
 
 
+def design_text(context: Context, said: dict[str, Any]) -> str | None:
+    """The design: from --design or --design-file; None when none is given."""
+    if said.get("design_file") == "-" and (said.get("stdin") or said.get("body_file") == "-"):
+        raise BadOption("standard input can be read once: for the description or for the design")
+    return _one_of(context, said, "design", "design_file")
+
+
+def owner(context: Context) -> str:
+    """The person who answers for new beads: the author's address of git; of an agent's beads nobody."""
+    if context.session_pass is not None:
+        return ""
+    from gastown import config, git
+
+    return (config.environment().get("GIT_AUTHOR_EMAIL") or git.user_email())[:255]
+
+
+DESIGN = stack(
+    click.option("--design", help="How to do it."),
+    click.option("--design-file", help="Read the design from a file (- is standard input)."),
+)
 DESCRIPTION = stack(
     click.option("-d", "--description", help="What is to be done, and how to see that it is."),
     click.option("--body-file", help="Read the description from a file (- is standard input)."),

@@ -56,16 +56,21 @@ def closable(context: Context, session: "Session", text: str) -> "Bead":
     return bead
 
 
-def check_given_id(context: Context, session: "Session", bead_id: str) -> str:
-    """An explicit id for a new bead; refuses prefixes that no rig (for an agent: another rig) has."""
-    from gastown import ids, rigs
+def check_given_id(context: Context, session: "Session", bead_id: str, *, force: bool) -> str:
+    """An explicit id for a new bead; refuses prefixes that no rig (for an agent: another rig) has, unless `force`."""
+    from gastown import beads, ids, rigs
 
-    prefix = ids.prefix_of(bead_id)
     own = prefix_of_session(context)
-    known = {own} if own is not None else {TOWN_PREFIX, *rigs.taken_prefixes(session)}
-    if ids.check_bead_id(bead_id) and prefix not in known:
-        names = ", ".join(sorted(str(name) for name in known))
-        raise OtherRig(f"no rig here has the prefix {prefix!r}", hint=f"Begin the id with one of: {names}.")
+    known = {own or prefix_for(context, session, None)}
+    if own is None:
+        allowed = beads.get_config(session, "allowed_prefixes").replace(",", " ").split()
+        known |= {*(word.rstrip("-") for word in allowed), *rigs.taken_prefixes(session)}
+    is_known = ids.prefix_of(ids.check_bead_id(bead_id)) in known or any(bead_id.startswith(f"{p}-") for p in known)
+    if not is_known and (own is not None or not force):
+        raise OtherRig(
+            f"no rig here has the prefix {ids.prefix_of(bead_id)!r}",
+            hint=f"Begin the id with one of: {', '.join(sorted(known))}; or `bd config set allowed_prefixes`.",
+        )
     return bead_id
 
 
