@@ -97,7 +97,7 @@ from gastown.beads.models import (
 )
 from gastown.beads.patches import Patch
 from gastown.beads.plans import Plan, create_plan, read_plan
-from gastown.beads.planting import Seed, SeedEdge, note_bond, plant
+from gastown.beads.planting import Seed, SeedEdge, note_bond, plant, uproot
 from gastown.beads.queries import (
     Relations,
     blockers_of,
@@ -323,7 +323,6 @@ __all__ = [
     "promote",
     "propagate_label",
     "prune",
-    "purge",
     "purge_tombstones",
     "purge_wisps",
     "read_batch",
@@ -353,6 +352,7 @@ __all__ = [
     "unrelate",
     "unset_config",
     "update",
+    "uproot",
     "walk",
     "waves",
 ]

@@ -1,11 +1,11 @@
-"""Filing many beads at once, with their edges, in the place of one `create` each."""
+"""Filing many beads at once, with their edges, and taking them out again without a trace but the log's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import column, delete, insert, table
 from sqlmodel import Session, col, select, update
 
 from gastown import clock, ids
@@ -13,7 +13,7 @@ from gastown.beads import deadlocks, readiness
 from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
 from gastown.beads.checks import check_label
 from gastown.beads.creation import insert_new, new_row
-from gastown.beads.errors import BadField, BeadExists, DependencyRefused
+from gastown.beads.errors import BadField, BeadExists, DeleteRefused, DependencyRefused
 from gastown.beads.jsonl import wants_any_child
 from gastown.beads.models import Bead, Dependency, DependencyType, Label, NewBead
 from gastown.beads.queries import CHUNK, find_many
@@ -22,6 +22,8 @@ from gastown.beads.rules import load_rules
 from gastown.events import EventKind
 
 SEED_LIMIT = 20_000
+# Rows of siblings that name a bead for good, by table: what was worked on, submitted or sent along is not taken out.
+HOLDERS = [table(name, column("bead_id")) for name in ("assignments", "merge_requests", "convoy_members")]
 
 
 @dataclass(frozen=True)
@@ -188,3 +190,49 @@ def note_bond(session: Session, bead_id: str, bond: Mapping[str, str], *, actor:
     if bond not in bead.bonded_from:
         values = {"bonded_from": [*bead.bonded_from, dict(bond)]}
         apply(session, bead, EventKind.BEAD_UPDATED, values, cause=Cause(actor))
+
+
+def uproot(session: Session, bead_ids: Sequence[str], *, actor: str, reason: str) -> list[str]:
+    """Take beads out with all that hangs on them; the log says that they were there and are gone.
+
+    Refuses beads that attempts, merge requests or convoys name.
+    """
+    readiness.lock_graph(session)
+    names = sorted(set(bead_ids))
+    found = find_many(session, names)
+    names = sorted(found)
+    near: set[str] = set()
+    for start in range(0, len(names), CHUNK):
+        _check_loose(session, names[start : start + CHUNK])
+        near |= _take_out(session, names[start : start + CHUNK], actor)
+    for bead in found.values():
+        session.expunge(bead)
+        note(session, EventKind.BEAD_PURGED, bead.id, Cause(actor), title=bead.title, reason=reason)
+    readiness.recompute(session, sorted(near - set(names)))
+    return names
+
+
+def _check_loose(session: Session, names: Sequence[str]) -> None:
+    for holder in HOLDERS:
+        held = session.execute(holder.select().where(holder.c.bead_id.in_(names)).limit(1)).first()
+        if held is not None:
+            raise DeleteRefused(
+                f"cannot burn {held.bead_id}: the {holder.name.replace('_', ' ')} of the town name it",
+                hint=f"`bd close {held.bead_id} --force` ends it and keeps its story.",
+            )
+
+
+def _take_out(session: Session, names: Sequence[str], actor: str) -> set[str]:
+    inward = col(Dependency.depends_on_id).in_(names)
+    outward = col(Dependency.issue_id).in_(names)
+    held = session.exec(select(Dependency).where(inward, ~outward)).all()
+    for edge in held:
+        values = {"depends_on_id": edge.depends_on_id, "type": edge.type, **touch(session, edge.issue_id)}
+        note(session, EventKind.DEPENDENCY_REMOVED, edge.issue_id, Cause(actor), **values)
+        session.delete(edge)
+    near = {edge.issue_id for edge in held}
+    near |= set(session.exec(select(Dependency.depends_on_id).where(outward)))
+    session.flush()
+    session.execute(delete(Dependency).where(outward))
+    session.execute(delete(Bead).where(col(Bead.id).in_(names)))
+    return near
