@@ -20,6 +20,7 @@ from gastown.beads.creation import create
 from gastown.beads.deadlocks import find_circles
 from gastown.beads.deletion import Deletion, delete
 from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
+from gastown.beads.drawings import PICTURES, Drawing, draw_boxes, draw_compact, draw_forest, one_line
 from gastown.beads.durations import format_duration, parse_duration
 from gastown.beads.edges import (
     NewEdge,
@@ -47,8 +48,13 @@ from gastown.beads.errors import (
     ParentClosed,
     ParentNotFound,
 )
-from gastown.beads.exchange.exporter import export_lines
-from gastown.beads.exchange.importer import Imported, import_lines
+from gastown.beads.exchange.content import content_hash
+from gastown.beads.exchange.exporter import ExportOptions, export_lines
+from gastown.beads.exchange.files import Exported, Target, WouldShrink, export_file
+from gastown.beads.exchange.importer import import_lines
+from gastown.beads.exchange.plan import Imported, ImportOptions, Orphans
+from gastown.beads.exchange.reports import import_json, import_text, import_warnings
+from gastown.beads.explanations import explain, explain_lines, label_of_folder, list_gated
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.gates import (
@@ -95,6 +101,7 @@ from gastown.beads.models import (
     DependencyType,
     NewBead,
 )
+from gastown.beads.neighbourhood import draw_all, draw_around, draw_beads, list_current, list_thread
 from gastown.beads.patches import Patch
 from gastown.beads.plans import Plan, create_plan, read_plan
 from gastown.beads.planting import Seed, SeedEdge, note_bond, plant, uproot
@@ -115,6 +122,7 @@ from gastown.beads.queries import (
 from gastown.beads.query_language import Expression, compile_query
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
+from gastown.beads.shapes import absent_json, ends_json, list_json, own_json, refs_json, show_json, summary_json
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
 from gastown.beads.soundness import (
     Flaw,
@@ -131,6 +139,7 @@ from gastown.beads.soundness import (
 from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
+from gastown.beads.templates import check_template, fill_template
 from gastown.beads.tree import Node, walk
 from gastown.beads.upkeep.compaction import (
     Candidate,
@@ -155,7 +164,7 @@ from gastown.beads.upkeep.decay import (
 from gastown.beads.upkeep.removal import Removal
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
-from gastown.beads.when import parse_when
+from gastown.beads.when import local, parse_when
 
 __all__ = [
     "BLOCKING_TYPES",
@@ -163,6 +172,7 @@ __all__ = [
     "GATE_TYPES",
     "ISSUE_TYPES",
     "KEYS",
+    "PICTURES",
     "PREFIX",
     "TOMBSTONE_DAYS",
     "UNDER_WAY",
@@ -191,13 +201,17 @@ __all__ = [
     "DependencyRefused",
     "DependencyType",
     "Draft",
+    "Drawing",
     "Entry",
     "EpicStatus",
+    "ExportOptions",
+    "Exported",
     "Expression",
     "Figures",
     "Filters",
     "Flaw",
     "GithubAway",
+    "ImportOptions",
     "Imported",
     "Look",
     "Means",
@@ -206,6 +220,7 @@ __all__ = [
     "NewGate",
     "NoGate",
     "Node",
+    "Orphans",
     "ParentClosed",
     "ParentNotFound",
     "Patch",
@@ -219,6 +234,9 @@ __all__ = [
     "Sort",
     "StateChange",
     "SummaryFailed",
+    "Target",
+    "WouldShrink",
+    "absent_json",
     "acquire_slot",
     "add_by_text",
     "add_comment",
@@ -234,6 +252,7 @@ __all__ = [
     "check_dimension",
     "check_filters",
     "check_gates",
+    "check_template",
     "claim",
     "claim_ready",
     "close",
@@ -243,6 +262,7 @@ __all__ = [
     "comment_json",
     "compact",
     "compile_query",
+    "content_hash",
     "continue_after",
     "count",
     "count_by_status",
@@ -261,10 +281,21 @@ __all__ = [
     "describe_statuses",
     "describe_types",
     "discover_runs",
+    "draw_all",
+    "draw_around",
+    "draw_beads",
+    "draw_boxes",
+    "draw_compact",
+    "draw_forest",
     "edge_json",
+    "ends_json",
     "expire_wisps",
+    "explain",
     "explain_config",
+    "explain_lines",
+    "export_file",
     "export_lines",
+    "fill_template",
     "find",
     "find_circles",
     "find_config",
@@ -284,25 +315,34 @@ __all__ = [
     "get",
     "get_config",
     "get_gate",
+    "import_json",
     "import_lines",
+    "import_text",
+    "import_warnings",
     "is_agent",
     "is_foreign",
     "is_on",
     "is_ready",
     "known_statuses",
     "known_types",
+    "label_of_folder",
     "list_",
     "list_blocked",
     "list_candidates",
     "list_children",
     "list_config",
+    "list_current",
     "list_edges",
     "list_epics",
+    "list_gated",
     "list_gates",
     "list_history",
+    "list_json",
     "list_ready",
     "list_states",
+    "list_thread",
     "load_relations",
+    "local",
     "mark_duplicate",
     "mark_slung",
     "measure",
@@ -313,7 +353,9 @@ __all__ = [
     "molecule_of",
     "next_steps",
     "note_bond",
+    "one_line",
     "original_texts",
+    "own_json",
     "parse_age",
     "parse_duration",
     "parse_when",
@@ -329,6 +371,7 @@ __all__ = [
     "read_page",
     "read_plan",
     "recall",
+    "refs_json",
     "relate",
     "release_slot",
     "remember",
@@ -344,8 +387,10 @@ __all__ = [
     "set_state",
     "set_status",
     "ship",
+    "show_json",
     "size_of",
     "summarize",
+    "summary_json",
     "summary_program",
     "supersede",
     "undefer",

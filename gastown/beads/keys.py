@@ -123,6 +123,7 @@ KEYS: dict[str, Key] = {
     "validation.on-close": Key("none", "too short reasons at close: none, warn, error", _STRICTNESS),
     "directory.labels": Key("{}", "JSON: folder -> label that `bd ready` filters by when called there", _map),
     "external_projects": Key("{}", "JSON: project -> path of its repository, for external: dependencies", _map),
+    "backup.path": Key("", "where `bd backup sync` puts copies (default: `backups` beside the store)"),
     "export.auto": Key("false", "write the exchange file after changes", _BOOL),
     "export.path": Key("issues.jsonl", "the exchange file, beside the store"),
     "export.interval": Key("60s", "at most one automatic export in this time", _span),

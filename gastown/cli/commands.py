@@ -1,7 +1,8 @@
 """How a command is declared: lazily imported, with `--json` everywhere, and closed to agents unless opened to them."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -39,6 +40,9 @@ class Command(click.Command):
                 ["--json", "as_json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON."
             )
         )
+        # Behind the verb, too, as people are used to; the verb's own options of the same name come first.
+        taken = {word for parameter in self.params for word in parameter.opts}
+        self.params += global_options(taken, hidden=True)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Help goes where the context's output goes."""
@@ -65,6 +69,52 @@ def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> N
     obj = ctx.find_object(Context)
     if value and obj is not None:
         obj.json = True
+
+
+# What `bd` takes before and behind every verb: the words, the field of the context, and its meaning.
+_GLOBAL: tuple[tuple[tuple[str, ...], str, str, Any], ...] = (
+    (("-C", "--directory"), "start", "Work as if called in this folder.", click.Path(path_type=Path)),
+    (("--db",), "db", "The database file of a folder's own store.", str),
+    (("--actor",), "actor_given", "Who acts (default: git's user name).", str),
+    (("-q", "--quiet"), "quiet", "No confirmations.", bool),
+    (("-v", "--verbose"), "verbose", "Say which store is used, and who acts.", bool),
+    (("--readonly",), "readonly", "Refuse to change anything.", bool),
+    (("--sandbox",), "sandbox", "Do nothing but what is asked for (always so here).", bool),
+    (("--format",), "json", "", click.Choice(["json"])),
+)
+# An agent is who its session says, and works where its session is.
+_NOT_FOR_AGENTS = frozenset({"start", "db", "actor_given"})
+
+
+def global_options(taken: Container[str] = (), *, hidden: bool = False) -> list[click.Parameter]:
+    """The options that every command of `bd` has, but for the words in `taken`."""
+    made: list[click.Parameter] = []
+    for words, field, meaning, kind in _GLOBAL:
+        free = [word for word in words if word not in taken]
+        if free and free[-1].startswith("--"):
+            flag = {"is_flag": True} if kind is bool else {"type": kind}
+            made.append(
+                click.Option(
+                    [*free, f"for_all_{field}"],
+                    expose_value=False,
+                    callback=_set_global,
+                    hidden=hidden or not meaning,
+                    help=meaning,
+                    **flag,
+                )
+            )
+    return made
+
+
+def _set_global(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    obj = ctx.find_object(Context)
+    if not value or obj is None:
+        return
+    if obj.program != "bd":
+        raise click.NoSuchOption(parameter.opts[-1], ctx=ctx)
+    field = (parameter.name or "").removeprefix("for_all_")
+    if obj.session_pass is None or field not in _NOT_FOR_AGENTS:
+        setattr(obj, field, True if field == "json" else value)
 
 
 class LazyGroup(click.Group):
@@ -120,13 +170,15 @@ class LazyGroup(click.Group):
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List members without importing them."""
+        """List members without importing them; the first line is what tools look for."""
+        if len(self.sections) > 1:
+            formatter.write("\nAvailable Commands:\n")
         for title, members in self.sections.items():
             rows = [(name, entry[1]) for name, entry in members.items()]
             if title == "Commands":
                 rows = sorted(rows + self._made_here())
             if rows:
-                with formatter.section(title):
+                with formatter.section("Available Commands" if title == "Commands" else title):
                     formatter.write_dl(rows)
 
     def _made_here(self) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from gastown import config
 from gastown.cli.terminal import harmless, harmless_json
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 4_000_000
 LONGEST_ACTOR = 128
+SCHEMA_VERSION = 1
+# How a line begins that only says that what was asked for was done.
+_CONFIRMING = ("✓ ", "  ")
+_SIGNS = ("✓ ", "⚠ ", "✗ ")
 
 
 class BadActor(Invalid):
@@ -52,11 +56,27 @@ class Context:
     """Where `bd` begins to look for its store; None is the working folder."""
     db: str = ""
     """The database file that `bd` was told to use."""
+    quiet: bool = False
+    """Confirmations are not printed."""
+    readonly: bool = False
+    """Nothing may be written."""
+    envelope: bool = False
+    """All JSON is wrapped in one object with the version of its shape."""
+    may_ask: bool = False
+    """Somebody is at the terminal who can answer."""
+    no_emoji: bool = False
+    """Lines begin with no sign."""
+    verbose: bool = False
+    """Say which store is used, and who acts."""
+    sandbox: bool = False
+    """Nothing is done but what was asked for; this program does nothing by itself anyway."""
     session_pass: SessionPass | None = None
     error: GastownError | None = None
     """What the command failed with, for who runs commands for others."""
     has_acted: bool = False
     """Something was committed, printed or read from standard input: a second run would not be the same."""
+    has_written: bool = False
+    """Something was committed."""
     may_repeat: bool = False
     """The unit of work that failed changed nothing, nothing was done before it, and it may succeed the next time."""
 
@@ -80,6 +100,8 @@ class Context:
         if self.session_pass is None and config.current_or_none() is None:
             if self.program == "bd":
                 config.use(config.load_store(start=self.start, town=self.town, db=self.db))
+                if self.verbose:
+                    self.warn(f"store: {config.current().town}, actor: {self.actor}")
             elif self.town is not None:
                 config.use(config.load(self.town))
         return config.current()
@@ -92,6 +114,7 @@ class Context:
         """
         from gastown.cli.database import is_transient, writing, writing_for
 
+        self.check_writable()
         held = self.session_pass
         try:
             with writing_for(self.settings, held.assignment_id, held.fence) if held else writing(self.settings) as unit:
@@ -99,13 +122,28 @@ class Context:
         except GastownError as error:
             self.may_repeat = not self.has_acted and is_transient(error)
             raise
-        self.has_acted = True
+        self.has_acted = self.has_written = True
+
+    def check_writable(self) -> None:
+        """Refuse to change anything under --readonly."""
+        if self.readonly:
+            raise Refused("--readonly was given, and this writes", hint="Leave it out to change something.")
 
     def read(self) -> "AbstractContextManager[Session]":
         """A reading session on the town's database; refuses a schema that is not ours."""
         from gastown.cli.database import reading
 
         return reading(self.settings)
+
+    def obey_environment(self) -> None:
+        """Take over what the environment, and the `.env` of the folder's store, say about every command of `bd`."""
+        config.take_env_file(self.start)
+        self.json = self.json or config.is_switched_on("BD_JSON")
+        self.envelope = config.is_switched_on("BD_JSON_ENVELOPE")
+        is_agent = config.is_switched_on("BD_AGENT_MODE")
+        self.no_emoji = is_agent or config.is_switched_on("BD_NO_EMOJI")
+        if is_agent or config.is_switched_on("BD_NON_INTERACTIVE"):
+            self.may_ask = False
 
     def check_ready(self) -> None:
         """Load the settings now: refuse early where there is no store."""
@@ -114,6 +152,10 @@ class Context:
     def echo(self, text: str = "") -> None:
         """Print a line for people; a terminal gets nothing that steers it, a pipe gets the text as it is."""
         self.has_acted = True
+        if self.quiet and self.has_written and text.startswith(_CONFIRMING):
+            return
+        if self.no_emoji and text.startswith(_SIGNS):
+            text = text[2:]
         self.out.write((harmless(text) if self.is_terminal else text) + "\n")
 
     def warn(self, text: str) -> None:
@@ -123,6 +165,10 @@ class Context:
 
     def print_json(self, value: object) -> None:
         """Print `value` as JSON with two spaces of indent."""
+        if self.envelope:
+            if isinstance(value, dict):
+                value = {key: item for key, item in value.items() if key != "schema_version"}
+            value = {"schema_version": SCHEMA_VERSION, "data": value}
         is_utf8 = (self.out.encoding or "utf-8").lower().replace("-", "") == "utf8"
         self.out.write(harmless_json(json.dumps(value, indent=2, default=str, ensure_ascii=not is_utf8)) + "\n")
 
@@ -151,19 +197,24 @@ class Context:
         except OSError as error:
             raise Unavailable(f"cannot read {path}: {error.strerror}") from None
 
-    def read_bytes(self, path: str) -> bytes:
+    @contextmanager
+    def open_bytes(self, path: str) -> Iterator[BinaryIO]:
         """The bytes of a file that a person named, or of standard input for `-`; an agent may not."""
         if self.session_pass is not None:
             raise Refused("inside a session files are not read by name")
+        if path == "-":
+            self.has_acted = True
+            yield sys.stdin.buffer if self.stdin is sys.stdin else io.BytesIO(self.stdin.read().encode())
+            return
         try:
-            if path == "-":
-                self.has_acted = True
-                return sys.stdin.buffer.read() if self.stdin is sys.stdin else self.stdin.read().encode()
-            return Path(path).read_bytes()
+            file = Path(path).open("rb")  # noqa: SIM115 - what the caller does with it is not ours to explain
+            file.peek(1)
         except FileNotFoundError:
             raise NotFound(f"no such file: {path}") from None
         except OSError as error:
             raise Unavailable(f"cannot read {path}: {error.strerror}") from None
+        with file:
+            yield file
 
 
 def _person() -> str:
@@ -186,7 +237,14 @@ def for_process(program: str) -> Context:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not stop a command
-    return Context(program=program, out=sys.stdout, err=sys.stderr, stdin=sys.stdin, is_terminal=sys.stdout.isatty())
+    return Context(
+        program=program,
+        out=sys.stdout,
+        err=sys.stderr,
+        stdin=sys.stdin,
+        is_terminal=sys.stdout.isatty(),
+        may_ask=sys.stdin.isatty() and sys.stdout.isatty(),
+    )
 
 
 def for_session(program: str, held: SessionPass, stdin: str) -> Context:

@@ -30,9 +30,11 @@ from gastown.config.stores import (
     StoreNotFound,
     find_folder,
     follow,
+    is_switched_on,
     load_store,
     new_folder,
     sqlite_url,
+    take_env_file,
 )
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "find_town",
     "follow",
     "forget_variables",
+    "is_switched_on",
     "load",
     "load_store",
     "make_run_dir",
@@ -61,5 +64,6 @@ __all__ = [
     "python",
     "run_dir",
     "sqlite_url",
+    "take_env_file",
     "use",
 ]

@@ -1,6 +1,7 @@
 """Which store `bd` works on: a town's database, or the one in a folder's own `.beads`."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from gastown.errors import Invalid, NotFound, Refused
 BEADS_DIR = ".beads"
 DATABASE = "beads.db"
 REDIRECT = "redirect"
+ENV_FILE = ".env"
+_ENV_LIMIT = 65536  # bytes
+_ENV_NAME = re.compile(r"(BEADS|BD)_[A-Z0-9_]+")
+_ENV_REFUSED = frozenset({"BEADS_DIR", "BEADS_DB", "BD_DB", "BEADS_MAIL_DELEGATE"})
 # A redirect leads to a store, not to another redirect: two folders that name each other must not catch us.
 _REDIRECT_LIMIT = 4096  # bytes of the file that are read
 
@@ -131,6 +136,31 @@ def new_folder(start: Path | None = None, environ: Mapping[str, str] | None = No
         )
     main = _main_checkout(here)
     return follow((main or here) / BEADS_DIR)
+
+
+def take_env_file(start: Path | None) -> None:
+    """Add the variables of the `.env` beside the store of `start` to those of this process, which come first.
+
+    Only names of beads' own, and none that chooses another store or a program to run: the file may have come with a
+    repository.
+    """
+    here = Path.cwd() / (start or "") if start or not os.environ.get("BEADS_DIR") else None
+    try:
+        folder = find_folder(here) if here else Path(os.environ["BEADS_DIR"])
+        if folder is None or (here and find_town(here)):
+            return
+        text = (folder / ENV_FILE).read_bytes()[:_ENV_LIMIT].decode()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in text.splitlines():
+        name, is_set, value = line.strip().removeprefix("export ").partition("=")
+        if is_set and _ENV_NAME.fullmatch(name) and name not in _ENV_REFUSED:
+            os.environ.setdefault(name, value.strip().strip("\"'").replace("\x00", ""))
+
+
+def is_switched_on(name: str) -> bool:
+    """Whether a variable says yes."""
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
 def follow(folder: Path) -> Path:

@@ -67,7 +67,7 @@ def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
         if check.needs_sql and not has_sql:
             continue
         faults = _look(check, here)
-        if check is database.CHECK:
+        if check.is_first:
             has_sql = not any(fault.level is Level.ERROR for fault in faults)
         found += [Finding(fault.level, check.name, fault.subject, fault.message, fault.hint) for fault in faults]
         if not faults:

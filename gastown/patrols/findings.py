@@ -59,6 +59,8 @@ class Check:
     all_well: str
     """What to say when nothing is wrong."""
     needs_sql: bool = True
+    is_first: bool = False
+    """When it says an error, those that need SQL are left out."""
 
 
 def warning(subject: str, message: str, hint: str = "") -> Fault:

@@ -46,6 +46,13 @@ def raw(file: Path, *, read_only: bool = True) -> Iterator[Any]:
         ) from error
 
 
+def tables(file: Path) -> frozenset[str]:
+    """The names of a SQLite file's tables; refuses what is no such file."""
+    with raw(file) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return frozenset(str(row[0]) for row in rows)
+
+
 def copy_store(database: Path, target: Path) -> None:
     """A whole copy of `database` at `target`, which is not there yet; others may write meanwhile."""
     waiting = target.with_name(f".{target.name}.new")

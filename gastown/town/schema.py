@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from gastown.db import get_engine
-from gastown.errors import Refused, Unavailable
+from gastown.errors import NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,6 +26,10 @@ _ADVISORY_LOCK = 0x6761_7374
 
 class NewerSchema(Refused):
     """The database was made by a newer version of Gas Town."""
+
+
+class UnknownRevision(NotFound):
+    """No migration leads to the schema that was named."""
 
 
 class SchemaAway(Unavailable):
@@ -108,6 +112,37 @@ def upgrade(url: str) -> Upgrade:
         if before != target:
             command.upgrade(config(connection), "head")
     return Upgrade(before, target)
+
+
+def check_target(revision: str) -> None:
+    """Refuse a revision that the schema cannot be brought to."""
+    if revision not in _known():
+        raise UnknownRevision(f"no such schema: {revision!r}", hint=f"Known: {', '.join(_known())}.")
+
+
+def move(url: str, target: str) -> str:
+    """Bring the schema to `target`, forwards or back, in one transaction; return it.
+
+    Going back drops what newer versions added, with what is in it: keep a copy.
+    """
+    from alembic import command
+
+    check_target(target)
+    with _changing(url) as connection:
+        before = _current(connection)
+        check_known(before)
+        made = config(connection)
+        order = [None, *_known()]
+        if order.index(before) < order.index(target):
+            command.upgrade(made, target)
+        elif before != target:
+            command.downgrade(made, target)
+    return target
+
+
+def _known() -> list[str]:
+    """Every revision, oldest first."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gastown.beads import Bead, NewBead
 
 _EVENT = ("event_category", "event_actor", "event_target", "event_payload")
-_SECTIONS = (("skills", "Required Skills"), ("context", "Context"))
+_SECTIONS = (("skills", "Required Skills"), ("about", "Context"))
 
 
 class TitleRequired(Invalid):
@@ -173,7 +173,7 @@ PRIORITY = click.option("-p", "--priority", default="2", show_default=True, help
 @click.option("--append-notes", help="More notes.")
 @click.option("--spec-id", help="The specification it comes from.")
 @click.option("--skills", help="What one must know for it: a section of the description.")
-@click.option("--context", help="What it is about: a section of the description.")
+@click.option("--context", "about", help="What it is about: a section of the description.")
 @click.option("-e", "--estimate", type=int, help="Minutes.")
 @click.option("--due", help="When it must be done (+2d, tomorrow, 2026-03-01).")
 @click.option("--defer", help="Not ready before this time.")

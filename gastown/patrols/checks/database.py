@@ -14,6 +14,14 @@ def look(here: Here) -> Iterable[Fault]:
         session.connection().execute(text("SELECT 1"))
     if not here.settings.embedded_database:
         return
+    yield from look_at_sqlite()
+    if here.settings.town.stat().st_mode & 0o077:
+        folder = here.settings.town
+        yield error(str(folder), "other users can look into the town's folder", f"chmod 700 {folder}")
+
+
+def look_at_sqlite() -> Iterable[Fault]:
+    """Whether the library in use keeps what two processes write at once."""
     found = tuple(engine.sqlite_module().sqlite_version_info)
     if found < engine.SAFE_SQLITE:
         wanted = ".".join(map(str, engine.SAFE_SQLITE))
@@ -23,9 +31,6 @@ def look(here: Here) -> Iterable[Fault]:
             f"SQLite {shown} can corrupt a database that two processes write to; {wanted} cannot",
             "pip install --upgrade pysqlite3",
         )
-    if here.settings.town.stat().st_mode & 0o077:
-        folder = here.settings.town
-        yield error(str(folder), "other users can look into the town's folder", f"chmod 700 {folder}")
 
 
-CHECK = Check("database", look, "the database answers and has this version's schema")
+CHECK = Check("database", look, "the database answers and has this version's schema", is_first=True)

@@ -1,0 +1,1 @@
+"""What `bd doctor` looks at: the graph, the file, the folder."""
