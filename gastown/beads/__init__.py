@@ -138,7 +138,7 @@ from gastown.beads.soundness import (
 )
 from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
-from gastown.beads.steps import Continuation, continue_after, molecule_of, next_steps
+from gastown.beads.steps import Continuation, continuation_json, continue_after, molecule_of, next_steps
 from gastown.beads.templates import check_template, fill_template
 from gastown.beads.tree import Node, walk
 from gastown.beads.upkeep.compaction import (
@@ -161,6 +161,9 @@ from gastown.beads.upkeep.decay import (
     purge_tombstones,
     purge_wisps,
 )
+from gastown.beads.upkeep.duplicates import Group, Merging, Pair, find_groups, find_pairs, merge_groups
+from gastown.beads.upkeep.lint import Lint, lint, lint_text
+from gastown.beads.upkeep.orphans import Orphan, find_orphans, read_mentions
 from gastown.beads.upkeep.removal import Removal
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
@@ -211,16 +214,21 @@ __all__ = [
     "Filters",
     "Flaw",
     "GithubAway",
+    "Group",
     "ImportOptions",
     "Imported",
+    "Lint",
     "Look",
     "Means",
+    "Merging",
     "NewBead",
     "NewEdge",
     "NewGate",
     "NoGate",
     "Node",
+    "Orphan",
     "Orphans",
+    "Pair",
     "ParentClosed",
     "ParentNotFound",
     "Patch",
@@ -263,6 +271,7 @@ __all__ = [
     "compact",
     "compile_query",
     "content_hash",
+    "continuation_json",
     "continue_after",
     "count",
     "count_by_status",
@@ -300,9 +309,11 @@ __all__ = [
     "find_circles",
     "find_config",
     "find_dangling",
+    "find_groups",
     "find_labels",
     "find_many",
     "find_orphans",
+    "find_pairs",
     "find_past",
     "find_slot",
     "find_twins",
@@ -326,6 +337,8 @@ __all__ = [
     "known_statuses",
     "known_types",
     "label_of_folder",
+    "lint",
+    "lint_text",
     "list_",
     "list_blocked",
     "list_candidates",
@@ -350,6 +363,7 @@ __all__ = [
     "memories",
     "mend_blocked",
     "mend_columns",
+    "merge_groups",
     "molecule_of",
     "next_steps",
     "note_bond",
@@ -368,6 +382,7 @@ __all__ = [
     "purge_tombstones",
     "purge_wisps",
     "read_batch",
+    "read_mentions",
     "read_page",
     "read_plan",
     "recall",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gastown.git.errors import BadObjectId, GitFailed, ObjectMissing
+from gastown.git.errors import BadObjectId, GitFailed, NotARepository, ObjectMissing
 from gastown.git.names import check_oid
-from gastown.git.run import Options, Result, git
+from gastown.git.run import Options, Place, Result, git
 
 _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%B"
 _FIELDS = _FORMAT.count("%x00") + 1
@@ -137,6 +137,16 @@ def first_parent(repo: Path, since: str | None, until: str) -> list[Commit]:
     span = until if since is None else f"{since}..{until}"
     oids = [until] if since is None else [since, until]
     answer = _ask(repo, ["log", "-z", "--first-parent", "--reverse", f"--format={_FORMAT}", span, "--"], *oids)
+    parts = answer.stdout.split("\0")
+    return [_commit(parts[at : at + _FIELDS]) for at in range(0, len(parts) - _FIELDS + 1, _FIELDS)]
+
+
+def read_messages(checkout: Path, *, limit: int = 10_000) -> list[Commit]:
+    """The newest commits of every branch of somebody's own checkout, newest first; refuses where there is none."""
+    place, options = Place(None, work_tree=checkout), Options(as_user=True, expect=None, timeout_s=60.0)
+    answer = git(place, "log", "-z", "--all", f"--max-count={limit}", f"--format={_FORMAT}", options=options)
+    if answer.code:
+        raise NotARepository(f"no git repository in {checkout}", hint="Run it in a checkout, or give -C.")
     parts = answer.stdout.split("\0")
     return [_commit(parts[at : at + _FIELDS]) for at in range(0, len(parts) - _FIELDS + 1, _FIELDS)]
 
