@@ -163,7 +163,7 @@ from gastown.beads.upkeep.decay import (
 )
 from gastown.beads.upkeep.duplicates import Group, Merging, Pair, find_groups, find_pairs, merge_groups
 from gastown.beads.upkeep.lint import Lint, lint, lint_text
-from gastown.beads.upkeep.orphans import Orphan, find_orphans, read_mentions
+from gastown.beads.upkeep.orphans import Orphan, find_mentioned, read_mentions
 from gastown.beads.upkeep.removal import Removal
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
@@ -312,6 +312,7 @@ __all__ = [
     "find_groups",
     "find_labels",
     "find_many",
+    "find_mentioned",
     "find_orphans",
     "find_pairs",
     "find_past",

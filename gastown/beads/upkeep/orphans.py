@@ -44,7 +44,7 @@ def read_mentions(repo: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def find_orphans(session: Session, mentions: dict[str, tuple[str, str]]) -> list[Orphan]:
+def find_mentioned(session: Session, mentions: dict[str, tuple[str, str]]) -> list[Orphan]:
     """Those of the beads that commits name which are not settled."""
     return [
         Orphan(bead, *mentions[bead.id])

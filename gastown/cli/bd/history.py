@@ -48,7 +48,7 @@ def at(
 
 @command("history", in_session=True)
 @click.argument("bead", metavar="ID")
-@options.limit(0)
+@click.option("-n", "--limit", type=click.IntRange(0), default=0, help="How many (0: all).")
 @pass_context
 def history(context: Context, bead: str, limit: int) -> None:
     """Show what changed a bead, newest first; deleted and renamed ones too.
