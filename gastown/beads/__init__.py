@@ -22,6 +22,7 @@ from gastown.beads.deletion import Deletion, delete
 from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
 from gastown.beads.drawings import PICTURES, Drawing, draw_boxes, draw_compact, draw_forest, one_line
 from gastown.beads.durations import format_duration, parse_duration
+from gastown.beads.edge_files import read_edges
 from gastown.beads.edges import (
     NewEdge,
     add_by_text,
@@ -140,7 +141,7 @@ from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continuation_json, continue_after, molecule_of, next_steps
 from gastown.beads.templates import check_template, fill_template
-from gastown.beads.tree import Node, walk
+from gastown.beads.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
 from gastown.beads.upkeep.compaction import (
     Candidate,
     Compaction,
@@ -243,6 +244,7 @@ __all__ = [
     "StateChange",
     "SummaryFailed",
     "Target",
+    "Walk",
     "WouldShrink",
     "absent_json",
     "acquire_slot",
@@ -296,6 +298,8 @@ __all__ = [
     "draw_boxes",
     "draw_compact",
     "draw_forest",
+    "draw_nodes",
+    "drawing_of",
     "edge_json",
     "ends_json",
     "expire_wisps",
@@ -367,6 +371,7 @@ __all__ = [
     "merge_groups",
     "molecule_of",
     "next_steps",
+    "node_json",
     "note_bond",
     "one_line",
     "original_texts",
@@ -383,6 +388,7 @@ __all__ = [
     "purge_tombstones",
     "purge_wisps",
     "read_batch",
+    "read_edges",
     "read_mentions",
     "read_page",
     "read_plan",

@@ -1,14 +1,17 @@
 """Going on within a molecule: from the step that was closed to the next one that is ready."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlmodel import Session, select
 
+from gastown.beads.claims import claim
 from gastown.beads.errors import AlreadyClaimed
 from gastown.beads.filters import Filters, Sort
-from gastown.beads.lifecycle import claim
 from gastown.beads.models import Bead, BeadStatus, Dependency, DependencyType
-from gastown.beads.queries import find_many, get, list_, list_ready
+from gastown.beads.queries import find_many, get, list_
+from gastown.beads.shapes import list_json
+from gastown.beads.startable import list_ready
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,16 @@ def continue_after(session: Session, bead_id: str, *, actor: str, advance: bool 
 def _unfinished(session: Session, molecule_id: str) -> bool:
     below = list_(session, Filters(below=molecule_id, any_status=True, limit=0))
     return any(bead.status != BeadStatus.CLOSED for bead in below if bead.id != molecule_id)
+
+
+def continuation_json(session: Session, found: Continuation) -> dict[str, Any]:
+    """Where a molecule stands after one of its steps, as `--json` shows it."""
+    steps = [found.closed_step, *([found.next_step] if found.next_step else [])]
+    shown = list_json(session, steps)
+    return {
+        "closed_step": shown[0],
+        "next_step": shown[1] if found.next_step else None,
+        "auto_advanced": found.auto_advanced,
+        "molecule_complete": found.molecule_complete,
+        "molecule_id": found.molecule_id,
+    }

@@ -13,25 +13,34 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Working with issues": {
         "create": (f"{_HERE}.create:create", "File a bead."),
         "q": (f"{_HERE}.create:quick", "File a bead; print only its id."),
+        "create-form": (f"{_HERE}.todo:create_form", "File a bead by answering questions."),
+        "todo": (f"{_HERE}.todo:todo", "Small tasks of your own: add, list, done."),
         "show": (f"{_HERE}.show:show", "Show beads in full."),
         "list": (f"{_HERE}.listing:list_", "List beads."),
-        "ready": (f"{_HERE}.listing:ready", "List what can be started now; --claim takes one."),
+        "ready": (f"{_HERE}.ready:ready", "List what can be started now; --claim takes one."),
         "update": (f"{_HERE}.update:update", "Change fields of beads; --claim takes one."),
         "close": (f"{_HERE}.close:close", "Close beads."),
         "reopen": (f"{_HERE}.close:reopen", "Make closed beads open."),
         "promote": (f"{_HERE}.upkeep:promote", "Make a wisp a bead that stays."),
         "delete": (f"{_HERE}.close:delete", "Delete beads (a preview without --force)."),
+        "edit": (f"{_HERE}.short:edit", "Change a text of a bead in your editor."),
+        "assign": (f"{_HERE}.short:assign", "Say who does a bead."),
+        "priority": (f"{_HERE}.short:priority", "Say how urgent a bead is."),
+        "note": (f"{_HERE}.short:note", "Add to a bead's notes."),
         "defer": (f"{_HERE}.update:defer", "Put beads off, until a time or for good."),
         "undefer": (f"{_HERE}.update:undefer", "Make deferred beads open."),
         "comment": (f"{_HERE}.comment:comment", "Add a remark to a bead."),
         "comments": (f"{_HERE}.comment:comments", "List a bead's remarks."),
         "tag": (f"{_HERE}.label:tag", "Put a label on a bead."),
-        "label": (f"{_HERE}.label:label", "Labels: add, remove, list, list-all."),
+        "state": (f"{_HERE}.state:state", "Show the states of a bead."),
+        "set-state": (f"{_HERE}.state:set_state", "Give a bead a state, and log it."),
+        "label": (f"{_HERE}.label:label", "Labels: add, remove, list, list-all, propagate."),
         "children": (f"{_HERE}.show:children", "List a bead's children."),
         "search": (f"{_HERE}.listing:search", "Find text in titles, descriptions and ids."),
+        "query": (f"{_HERE}.listing:query", "Find beads by an expression."),
     },
     "Views": {
-        "blocked": (f"{_HERE}.listing:blocked", "List what must wait, and for what."),
+        "blocked": (f"{_HERE}.ready:blocked", "List what must wait, and for what."),
         "count": (f"{_HERE}.listing:count", "Count beads."),
         "status": (f"{_HERE}.listing:status", "Show the store at a glance."),
         "history": (f"{_HERE}.history:history", "Show what changed a bead."),
@@ -39,6 +48,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Dependencies": {
         "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
         "link": (f"{_HERE}.dep:link", "Make one bead depend on another."),
+        "duplicate": (f"{_HERE}.replace:duplicate", "Close a bead as the duplicate of another."),
+        "supersede": (f"{_HERE}.replace:supersede", "Close a bead because another takes its place."),
+        "epic": (f"{_HERE}.epic:epic", "Epics: status, close-eligible."),
     },
     "Sync and data": {
         "import": (f"{_HERE}.exchange:import_", "Bring in an exchange file (JSONL)."),
@@ -67,8 +79,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "where": (f"{_HERE}.about:where", "Show which store this is."),
         "version": (f"{_HERE}.about:version", "Show the version."),
     },
-    "Gates, molecules and agents": {},
+    "Gates, molecules and agents": {
+        "gate": (f"{_HERE}.gate:gate", "Gates: create, list, show, check, discover, resolve, add-waiter."),
+        "merge-slot": (f"{_HERE}.slot:merge_slot", "A slot that one at a time may hold."),
+        "ship": (f"{_HERE}.replace:ship", "Provide what other projects wait for."),
+    },
     "Maintenance": {
+        "batch": (f"{_HERE}.batch:batch", "Do many small operations, all or none."),
         "gc": (f"{_HERE}.upkeep:gc", "Let old closed beads decay (a preview without --force)."),
         "prune": (f"{_HERE}.upkeep:prune", "Delete closed beads by age or id (a preview without --force)."),
         "purge": (f"{_HERE}.upkeep:purge", "Take closed wisps out of the store (a preview without --force)."),
@@ -76,6 +93,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": (f"{_HERE}.doctor:doctor", "Check the store; --fix mends what can be mended."),
     },
 }
+# After these, verbs that are given no id act on the same bead.
+_TOUCHING = frozenset({"create", "q", "update", "show", "close"})
 ALIASES = {"new": "create", "view": "show", "done": "close", "stats": "status"}
 
 
@@ -99,6 +118,18 @@ def bd(context: Context, town: Path | None, as_json: bool) -> None:
     if context.session_pass is None:
         context.town = town.absolute() if town else context.town
         context.obey_environment()
+
+
+@bd.result_callback()
+@click.pass_context
+def after(ctx: click.Context, result: object, **_said: object) -> object:
+    """Note the bead that the command was about."""
+    context = ctx.find_object(Context)
+    if context is not None and context.touched and ALIASES.get(verb := str(ctx.invoked_subcommand), verb) in _TOUCHING:
+        from gastown.cli.bd.scope import keep_touched
+
+        keep_touched(context)
+    return result
 
 
 bd.params += global_options()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gastown.cli.bd.options import BadOption
-from gastown.cli.bd.scope import closable, require, resolve, writable
+from gastown.cli.bd.scope import closable, named, prefix_of_session, require, resolve, writable
 from gastown.cli.bd.shapes import emit, issues
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -34,9 +34,13 @@ def _split_done(context: Context, session: "Session", words: tuple[str, ...]) ->
     "-r", "--reason", "--resolution", "-m", "--comment", "reasons", multiple=True, help="Why: one, or one an id."
 )
 @click.option("--reason-file", help="Read the reason from a file (- is standard input).")
-@click.option("-f", "--force", is_flag=True, help="Past pins, open children and open blockers.")
+@click.option("-f", "--force", is_flag=True, help="Past templates, pins, open children, gates and open blockers.")
 @click.option("--no-code", is_flag=True, help="It needs no code after all: cancels the attempt (needs --reason).")
+@click.option("--continue", "go_on", is_flag=True, help="Go on to the next ready step of the same molecule.")
+@click.option("--no-auto", is_flag=True, help="With --continue: show the next step without taking it.")
 @click.option("--suggest-next", is_flag=True, help="Say what this sets free.")
+@click.option("--claim-next", is_flag=True, help="Take the most urgent ready bead afterwards.")
+@click.option("--session", help="The session that closes them (default: CLAUDE_SESSION_ID).")
 @pass_context
 def close(context: Context, ids: tuple[str, ...], **said: Any) -> int:
     """Close beads. A bead that was slung for code closes by itself when its work lands.
@@ -44,11 +48,13 @@ def close(context: Context, ids: tuple[str, ...], **said: Any) -> int:
     \b
     Examples:
       bd close app-a1b2 -r "Fixed in the parser"
+      bd close app-a1b2 --continue
       bd close app-a1b2 --no-code -r "Not a bug"
     """
     from gastown import beads
 
-    require(ids, "no issue ID provided")
+    ids = named(context, ids, "no issue ID provided")
+    _check_options(said)
     reasons = list(said["reasons"])
     if said["reason_file"]:
         reasons.append(context.read_text(said["reason_file"]).strip())
@@ -57,39 +63,95 @@ def close(context: Context, ids: tuple[str, ...], **said: Any) -> int:
             names, reasons = _split_done(context, session, ids)
         else:
             names = list(ids)
-        if said["suggest_next"] and len(names) != 1:
-            raise BadOption("--suggest-next wants exactly one id")
-        found = [closable(context, session, text).id for text in names]
+        if (said["suggest_next"] or said["go_on"]) and len(names) != 1:
+            raise BadOption(f"--{'continue' if said['go_on'] else 'suggest-next'} wants exactly one id")
         result = beads.close(
-            session, found, actor=context.actor, reason=reasons or "", force=said["force"], no_code=said["no_code"]
+            session,
+            [closable(context, session, text).id for text in names],
+            actor=context.actor,
+            reason=reasons or "",
+            force=said["force"],
+            no_code=said["no_code"],
+            by_session=_session_name(context, said["session"]),
         )
+        more = _follow(context, session, result, said)
         shown = issues(session, result.closed)
-        freed = issues(session, list(beads.find_many(session, result.unblocked).values()))
-    return _report(context, result, shown, freed if said["suggest_next"] else None)
+    return _report(context, result, shown, more)
 
 
-def _report(
-    context: Context, result: "Closing", shown: list[dict[str, Any]], freed: list[dict[str, Any]] | None
-) -> int:
+def _check_options(said: dict[str, Any]) -> None:
+    if said["no_auto"] and not said["go_on"]:
+        raise BadOption("--no-auto needs --continue")
+    if sum(map(bool, (said["go_on"], said["suggest_next"], said["claim_next"]))) > 1:
+        raise BadOption("--continue, --suggest-next and --claim-next exclude each other")
+
+
+def _session_name(context: Context, said: str | None) -> str:
+    from gastown import config
+
+    inherited = "" if context.session_pass else config.environment().get("CLAUDE_SESSION_ID", "")
+    return said if said is not None else inherited
+
+
+def _follow(context: Context, session: "Session", result: "Closing", said: dict[str, Any]) -> dict[str, Any] | None:
+    """What the command does besides closing, as the key that it adds to the answer; None for nothing."""
+    from gastown import beads
+
+    if not result.closed:
+        return None
+    if said["suggest_next"]:
+        return {"unblocked": issues(session, list(beads.find_many(session, result.unblocked).values()))}
+    if said["claim_next"]:
+        mine = beads.Filters(prefix=prefix_of_session(context) or "")
+        taken = beads.claim_ready(session, mine, actor=context.actor)
+        return {"claimed": issues(session, [taken])[0] if taken else None}
+    if said["go_on"]:
+        found = beads.continue_after(session, result.closed[0].id, actor=context.actor, advance=not said["no_auto"])
+        return {"continue": found and beads.continuation_json(session, found)}
+    return None
+
+
+def _report(context: Context, result: "Closing", shown: list[dict[str, Any]], more: dict[str, Any] | None) -> int:
+    for warning in result.warnings:
+        context.warn(f"Warning: {warning}")
     for _, error in result.refused:
         context.warn(f"Error: {error.message}")
         if error.hint:
             context.warn(f"Hint: {error.hint}")
-    if not shown:
-        if context.json:
-            emit(context, {"error": "; ".join(error.message for _, error in result.refused)})
-        return 1
-    if context.json:
-        if freed is None:
-            context.print_json(shown)
-        else:
-            emit(context, {"closed": shown, "unblocked": freed})
-        return 0
+    if not shown and context.json:
+        emit(context, {"error": "; ".join(error.message for _, error in result.refused)})
+    elif context.json:
+        context.print_json(shown) if more is None else emit(context, {"closed": shown, **more})
+    else:
+        _print(context, result, shown, more or {})
+    return 0 if shown else 1
+
+
+def _print(context: Context, result: "Closing", shown: list[dict[str, Any]], more: dict[str, Any]) -> None:
     for item in shown:
         context.echo(f"✓ Closed {item['id']}: {item.get('close_reason', '')}")
-    for item in freed or ():
-        context.echo(f"  Now unblocked: {item['id']} — {item['title']}")
-    return 0
+    for root in result.completed:
+        context.echo(f"✓ Closed {root.id}: {root.close_reason}")
+    for line in _follow_lines(more):
+        context.echo(line)
+
+
+def _follow_lines(more: dict[str, Any]) -> list[str]:
+    lines = [f"  Now unblocked: {item['id']} — {item['title']}" for item in more.get("unblocked", ())]
+    if "claimed" in more:
+        taken = more["claimed"]
+        lines.append(f"✓ Claimed {taken['id']} — {taken['title']}" if taken else "Nothing is ready.")
+    if "continue" not in more:
+        return lines
+    step = more["continue"]
+    if step is None:
+        return [*lines, "It is no step of a molecule."]
+    if step["molecule_complete"]:
+        return [*lines, f"Molecule {step['molecule_id']} is complete"]
+    if step["next_step"] is None:
+        return [*lines, f"No step of {step['molecule_id']} is ready yet"]
+    word = "Working on" if step["auto_advanced"] else "Next"
+    return [*lines, f"{word}: {step['next_step']['id']} — {step['next_step']['title']}"]
 
 
 @command("reopen", in_session=True)
@@ -104,6 +166,7 @@ def reopen(context: Context, ids: tuple[str, ...], reason: str) -> None:
       bd reopen app-a1b2 -r "It is back"
     """
     from gastown import beads
+    from gastown.beads import BeadStatus
 
     require(ids, "no issue ID provided")
     with context.write() as session:
@@ -111,8 +174,10 @@ def reopen(context: Context, ids: tuple[str, ...], reason: str) -> None:
         changed = [beads.reopen(session, bead.id, actor=context.actor, reason=reason) for bead in found]
         shown = issues(session, found)
     for bead, is_changed in zip(found, changed, strict=True):
-        text = f"✓ Reopened {bead.id}" if is_changed else f"{bead.id} is already open (status {bead.status})"
-        (context.warn if context.json else context.echo)(text)
+        text = f"{bead.id} is already open (status {bead.status})"
+        if bead.status == BeadStatus.DEFERRED:
+            text += f"; it is put off: `bd undefer {bead.id}`"
+        (context.warn if context.json else context.echo)(f"✓ Reopened {bead.id}" if is_changed else text)
     if context.json:
         context.print_json(shown)
 

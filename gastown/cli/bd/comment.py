@@ -2,7 +2,7 @@
 
 import click
 
-from gastown.cli.bd.options import BadOption
+from gastown.cli.bd.options import BadOption, remark
 from gastown.cli.bd.scope import resolve, writable
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
@@ -12,10 +12,7 @@ from gastown.cli.context import Context
 def _add(context: Context, bead: str, words: tuple[str, ...], file: str | None, stdin: bool) -> None:
     from gastown import beads
 
-    sources = [bool(words), file is not None, stdin]
-    if sum(sources) > 1:
-        raise BadOption("give the text once: as words, by -f or by --stdin")
-    text = " ".join(words) if not (file or stdin) else context.read_text(file or "-")
+    text = remark(context, words, file, stdin=stdin)
     with context.write() as session:
         name = writable(context, session, bead).id
         made = beads.add_comment(session, name, text, actor=context.actor)

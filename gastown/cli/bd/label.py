@@ -77,6 +77,31 @@ def remove(context: Context, words: tuple[str, ...]) -> None:
         context.echo(f"✓ Removed label '{word}' from {name}" if gone else f"{name} has no label '{word}'")
 
 
+@label.command("propagate", in_session=True)
+@click.argument("parent", metavar="PARENT")
+@click.argument("word", metavar="LABEL")
+@pass_context
+def propagate(context: Context, parent: str, word: str) -> None:
+    """Put a label on every child of a bead.
+
+    \b
+    Example:
+      bd label propagate app-e5f6 backend
+    """
+    from gastown import beads
+
+    with context.write() as session:
+        name = writable(context, session, parent).id
+        new = beads.propagate_label(session, name, word, actor=context.actor)
+    if context.json:
+        context.print_json([{"status": "added", "issue_id": child, "label": word} for child in new])
+        return
+    for child in new:
+        context.echo(f"✓ Added label '{word}' to {child}")
+    if not new:
+        context.echo(f"No child of {name} lacks the label '{word}'.")
+
+
 @label.command("list", in_session=True)
 @click.argument("bead", metavar="ID")
 @pass_context

@@ -3,23 +3,14 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from gastown.cli.context import Context
 from gastown.errors import Invalid
 
-if TYPE_CHECKING:
-    from gastown.beads import Filters
-
 F = TypeVar("F", bound=Callable[..., Any])
-_MANY = ("types", "exclude_types", "labels", "labels_any", "exclude_labels", "ids")
-_AS_SAID = (
-    *("assignee", "unassigned", "no_labels", "no_parent", "pinned", "overdue", "reverse"),
-    *("title_contains", "desc_contains", "notes_contains"),
-)
-_SORTS = ("priority", "created", "updated", "closed", "status", "id", "title", "type", "assignee")
 
 
 class BadOption(Invalid):
@@ -110,6 +101,13 @@ def owner(context: Context) -> str:
     return (config.environment().get("GIT_AUTHOR_EMAIL") or git.user_email())[:255]
 
 
+def remark(context: Context, words: Sequence[str], file: str | None, *, stdin: bool) -> str:
+    """A text given as words, in a file or on standard input."""
+    if sum((bool(words), file is not None, stdin)) > 1:
+        raise BadOption("give the text once: as words, by -f or by --stdin")
+    return context.read_text(file or "-") if file or stdin else " ".join(words)
+
+
 DESIGN = stack(
     click.option("--design", help="How to do it."),
     click.option("--design-file", help="Read the design from a file (- is standard input)."),
@@ -120,83 +118,16 @@ DESCRIPTION = stack(
     click.option("--stdin", is_flag=True, help="Read the description from standard input."),
 )
 
-FILTERS = stack(
-    click.option("-s", "--status", "statuses", multiple=True, help="Status, or several with commas, or `all`."),
-    click.option("-t", "--type", "types", multiple=True, help="Type, or several with commas."),
-    click.option("--exclude-type", "exclude_types", multiple=True, help="Not these types."),
-    click.option("-p", "--priority", help="Exactly this priority."),
-    click.option("--priority-min", help="At least this number."),
-    click.option("--priority-max", help="At most this number."),
-    click.option("-a", "--assignee", help="Assigned to this name."),
-    click.option("--no-assignee", "-u", "--unassigned", "unassigned", is_flag=True, help="Assigned to nobody."),
-    click.option("-l", "--label", "labels", multiple=True, help="With all of these labels."),
-    click.option("--label-any", "labels_any", multiple=True, help="With one of these labels."),
-    click.option("--exclude-label", "exclude_labels", multiple=True, help="With none of these labels."),
-    click.option("--no-labels", is_flag=True, help="Without labels."),
-    click.option("--title", "--title-contains", "title_contains", default="", help="Text in the title."),
-    click.option("--desc-contains", default="", help="Text in the description."),
-    click.option("--notes-contains", default="", help="Text in the notes."),
-    click.option("--parent", help="Children of this bead."),
-    click.option("--no-parent", is_flag=True, help="Without a parent."),
-    click.option("--id", "ids", multiple=True, help="Exactly these ids."),
-    click.option("--rig", help="Of this rig."),
-    click.option("--pinned/--no-pinned", default=None, help="Marked as context, or not."),
-    click.option("--overdue", is_flag=True, help="Past their due date."),
-    *(
-        click.option(f"--{name}-{side}", f"{name}_{side}", help=f"{name.capitalize()} {side} this time.")
-        for name in ("created", "updated", "closed", "due")
-        for side in ("after", "before")
-    ),
-    click.option("-r", "--reverse", is_flag=True, help="The other way round."),
-)
 
-
-def limit(default: int) -> Callable[[F], F]:
+def limit(default: int | None) -> Callable[[F], F]:
     """`--limit` with this default."""
     return click.option(
         "-n",
         "--limit",
         type=click.IntRange(0, 1_000_000),
         default=default,
-        show_default=True,
-        help="How many (0: all).",
+        show_default=default is not None,
+        help="How many (0: all)."
+        if default is not None
+        else "How many (0: all)  [default: 50; with BD_AGENT_MODE=1: 20]",
     )
-
-
-def sort(default: str, *more: str) -> Callable[[F], F]:
-    """`--sort` with the orders of a listing."""
-    return click.option(
-        "--sort", type=click.Choice([*_SORTS, *more]), default=default, show_default=True, help="The order."
-    )
-
-
-def filters(context: Context, session: Any, said: dict[str, Any], **more: Any) -> "Filters":
-    """What the options of FILTERS ask for; refuses what no bead can be."""
-    from gastown import beads
-    from gastown.cli.bd.scope import prefix_for, resolve
-
-    spans = {
-        name: beads.Between(
-            **{side: when(text, f"--{name}-{side}") for side in ("after", "before") if (text := said[f"{name}_{side}"])}
-        )
-        for name in ("created", "updated", "closed", "due")
-    }
-    statuses = words(said["statuses"])
-    numbers = {name: priority(text) for name in ("priority", "priority_min", "priority_max") if (text := said[name])}
-    family = "below" if more.pop("deep", False) else "parent"
-    values: dict[str, Any] = {
-        "statuses": () if "all" in statuses else statuses,
-        "any_status": "all" in statuses,
-        family: resolve(context, session, said["parent"]).id if said["parent"] else "",
-        "prefix": prefix_for(context, session, said["rig"]) if said["rig"] else "",
-        "sort": beads.Sort(said.get("sort") or "priority"),
-        "limit": said.get("limit", 0),
-        **{name: words(said[name]) for name in _MANY},
-        **{name: said[name] for name in _AS_SAID},
-        **numbers,
-        **spans,
-    }
-    values["any_status"] |= more.pop("any_status", False)
-    asked = beads.Filters(**values, **more)
-    beads.check_filters(session, asked)
-    return asked

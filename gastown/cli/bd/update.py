@@ -1,12 +1,13 @@
 """`bd update`, `defer`, `undefer`."""
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gastown.cli.bd import options
-from gastown.cli.bd.scope import require, resolve, writable
+from gastown.cli.bd.scope import named, require, resolve, writable
 from gastown.cli.bd.shapes import issues
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -18,35 +19,41 @@ if TYPE_CHECKING:
 
     from gastown.beads import Bead, Patch
 
-_PLAIN = ("title", "design", "notes", "append_notes", "spec_id", "status", "issue_type", "assignee")
+# Options whose values are the bead's own, by column.
+_PLAIN = {
+    **{
+        name: name
+        for name in (
+            *("title", "notes", "append_notes", "spec_id", "status", "issue_type", "assignee", "await_id"),
+            *("ephemeral", "no_history", "external_ref"),
+        )
+    },
+    "acceptance": "acceptance_criteria",
+    "estimate": "estimated_minutes",
+    "session": "by_session",
+}
 
 
 def _scalar(text: str) -> Any:
     """A value of --set-metadata: numbers, true, false and null as such, all else as text."""
     try:
-        value = json.loads(text, parse_constant=lambda word: word)
+        value = json.loads(text, parse_constant=lambda word: text)
     except (ValueError, RecursionError):
         return text
-    return text if isinstance(value, dict | list) else value
+    return text if isinstance(value, dict | list) or value in (math.inf, -math.inf) else value
 
 
 def _patch(context: Context, said: dict[str, Any]) -> "Patch":
-    found: dict[str, Any] = {name: said[name] for name in _PLAIN if said[name] is not None}
-    description = options.long_text(context, said)
-    if description is not None:
-        found["description"] = description
     if said["notes"] is not None and said["append_notes"] is not None:
         raise options.BadOption("--notes and --append-notes exclude each other")
-    for option, name in (("acceptance", "acceptance_criteria"), ("external_ref", "external_ref")):
-        if said[option] is not None:
-            found[name] = said[option]
-    if said["estimate"] is not None:
-        found["estimated_minutes"] = said["estimate"]
+    found: dict[str, Any] = {column: said[option] for option, column in _PLAIN.items() if said[option] is not None}
+    texts = {"description": options.long_text(context, said), "design": options.design_text(context, said)}
+    found |= {column: text for column, text in texts.items() if text is not None}
     if said["priority"] is not None:
         found["priority"] = options.priority(said["priority"])
-    for option, name in (("due", "due_at"), ("defer", "defer_until")):
+    for option, column in (("due", "due_at"), ("defer", "defer_until")):
         if said[option] is not None:
-            found[name] = options.when(said[option], f"--{option}") if said[option] else None
+            found[column] = options.when(said[option], f"--{option}") if said[option] else None
     return _with_metadata(context, said, found)
 
 
@@ -70,10 +77,9 @@ def _labels(context: Context, session: "Session", bead_id: str, said: dict[str, 
 
     if said["set_labels"] is not None:
         beads.set_labels(session, bead_id, options.words([said["set_labels"]]), actor=context.actor)
-    for label in said["add_label"]:
-        beads.add_label(session, bead_id, label, actor=context.actor)
-    for label in said["remove_label"]:
-        beads.remove_label(session, bead_id, label, actor=context.actor)
+    added, removed = said["add_label"], said["remove_label"]
+    if added or removed:
+        beads.change_labels(session, bead_id, add=added, remove=removed, actor=context.actor)
 
 
 def _change(context: Context, session: "Session", text: str, patch: "Patch", said: dict[str, Any]) -> "Bead":
@@ -100,7 +106,7 @@ def _change(context: Context, session: "Session", text: str, patch: "Patch", sai
 @click.option("-t", "--type", "issue_type", help="The type.")
 @click.option("-a", "--assignee", help='Who does it ("" for nobody).')
 @options.DESCRIPTION
-@click.option("--design", help="How to do it.")
+@options.DESIGN
 @click.option("--notes", help="Notes, replacing those there are.")
 @click.option("--append-notes", help="Notes, after those there are.")
 @click.option("--acceptance", help="When it is done.")
@@ -116,7 +122,11 @@ def _change(context: Context, session: "Session", text: str, patch: "Patch", sai
 @click.option("--metadata", help="A JSON object to merge, or @FILE.")
 @click.option("--set-metadata", multiple=True, metavar="KEY=VALUE", help="Set one key.")
 @click.option("--unset-metadata", multiple=True, metavar="KEY", help="Remove one key.")
+@click.option("--await-id", help="What a gate waits for: a run, a pull request, a bead.")
+@click.option("--ephemeral/--persistent", default=None, help="Make it a wisp, or a bead like others.")
+@click.option("--no-history/--history", default=None, help="Keep it here only, or export it like others.")
 @click.option("--claim", is_flag=True, help="Take it: assignee and status at once, or not at all.")
+@click.option("--session", help="With --status closed: the session that closes it.")
 @pass_context
 def update(context: Context, ids: tuple[str, ...], **said: Any) -> int:
     """Change fields of beads.
@@ -126,18 +136,41 @@ def update(context: Context, ids: tuple[str, ...], **said: Any) -> int:
       bd update app-a1b2 --claim
       bd update app-a1b2 -p 0 --append-notes "Seen on staging, too"
     """
-    require(ids, "no issue IDs provided")
+    ids = named(context, ids, "no issue IDs provided")
     if all(value in (None, False, ()) for value in said.values()):
         context.echo("No updates specified")
         return 0
-    if said["claim"] and said["status"]:
-        raise options.BadOption("--claim and --status exclude each other")
+    _check_options(said)
     patch = _patch(context, said)
-    return _each(context, ids, lambda session, text: _change(context, session, text, patch, said), "Updated issue:")
+    _warn_of_the_past(context, patch)
+    return each(context, ids, lambda session, text: _change(context, session, text, patch, said), "Updated issue:")
 
 
-def _each(context: Context, ids: tuple[str, ...], act: Any, done: str) -> int:
-    """Do it to each bead in one transaction; report those that refuse, fail only when all do."""
+def _check_options(said: dict[str, Any]) -> None:
+    for one, other in (("claim", "status"), ("claim", "assignee")):
+        if said[one] and said[other] is not None:
+            raise options.BadOption(f"--{one} and --{other} exclude each other")
+    both = sorted({*said["add_label"]} & {*said["remove_label"]})
+    if both:
+        raise options.BadOption(f"--add-label and --remove-label both name {brief(both[0])}")
+    if said["set_labels"] is not None and (said["add_label"] or said["remove_label"]):
+        raise options.BadOption("--set-labels says all labels: leave --add-label and --remove-label out")
+    if said["status"] == "":
+        raise options.BadOption("invalid status ''", hint="Give a status, like open.")
+
+
+def _warn_of_the_past(context: Context, patch: "Patch") -> None:
+    from gastown import clock
+
+    until, due = patch.get("defer_until"), patch.get("due_at")
+    if until is not None and until < clock.now():
+        context.warn("Warning: --defer is in the past: the bead is ready at once")
+    if due is not None and due < clock.now():
+        context.warn("Warning: --due is in the past: the bead is overdue at once")
+
+
+def each(context: Context, ids: tuple[str, ...], act: Any, done: str) -> int:
+    """Do `act` to each bead in one transaction; report those that refuse, fail only when all do."""
     changed = []
     with context.write() as session:
         for text in ids:
@@ -180,7 +213,7 @@ def defer(context: Context, ids: tuple[str, ...], until: str | None) -> int:
     moment = options.when(until, "--until") if until else None
     if moment is not None and moment < clock.now():
         context.warn("Warning: --until is in the past: the bead is ready at once")
-    return _each(
+    return each(
         context,
         ids,
         lambda session, text: beads.defer(session, writable(context, session, text).id, moment, actor=context.actor),

@@ -28,7 +28,7 @@ REQUEST_LIMIT = 8_000_000
 # Commands that start processes which outlive them, become one, or take over the terminal; held against the commands'
 # own declarations by a test.
 DIRECT = {
-    "bd": frozenset({"mcp"}),
+    "bd": frozenset({"create-form", "edit", "mail", "mcp"}),
     "gt": frozenset(
         {
             "demo",
@@ -202,7 +202,7 @@ def _forward_signals(connection: "socket.socket", child: int) -> "list[tuple[int
 def _leave(channel: "socket.socket") -> None:
     """Wait for the command's end and end the same way."""
     try:
-        said = channel.recv(16)
+        said = channel.recv(16).partition(b"\n")[0]  # both the child and the resident may tell
     except OSError:
         said = b""
     if said[:1] == b"S":

@@ -38,7 +38,11 @@ BAD_CREATES: list[tuple[list[str], str]] = [
     (["x", "-p", "99"], "invalid priority"),
     (["x", "--due", "someday"], "invalid --due format"),
     (["x", "-e", "-5"], "estimate must be a non-negative"),
-    (["x", "--parent", "app-none"], "no issue found"),
+    (["x", "--parent", "app-none"], "parent issue app-none not found"),
+    (["x", "--deps", "app-none"], "dependency app-none was not added: no issue found"),
+    (["x", "--metadata", '{"a": NaN}'], "not a JSON object"),
+    (["x", "--metadata", '{"a": 1e999}'], "metadata holds what JSON has no word for"),
+    (["x" * 501], "title is longer than 500"),
     (["x", "--metadata", "[1]"], "not a JSON object"),
     (["x", "--id", "../../etc"], "not a bead id"),
     (["x", "-l", "a" * 300], "longer than 255"),
@@ -55,12 +59,11 @@ def test_create_refuses_with_exit_status_one_and_json(bd: Any) -> None:
         assert bd("count").out == "0\n"
 
 
-def test_a_dependency_that_cannot_be_is_only_warned_about(bd: Any, make: Make) -> None:
+def test_a_dependency_that_cannot_be_refuses_the_bead(bd: Any, make: Make) -> None:
     first = make()
     done = bd("create", "x", "--rig", "app", "--deps", f"{first},app-none", "--json")
-    assert done.code == 0
-    assert "Warning: dependency app-none was not added: no issue found" in done.err
-    assert [each["id"] for each in done.json["dependencies"]] == [first]
+    assert (done.code, done.json["error"].endswith("nothing was filed")) == (1, True)
+    assert bd("count").out == "1\n"
 
 
 def test_a_dry_run_files_nothing(bd: Any) -> None:
