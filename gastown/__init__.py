@@ -8,7 +8,7 @@ The layers, highest first; imports go down, facts (events) go up:
     patrols                       checks shared by the witness, the deacon and `gt doctor`
     sling                         what "send this there" means: plan, dispatch
     convoys refinery sessions     work that travels together; the merge queue; live agents
-    assignments                   what hangs on an agent's hook: attempts and their leases
+    assignments molecules         what hangs on an agent's hook; work that follows a recipe
     agents beads rigs             identities; work items; repositories
     policy events                 town-wide settings; what happened (feed and outbox)
     git runtimes db queue         the doors to git, processes, SQL, Celery and Redis

@@ -180,6 +180,21 @@ def follow(folder: Path) -> Path:
     return target
 
 
+def beads_folders(settings: Settings, *, start: Path | None = None, here: bool = True) -> tuple[Path, ...]:
+    """The `.beads` folders whose formulas a command knows: the store's, the checkout's, the user's, the town's.
+
+    Without `here` (for a command of an agent's session, which runs elsewhere) only those of the store and the town.
+    """
+    found: list[Path | None] = [None if settings.is_town else settings.town]
+    if here:
+        place = working_folder() / start if start else working_folder()
+        found += [find_folder(place), Path("~").expanduser() / BEADS_DIR]
+    found.append(settings.town / BEADS_DIR if settings.is_town else None)
+    root = os.environ.get("GT_ROOT", "") if here else ""
+    found.append(_absolute(root) / BEADS_DIR if root else None)
+    return tuple(dict.fromkeys(folder for folder in found if folder is not None))
+
+
 def _store(folder: Path) -> FolderStore:
     target = follow(folder)
     return _opened(target, target / DATABASE, redirected_from=None if target == folder else folder)
