@@ -79,12 +79,16 @@ class Line:
     """Which of created_at and updated_at the line did not say."""
 
 
-def parse(raw: bytes, number: int, now: datetime) -> Line:
+def parse(raw: bytes, number: int, now: datetime, *, prefix: str = "hq") -> Line:
     """Read one line; refuses what cannot be stored and given back. `now` fills in times that are not said."""
-    data = _decode(raw)
+    return read_bead(decode(raw), number, now, prefix=prefix)
+
+
+def read_bead(data: dict[str, Any], number: int, now: datetime, *, prefix: str = "hq") -> Line:
+    """A bead's line; refuses what cannot be stored and given back. One without id gets one with `prefix`."""
     kind = data.pop("_type", "issue")
     if kind != "issue":
-        raise LineRefused(f"a line of type {kind!r}, which this store does not keep")
+        raise LineRefused(f"a line of type {str(kind)[:60]!r}, which this store does not keep")
     if not isinstance(data.get("title"), str) or not data["title"].strip():
         raise LineRefused("it has no title")
     extra: dict[str, Any] = {}
@@ -94,7 +98,7 @@ def parse(raw: bytes, number: int, now: datetime) -> Line:
     values["created_at"] = values["created_at"] or values["updated_at"] or now
     values["updated_at"] = values["updated_at"] or values["created_at"]
     _check_closed(values)
-    bead_id = _id(data, values, untimed)
+    bead_id = _id(data, values, untimed, prefix)
     known = {*COLUMNS, *_RELATED, *_COUNTS, "id", "metadata", "wisp"}
     extra.update({key: value for key, value in data.items() if key not in known})
     if "wisp" in data:
@@ -111,7 +115,8 @@ def parse(raw: bytes, number: int, now: datetime) -> Line:
     )
 
 
-def _decode(raw: bytes) -> dict[str, Any]:
+def decode(raw: bytes) -> dict[str, Any]:
+    """The object that a line holds, of whatever kind; refuses what is none, and text that no database takes."""
     if len(raw) > LINE_LIMIT:
         raise LineRefused(f"longer than {LINE_LIMIT // 1024 // 1024} MB")
     if raw.startswith((b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")):
@@ -225,12 +230,12 @@ def _check_closed(values: dict[str, Any]) -> None:
         raise LineRefused("it has closed_at and is not closed")
 
 
-def _id(data: Mapping[str, Any], values: Mapping[str, Any], untimed: Sequence[str]) -> str:
+def _id(data: Mapping[str, Any], values: Mapping[str, Any], untimed: Sequence[str], prefix: str) -> str:
     given = data.get("id")
     if given is None or given == "":
         moment = 0 if "created_at" in untimed else unix_ns(values["created_at"])
         seed = f"{values['title']}|{values['description']}|import|{moment}|0"
-        return f"hq-{ids.hash_part(seed, ids.MAX_HASH_LENGTH)}"
+        return f"{prefix}-{ids.hash_part(seed, ids.MAX_HASH_LENGTH)}"
     try:
         return ids.check_bead_id(_typed("id", given, str, "a text"))
     except ids.BadName as error:
@@ -289,8 +294,11 @@ def _loose_time(item: Mapping[str, Any], extra: dict[str, Any]) -> datetime | No
 
 
 def _edge(bead_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    if item.get("issue_id", bead_id) != bead_id:
-        raise LineRefused(f"it holds a dependency of another bead, {item['issue_id']!r}")
+    if (item.get("issue_id") or bead_id) != bead_id:
+        raise LineRefused(f"it holds a dependency of another bead, {str(item['issue_id'])[:60]!r}")
+    if "depends_on_id" not in item and "dependency_type" in item:
+        # As `show --json` has it: the bead that is depended on, with the type among its fields.
+        item = {"depends_on_id": item.get("id"), "type": item["dependency_type"]}
     extra = {key: value for key, value in item.items() if key not in _EDGE_KEYS}
     target = _string(item, "depends_on_id", 512)
     if not target:

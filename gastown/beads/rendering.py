@@ -59,7 +59,7 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 
 def line_json(
-    bead: Bead, labels: Iterable[str], edges: Iterable[Dependency], comments: Iterable[Comment]
+    bead: Bead | Mapping[str, Any], labels: Iterable[str], edges: Iterable[Dependency], comments: Iterable[Comment]
 ) -> dict[str, Any]:
     """A whole line."""
     found = bead_json(bead, exact=True)

@@ -70,6 +70,8 @@ class Context:
     """Say which store is used, and who acts."""
     sandbox: bool = False
     """Nothing is done but what was asked for; this program does nothing by itself anyway."""
+    touched: str = ""
+    """The bead that was named or made last."""
     session_pass: SessionPass | None = None
     error: GastownError | None = None
     """What the command failed with, for who runs commands for others."""
@@ -129,11 +131,11 @@ class Context:
         if self.readonly:
             raise Refused("--readonly was given, and this writes", hint="Leave it out to change something.")
 
-    def read(self) -> "AbstractContextManager[Session]":
-        """A reading session on the town's database; refuses a schema that is not ours."""
+    def read(self, *, frozen: bool = False) -> "AbstractContextManager[Session]":
+        """A reading session on the town's database; refuses a schema that is not ours. Frozen: all of one moment."""
         from gastown.cli.database import reading
 
-        return reading(self.settings)
+        return reading(self.settings, frozen=frozen)
 
     def obey_environment(self) -> None:
         """Take over what the environment, and the `.env` of the folder's store, say about every command of `bd`."""

@@ -70,8 +70,8 @@ def writing_for(settings: config.Settings, assignment_id: int, fence: int) -> It
 
 
 @contextmanager
-def reading(settings: config.Settings) -> Iterator[Session]:
+def reading(settings: config.Settings, *, frozen: bool = False) -> Iterator[Session]:
     """A reading session on the town's database."""
     check_schema(settings)
-    with work.reading(settings.database) as session:
+    with work.reading(settings.database, frozen=frozen) as session:
         yield session

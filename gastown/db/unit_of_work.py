@@ -34,9 +34,11 @@ class Overtaken(Conflict):
 
 
 @contextmanager
-def reading(url: str | None = None) -> Iterator[Session]:
-    """A session for reads only; holds no write lock and commits nothing."""
+def reading(url: str | None = None, *, frozen: bool = False) -> Iterator[Session]:
+    """A session for reads only; holds no write lock and commits nothing. Frozen: all it reads is of one moment."""
     engine = get_engine(url).execution_options(gastown_read_only=True)
+    if frozen and engine.dialect.name != "sqlite":  # whose transactions are like that anyway
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with _translated(), Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
 

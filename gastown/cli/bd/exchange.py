@@ -1,37 +1,39 @@
-"""`bd import` and `bd export`."""
+"""`bd import`, `bd export` and `bd sync`."""
 
-import os
-import tempfile
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from gastown.cli.bd.options import stack, words
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
 from gastown.cli.terminal import harmless_json
-from gastown.errors import Refused, Unavailable
+from gastown.errors import Invalid, Refused
 
-if TYPE_CHECKING:
-    from gastown.beads import Imported
-
-_SHOWN = 20  # refused lines spelt out for people; JSON has them all
-
-
-class CannotWrite(Unavailable):
-    """The file cannot be written; what was there is still there."""
+_ORPHANS = ("allow", "skip", "strict", "resurrect")
 
 
 @command("import")
 @click.argument("file", default="-")
+@click.option("-i", "--input", "named", help="The file, for those who are used to naming it like this.")
 @click.option("--dry-run", is_flag=True, help="Read and report; change nothing.")
+@click.option("--dedup", is_flag=True, help="Leave out lines titled like an open bead with another id.")
+@click.option(
+    "--orphan-handling",
+    type=click.Choice(_ORPHANS),
+    help="Children whose parent is nowhere: take them (allow), leave them out (skip), take nothing at all (strict), or "
+    "let a closed bead stand in for the parent (resurrect). Default: the key import.orphan_handling.",
+)
 @pass_context
-def import_(context: Context, file: str, dry_run: bool) -> int:
+def import_(
+    context: Context, file: str, named: str | None, dry_run: bool, dedup: bool, orphan_handling: str | None
+) -> int:
     """Bring in an exchange file (JSONL): one transaction, safe to repeat.
 
-    Every line that holds a bead is taken; the others are reported by number, and then the exit status is 1.
+    Every line that holds a bead, a memory or an event of a bead is taken; the others are reported by number, and then
+    the exit status is 1. Lines that are older than what the store has change nothing.
 
     \b
     Examples:
@@ -40,105 +42,71 @@ def import_(context: Context, file: str, dry_run: bool) -> int:
     """
     from gastown import beads
 
-    data = context.read_bytes(file)
-    with context.write() as session:
-        result = beads.import_lines(session, data, actor=context.actor)
+    if named is not None and file != "-":
+        raise Invalid("the file is named twice", hint="Name it once: bd import FILE")
+    source = file if named is None else named
+    with context.open_bytes(source) as data, context.write() as session:
+        orphans = orphan_handling or beads.get_config(session, "import.orphan_handling", "allow")
+        options = beads.ImportOptions(dedup=dedup, orphans=beads.Orphans(orphans))
+        result = beads.import_lines(session, data, actor=context.actor, options=options)
         if dry_run:
             session.rollback()
-    for number, reason in result.refused if context.json else result.refused[:_SHOWN]:
-        context.warn(f"Line {number} refused: {reason}")
-    if len(result.refused) > _SHOWN and not context.json:
-        context.warn(f"... and {len(result.refused) - _SHOWN} more refused lines; --json lists them all")
-    for text in result.skipped_edges:
-        context.warn(f"Dependency skipped: {text}")
-    _report(context, file, result, dry_run)
+    for text in beads.import_warnings(result, all_lines=context.json):
+        context.warn(text)
+    if context.json:
+        emit(context, beads.import_json(result, source, dry_run=dry_run))
+    else:
+        for text in beads.import_text(result, dry_run=dry_run):
+            context.echo(text)
     return 1 if result.refused else 0
 
 
-def _report(context: Context, file: str, result: "Imported", dry_run: bool) -> None:
-    if context.json:
-        emit(
-            context,
-            {
-                "source": file,
-                "created": len(result.created),
-                "updated": len(result.updated),
-                "unchanged": result.unchanged,
-                "skipped": result.unchanged + len(result.stale),
-                "dedup_skipped": 0,
-                "memories": 0,
-                "ids": [*result.created, *result.updated],
-                "stale_skipped_ids": result.stale,
-                "skipped_dependencies": result.skipped_edges,
-                "refused": [{"line": number, "reason": reason} for number, reason in result.refused],
-                "dry_run": dry_run,
-            },
-        )
-        return
-    number = len(result.created) + len(result.updated)
-    context.echo(
-        f"{'Would import' if dry_run else 'Imported'} {number} issue(s): {len(result.created)} created, "
-        f"{len(result.updated)} updated, {result.unchanged} unchanged, {len(result.stale)} older than the store, "
-        f"{len(result.refused)} lines refused"
-    )
+_CONDITIONS = stack(
+    click.option("-s", "--status", "statuses", multiple=True, help="Only these statuses (also tombstone)."),
+    click.option("-t", "--type", "types", multiple=True, help="Only these types."),
+    click.option("-l", "--label", "labels", multiple=True, help="Only with all of these labels."),
+    click.option("-a", "--assignee", help="Only assigned to this name."),
+    click.option("--id", "ids", multiple=True, help="Only these ids."),
+)
 
 
 @command("export", in_session=True)
 @click.option("-o", "--output", help="Write this file, at once or not at all (default: standard output).")
-@click.option("--all", "everything", is_flag=True, help="Wisps, templates and the town's own beads, too.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Wisps, templates, the town's own beads, memories and events, too."
+)
+@click.option("--include-memories", "memories", is_flag=True, help="Memories (`bd remember`), too.")
+@click.option("--scrub", is_flag=True, help="Leave out what is titled like a trial: test, tmp issue, sample-1 ...")
+@click.option("--allow-shrink", is_flag=True, help="Replace a file that holds what this export does not.")
+@_CONDITIONS
 @pass_context
-def export(context: Context, output: str | None, everything: bool) -> None:
+def export(context: Context, output: str | None, allow_shrink: bool, **said: Any) -> None:
     """Write the store as an exchange file (JSONL), sorted by id; tombstones and dangling edges included.
 
+    A file that holds beads which would be lost is not replaced. Where this store wrote the file before, only what
+    changed is written anew, and nothing when nothing did.
+
     \b
-    Example:
-      bd export --all -o issues.jsonl
+    Examples:
+      bd export -o issues.jsonl
+      bd export --all > everything.jsonl
     """
     from gastown import beads
 
     if output is not None and context.session_pass is not None:
         raise Refused("inside a session files are not written by name", hint="bd export > FILE")
-    with context.read() as session:
-        lines = beads.export_lines(session, everything=everything)
-        if output is None:
+    said |= {name: words(said[name]) for name in ("statuses", "types", "labels", "ids")}
+    options = beads.ExportOptions(**said)
+    with context.read(frozen=True) as session:
+        if output is None or output == "-":
+            lines = beads.export_lines(session, options=options)
             context.out.writelines(map(harmless_json, lines) if context.is_terminal else lines)
             return
-        number = replace_file(Path(output), lines)
+        target = beads.Target(Path(output).absolute(), context.settings.town, allow_shrink)
+        done = beads.export_file(session, target, options)
     if context.json:
-        emit(context, {"exported": number, "path": output})
+        emit(context, {"exported": done.number, "rendered": done.rendered, "changed": done.is_changed, "path": output})
+    elif done.is_changed:
+        context.echo(f"Exported {done.number} issue(s) to {output}")
     else:
-        context.echo(f"Exported {number} issue(s) to {output}")
-
-
-def replace_file(path: Path, lines: Iterable[str]) -> int:
-    """Put `lines` where `path` is: a reader, or a crash, sees the old file or the new one. Return their number."""
-    number = 0
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            for line in lines:
-                file.write(line)
-                number += 1
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        temporary.replace(path)
-        temporary = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}", hint="Nothing was changed.") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    return number
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        context.echo(f"{output} is up to date: {done.number} issue(s)")

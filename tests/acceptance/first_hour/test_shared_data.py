@@ -44,8 +44,9 @@ def bd(*argv: str) -> Said:
 
 
 def beads_of(text: str) -> dict[str, dict[str, Any]]:
-    """The lines by id, with times as instants."""
+    """The beads' lines by id, with times as instants."""
     lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if "_type" not in line]
     for line in lines:
         for place in (line, *(line.get("dependencies") or []), *(line.get("comments") or [])):
             for name in TIMES:
