@@ -165,6 +165,7 @@ from gastown.beads.upkeep.decay import (
 from gastown.beads.upkeep.duplicates import Group, Merging, Pair, find_groups, find_pairs, merge_groups
 from gastown.beads.upkeep.lint import Lint, lint, lint_text
 from gastown.beads.upkeep.orphans import Orphan, find_mentioned, read_mentions
+from gastown.beads.upkeep.preflight import Check, preflight
 from gastown.beads.upkeep.removal import Removal
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
@@ -192,6 +193,7 @@ __all__ = [
     "Between",
     "Candidate",
     "Category",
+    "Check",
     "Checked",
     "CloseRefused",
     "Closing",
@@ -382,6 +384,7 @@ __all__ = [
     "past",
     "plan_summaries",
     "plant",
+    "preflight",
     "promote",
     "propagate_label",
     "prune",

@@ -5,7 +5,7 @@ Titles are what agents and files say, so each language has its own escaping, and
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gastown.beads import graph
@@ -194,3 +194,11 @@ def draw_boxes(drawing: Drawing, width: int = 36) -> list[str]:
                 f"  └{'─' * (width - 2)}┘",
             ]
     return said
+
+
+PICTURES: dict[str, Callable[[Drawing], str]] = {
+    "digraph": lambda drawing: draw_digraph(drawing.lines),
+    "dot": draw_dot,
+    "mermaid": draw_mermaid,
+}
+"""Pictures for other programs, by the name of their language."""

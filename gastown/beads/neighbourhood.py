@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from gastown.beads.drawings import Drawing, Line
 from gastown.beads.filters import Filters
-from gastown.beads.models import BLOCKING_TYPES, Dependency, DependencyType
+from gastown.beads.models import BLOCKING_TYPES, UNDER_WAY, Bead, Dependency, DependencyType
 from gastown.beads.queries import CHUNK, find_many, get, list_
 
 PICTURE_LIMIT = 2000  # beads; nobody reads more of them at once
@@ -59,3 +59,24 @@ def _lines(session: Session, names: Sequence[str]) -> list[Line]:
         )
         found.update({Line(source, target, kind): None for source, target, kind in rows})
     return list(found)
+
+
+def list_thread(session: Session, bead_id: str) -> list[Bead]:
+    """The conversation that a bead is part of: what it replies to, and all replies, oldest first."""
+    found, frontier = {bead_id}, [bead_id]
+    while frontier and len(found) < PICTURE_LIMIT:
+        rows = session.exec(
+            select(Dependency.issue_id, Dependency.depends_on_id).where(
+                Dependency.type == "replies-to",
+                col(Dependency.issue_id).in_(frontier) | col(Dependency.depends_on_id).in_(frontier),
+            )
+        )
+        frontier = sorted({end for row in rows for end in row} - found)
+        found.update(frontier)
+    return sorted(find_many(session, sorted(found)).values(), key=lambda bead: (bead.created_at, bead.id))
+
+
+def list_current(session: Session, actor: str) -> list[Bead]:
+    """What `actor` is at work on, latest first."""
+    under_way = select(Bead).where(Bead.assignee == actor, col(Bead.status).in_(sorted(UNDER_WAY)))
+    return list(session.exec(under_way.order_by(col(Bead.updated_at).desc(), col(Bead.id))))

@@ -64,3 +64,11 @@ def _words(text: str, now: datetime) -> datetime | None:
     if text in ("next week", "next month", "next year"):
         return _shift(midnight, 1, {"week": "w", "month": "m", "year": "y"}[text.split()[1]])
     return None
+
+
+def local(text: str) -> str:
+    """A time of the exchange format on the reader's clock; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    except ValueError:  # more digits than Python reads
+        return text

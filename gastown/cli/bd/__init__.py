@@ -44,6 +44,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "count": (f"{_HERE}.listing:count", "Count beads."),
         "status": (f"{_HERE}.listing:status", "Show the store at a glance."),
         "history": (f"{_HERE}.history:history", "Show what changed a bead."),
+        "lint": (f"{_HERE}.lint:lint", "Find beads that lack sections."),
+        "stale": (f"{_HERE}.lint:stale", "List what nobody has touched for long."),
+        "orphans": (f"{_HERE}.lint:orphans", "List open beads that commits name."),
+        "find-duplicates": (f"{_HERE}.duplicates:find_duplicates", "List pairs that say nearly the same."),
+        "duplicates": (f"{_HERE}.duplicates:duplicates", "List beads that say the same; --auto-merge closes them."),
     },
     "Dependencies": {
         "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
@@ -77,6 +82,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "mcp": (f"{_HERE}.mcp:mcp", "Serve beads to an agent without a shell."),
         "prime": (f"{_HERE}.prime:prime", "Tell an agent how to work with beads."),
         "where": (f"{_HERE}.about:where", "Show which store this is."),
+        "context": (f"{_HERE}.about:context_", "Show the store, and the repository around it."),
+        "info": (f"{_HERE}.about:info", "Show the store, its size and its keys."),
+        "ping": (f"{_HERE}.about:ping", "Ask the store for an answer."),
         "version": (f"{_HERE}.about:version", "Show the version."),
     },
     "Gates, molecules and agents": {
@@ -89,16 +97,27 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "gc": (f"{_HERE}.upkeep:gc", "Let old closed beads decay (a preview without --force)."),
         "prune": (f"{_HERE}.upkeep:prune", "Delete closed beads by age or id (a preview without --force)."),
         "purge": (f"{_HERE}.upkeep:purge", "Take closed wisps out of the store (a preview without --force)."),
+        "preflight": (f"{_HERE}.lint:preflight", "Say what is left before a push."),
         "admin": (f"{_HERE}.admin:admin", "Compact what closed long ago, and clean up."),
+        "migrate": (f"{_HERE}.store:migrate", "Bring the store to this version's schema, or back."),
+        "backup": (f"{_HERE}.store:backup", "Copies of the store: init, sync, restore, remove, status."),
+        "sql": (f"{_HERE}.store:sql", "Run one SQL statement; read-only without --write."),
         "doctor": (f"{_HERE}.doctor:doctor", "Check the store; --fix mends what can be mended."),
     },
 }
 # After these, verbs that are given no id act on the same bead.
 _TOUCHING = frozenset({"create", "q", "update", "show", "close"})
-ALIASES = {"new": "create", "view": "show", "done": "close", "stats": "status"}
+ALIASES = {"new": "create", "view": "show", "done": "close", "stats": "status", "find-dups": "find-duplicates"}
 
 
-@click.group("bd", cls=LazyGroup, sections=SECTIONS, aliases=ALIASES)
+def _elsewhere(name: str) -> click.Command | None:
+    """The answer to a command of another backend."""
+    from gastown.cli.bd.elsewhere import INSTEAD, command_for
+
+    return command_for(name) if name in INSTEAD else None
+
+
+@click.group("bd", cls=LazyGroup, sections=SECTIONS, aliases=ALIASES, unlisted=_elsewhere)
 @click.version_option(__version__, prog_name="bd", message="%(prog)s version %(version)s")
 @click.option("--town", type=click.Path(path_type=Path), help="The town (default: around here).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -122,7 +141,7 @@ def bd(context: Context, town: Path | None, as_json: bool) -> None:
 
 @bd.result_callback()
 @click.pass_context
-def after(ctx: click.Context, result: object, **_said: object) -> object:
+def after(ctx: click.Context, /, result: object, **_said: object) -> object:
     """Note the bead that the command was about."""
     context = ctx.find_object(Context)
     if context is not None and context.touched and ALIASES.get(verb := str(ctx.invoked_subcommand), verb) in _TOUCHING:

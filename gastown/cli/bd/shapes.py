@@ -1,4 +1,4 @@
-"""What `bd --json` prints, and how a bead looks on one line."""
+"""What `bd` prints of beads: JSON with the version of its shape, lines, and whole beads for people."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,38 @@ from gastown.cli.output import table
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from gastown.beads import Bead, Relations
+    from gastown.beads import Bead
 
 SCHEMA_VERSION = 1
+_TEXTS = (
+    ("description", "Description"),
+    ("design", "Design"),
+    ("acceptance_criteria", "Acceptance Criteria"),
+    ("notes", "Notes"),
+)
+_TIMES = (
+    ("created_at", "Created"),
+    ("updated_at", "Updated"),
+    ("started_at", "Started"),
+    ("closed_at", "Closed"),
+    ("due_at", "Due"),
+    ("defer_until", "Deferred Until"),
+)
+_LINES = (
+    ("assignee", "Assignee"),
+    ("owner", "Owner"),
+    *_TIMES,
+    ("close_reason", "Close Reason"),
+    ("landed_sha", "Landed"),
+    ("estimated_minutes", "Estimate"),
+    ("external_ref", "External Ref"),
+    ("spec_id", "Spec"),
+    ("mol_type", "Molecule Type"),
+    ("wisp_type", "Wisp Type"),
+    ("await_type", "Waits For"),
+    ("await_id", "Await Id"),
+    ("parent", "Parent"),
+)
 
 
 def emit(context: Context, value: dict[str, Any]) -> None:
@@ -19,97 +48,54 @@ def emit(context: Context, value: dict[str, Any]) -> None:
     context.print_json({**value, "schema_version": SCHEMA_VERSION})
 
 
-def issue(bead: "Bead", relations: "Relations") -> dict[str, Any]:
-    """A bead with its labels, edges and numbers: an element of every listing."""
-    from gastown.beads import edge_json
-
-    edges = relations.edges.get(bead.id, [])
-    shown: dict[str, Any] = {
-        **own(bead),
-        "labels": relations.labels.get(bead.id, []),
-        "dependencies": [edge_json(edge) for edge in edges],
-        "dependency_count": len(edges),
-        "dependent_count": len(relations.dependents.get(bead.id, [])),
-        "comment_count": relations.comment_counts.get(bead.id, 0),
-    }
-    parent = relations.parent_of(bead.id)
-    return {**shown, "parent": parent} if parent else shown
-
-
-def own(bead: "Bead") -> dict[str, Any]:
-    """A bead's own fields; those of the town's engine are added to those of the exchange format."""
-    from gastown.beads import bead_json
-
-    shown = bead_json(bead)
-    if bead.landed_sha:
-        shown["landed_sha"] = bead.landed_sha
-    return shown
-
-
-def issues(session: "Session", beads: Sequence["Bead"]) -> list[dict[str, Any]]:
+def issues(session: "Session", beads: "Sequence[Bead]") -> list[dict[str, Any]]:
     """Beads as elements of a listing."""
-    from gastown.beads import load_relations
+    from gastown.beads import list_json
 
-    relations = load_relations(session, [bead.id for bead in beads])
-    return [issue(bead, relations) for bead in beads]
-
-
-def details(session: "Session", beads: Sequence["Bead"]) -> list[dict[str, Any]]:
-    """Beads as `show` has them: with what they depend on and what depends on them spelt out, and all comments."""
-    from gastown.beads import comment_json, find_many, load_relations
-
-    relations = load_relations(session, [bead.id for bead in beads], comments=True)
-    edges = [edge for found in (*relations.edges.values(), *relations.dependents.values()) for edge in found]
-    near = find_many(session, [name for edge in edges for name in (edge.issue_id, edge.depends_on_id)])
-    shown = []
-    for bead in beads:
-        item = issue(bead, relations)
-        item["dependencies"] = [
-            {**_target(near, edge.depends_on_id), "dependency_type": edge.type}
-            for edge in relations.edges.get(bead.id, [])
-        ]
-        dependents = [
-            {**_shallow(near[edge.issue_id]), "dependency_type": edge.type}
-            for edge in relations.dependents.get(bead.id, [])
-            if edge.issue_id in near
-        ]
-        item["dependents"] = dependents
-        item["dependent_count"] = len(dependents)
-        item["comments"] = [comment_json(comment) for comment in relations.comments.get(bead.id, [])]
-        shown.append(item | (_epic(dependents) if bead.issue_type == "epic" else {}))
-    return shown
+    return list_json(session, beads)
 
 
-def _target(near: "dict[str, Bead]", name: str) -> dict[str, Any]:
-    return own(near[name]) if name in near else absent(name)
+def details(session: "Session", beads: "Sequence[Bead]") -> list[dict[str, Any]]:
+    """Beads as `show` has them."""
+    from gastown.beads import show_json
+
+    return show_json(session, beads)
 
 
-def absent(name: str) -> dict[str, Any]:
-    """The end of an edge that leads out of the store."""
-    return {"id": name, "title": "", "status": "external" if name.startswith("external:") else "missing"}
-
-
-def _shallow(bead: "Bead") -> dict[str, Any]:
-    names = ("id", "title", "status", "issue_type", "priority")
-    return {name: getattr(bead, name) for name in names}
-
-
-def _epic(dependents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    from gastown.beads import BeadStatus, DependencyType
-
-    children = [item for item in dependents if item["dependency_type"] == DependencyType.PARENT_CHILD]
-    closed = sum(item["status"] == BeadStatus.CLOSED for item in children)
-    return {
-        "epic_total_children": len(children),
-        "epic_closed_children": closed,
-        "epic_closeable": bool(children) and closed == len(children),
-    }
-
-
-def print_beads(context: Context, session: "Session", beads: Sequence["Bead"], *, empty: str) -> None:
+def print_beads(context: Context, session: "Session", beads: "Sequence[Bead]", *, empty: str) -> None:
     """A listing: JSON, or one line a bead."""
     if context.json:
         context.print_json(issues(session, beads))
         return
     rows = [(bead.id, f"P{bead.priority}", bead.issue_type, bead.status, bead.assignee, bead.title) for bead in beads]
     table(context, ("ID", "PRIO", "TYPE", "STATUS", "ASSIGNEE", "TITLE"), rows, empty=empty)
+
+
+def describe(item: dict[str, Any], *, local_time: bool = False) -> str:
+    """A whole bead for people."""
+    from gastown.beads import local
+
+    shown = {**item, **{name: local(item[name]) for name, _ in _TIMES if local_time and item.get(name)}}
+    lines = [f"{item['id']}: {item['title']}", f"Status: {item['status']}", f"Priority: P{item['priority']}"]
+    lines.append(f"Type: {item['issue_type']}")
+    lines += [f"{heading}: {shown[name]}" for name, heading in _LINES if shown.get(name)]
+    if item["labels"]:
+        lines.append(f"Labels: {', '.join(item['labels'])}")
+    if item.get("metadata"):
+        lines += [f"Metadata: {', '.join(f'{key}={value}' for key, value in item['metadata'].items())}"]
+    for name, heading in _TEXTS:
+        if item.get(name):
+            lines += ["", f"{heading}:", item[name]]
+    for name, heading in (("dependencies", "Dependencies"), ("dependents", "Dependents")):
+        if item[name]:
+            lines += ["", f"{heading} ({len(item[name])}):"]
+            lines += [
+                f"  {other['id']} [{other['status']}] {other['dependency_type']}: {other['title']}"
+                for other in item[name]
+            ]
+    if item["comments"]:
+        lines += ["", f"Comments ({len(item['comments'])}):"]
+        for said in item["comments"]:
+            at = said.get("created_at", "")
+            lines.append(f"  {local(at) if local_time and at else at} {said['author']}: {said['text']}")
+    return "\n".join(lines)

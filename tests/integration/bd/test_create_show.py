@@ -116,7 +116,12 @@ def test_show_of_unknown_ids_fails_only_when_none_is_known(bd: Any, make: Make) 
     some = bd("show", "app-none", make())
     assert some.code == 0
     assert "Error fetching app-none" in some.err
+
+
+def test_show_without_an_id_is_about_what_was_touched_last(bd: Any, make: Make) -> None:
     assert "no issue ID provided" in bd("show").err
+    name = make()
+    assert bd("show", "--short").out.startswith(name)
 
 
 def test_ids_may_be_shortened(bd: Any, make: Make) -> None:

@@ -2,7 +2,7 @@ import pytest
 from sqlmodel import Session
 
 from gastown import beads, events
-from gastown.beads import BadField, BeadNotFound, DependencyRefused
+from gastown.beads import BadField, BeadNotFound, DependencyRefused, Walk
 from tests.support.factories_beads import PERSON, make_bead
 
 
@@ -122,5 +122,5 @@ def test_the_tree_opens_shared_beads_once_and_cuts_circles(session: Session) -> 
     assert [node.truncated for node in nodes if node.id == base.id] == [False, True]
     assert [node.truncated for node in nodes if node.id == top.id] == [False, True]
     assert (1, None) in [(node.depth, node.bead) for node in nodes]
-    upwards = beads.walk(session, base.id, upwards=True, max_depth=1)
+    upwards = beads.walk(session, base.id, Walk(max_depth=1), upwards=True)
     assert {node.id for node in upwards} == {base.id, left.id, right.id}
