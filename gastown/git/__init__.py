@@ -9,7 +9,7 @@ A missing object is `ObjectMissing`, which may be tried again; it is never mista
 came of a push is read from the remote's refs, never from messages.
 """
 
-from gastown.git.checkouts import Checkout, add_checkout, list_checkouts, remove_checkout
+from gastown.git.checkouts import Checkout, add_checkout, list_checkouts, list_uncommitted, remove_checkout
 from gastown.git.errors import (
     BadBranchName,
     BadObjectId,
@@ -165,6 +165,7 @@ __all__ = [
     "is_clean",
     "is_pinned",
     "list_checkouts",
+    "list_uncommitted",
     "local_path",
     "ls",
     "merge_base",

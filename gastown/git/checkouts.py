@@ -54,3 +54,12 @@ def remove_checkout(folder: Path, path: Path) -> None:
         raise WorkUnsaved(
             f"{path} was not removed: {error.message}", hint="Commit what is in it; git keeps what is committed."
         ) from error
+
+
+def list_uncommitted(folder: Path) -> list[str]:
+    """The files of somebody's checkout that its last commit has otherwise or not at all; refuses outside of one."""
+    words = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    result = git(Place(None, work_tree=folder), *words, options=_LOOK)
+    if result.code:
+        raise NotARepository(f"no git repository in {folder}", hint="Run it in a checkout, or give -C.")
+    return sorted(entry[3:] for entry in result.fields)
