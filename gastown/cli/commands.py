@@ -128,12 +128,15 @@ class LazyGroup(click.Group):
         lazy: Mapping[str, tuple[str, str]] | None = None,
         sections: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
         aliases: Mapping[str, str] | None = None,
+        unlisted: Callable[[str], click.Command | None] = lambda _name: None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.sections = dict(sections or {"Commands": lazy or {}})
         self.lazy = {name: entry for members in self.sections.values() for name, entry in members.items()}
         self.aliases = dict(aliases or {})
+        self.unlisted = unlisted
+        """Commands that are known, and not in the list."""
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Help goes where the context's output goes."""
@@ -153,7 +156,7 @@ class LazyGroup(click.Group):
             module, _, attribute = self.lazy[name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        return super().get_command(ctx, name)
+        return super().get_command(ctx, name) or self.unlisted(name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -28,8 +28,13 @@ def check_schema(settings: config.Settings) -> None:
         raise Unavailable(f"the database is gone: {settings.database_file}", hint="Put it back, or a copy of it.")
     with work.reading(settings.database) as session:
         connection = session.connection()
-        has_schema = inspect(connection).has_table("alembic_version")
+        tables = inspect(connection).get_table_names()
+        has_schema = "alembic_version" in tables
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
+    if found is None and tables and settings.embedded_database:
+        from gastown.stores import check_ours
+
+        check_ours(settings.database_file)
     if found is None:
         raise Unavailable("the database has no tables yet", hint=f"Run `{settings.upgrade_command}`, which adds them.")
     if found == REVISION:

@@ -22,6 +22,7 @@ from gastown.config.settings import (
     python,
     run_dir,
     use,
+    working_folder,
 )
 from gastown.config.stores import (
     FolderStore,
@@ -68,4 +69,5 @@ __all__ = [
     "sqlite_url",
     "take_env_file",
     "use",
+    "working_folder",
 ]

@@ -27,6 +27,10 @@ class StoreNotFound(TownNotFound):
 class StoreMissing(NotFound):
     """There is a `.beads` folder, and no database in it."""
 
+    def __init__(self, folder: Path, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.folder = folder
+
 
 class InTown(Refused):
     """A folder of a town gets no store of its own."""
@@ -176,7 +180,9 @@ def follow(folder: Path) -> Path:
     # A relative path starts where the repository is.
     target = Path(os.path.normpath(folder.parent / text))
     if not target.is_dir():
-        raise StoreMissing(f"{folder / REDIRECT} leads to {target}, which is not there", hint="Mend the path in it.")
+        raise StoreMissing(
+            target, f"{folder / REDIRECT} leads to {target}, which is not there", hint="Mend the path in it."
+        )
     return target
 
 
@@ -203,6 +209,7 @@ def _store(folder: Path) -> FolderStore:
 def _opened(folder: Path, file: Path, *, redirected_from: Path | None = None) -> FolderStore:
     if not file.is_file():
         raise StoreMissing(
+            folder,
             f"no beads database at {file}",
             hint="`bd init` makes it and takes in the issues.jsonl that is there.",
         )

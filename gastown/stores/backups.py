@@ -41,7 +41,7 @@ class Copy:
         return {"path": str(self.path), "made_at": self.made_at.isoformat(), "size": self.size, "beads": self.beads}
 
 
-def place(settings: Settings, destination: str) -> Path:
+def copies_folder(settings: Settings, destination: str) -> Path:
     """The folder that copies go to."""
     if not settings.embedded_database:
         raise NotAFile(
@@ -52,7 +52,7 @@ def place(settings: Settings, destination: str) -> Path:
 
 def back_up(settings: Settings, destination: str) -> Copy:
     """Make a checked copy in `destination`, which may have to be made; others go on writing meanwhile."""
-    folder = place(settings, destination)
+    folder = copies_folder(settings, destination)
     try:
         made = new_name(folder, settings.database_file.stem)
         copy_store(settings.database_file, made)

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url
+from sqlmodel import Session
 
 from gastown import __version__
 from gastown.config import FolderStore, Settings
+from gastown.db.revision import REVISION
 from gastown.stores import layout
 
 
@@ -46,3 +48,10 @@ def describe_context(settings: Settings, start: Path, prefix: str) -> dict[str, 
         "prefix": prefix,
         "bd_version": __version__,
     }
+
+
+def describe_schema(session: Session) -> dict[str, Any]:
+    """The schema's revision and the columns of each table."""
+    found = inspect(session.connection())
+    tables = {name: [column["name"] for column in found.get_columns(name)] for name in sorted(found.get_table_names())}
+    return {"revision": REVISION, "tables": tables}

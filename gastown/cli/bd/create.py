@@ -212,6 +212,7 @@ def create(context: Context, titles: tuple[str, ...], title: str | None, **said:
     _check_options(said)
     with context.write() as session:
         bead = beads.create(session, new_bead(context, session, wanted, said), actor=context.actor)
+        context.touched = bead.id
         add_dependencies(context, session, bead, said)
         session.flush()
         session.refresh(bead)
@@ -254,6 +255,7 @@ def quick(context: Context, titles: tuple[str, ...], **said: Any) -> None:
     wanted = check_titles((" ".join(titles),) if titles else (), None)
     with context.write() as session:
         bead = beads.create(session, new_bead(context, session, wanted, said), actor=context.actor)
+        context.touched = bead.id
     if context.json:
         emit(context, {"id": bead.id})
     else:

@@ -1,6 +1,7 @@
 """Which beads a command may name. An agent changes beads of its own rig and reads all."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastown.cli.context import Context
@@ -27,11 +28,48 @@ def prefix_of_session(context: Context) -> str | None:
     return context.session_pass.prefix if context.session_pass else None
 
 
+def rig_here(context: Context) -> str | None:
+    """The rig in whose folder of the town a person works; None elsewhere."""
+    if context.session_pass is not None or not context.settings.is_town:
+        return None
+    try:
+        inside = (Path.cwd() / (context.start or "")).resolve().relative_to(context.settings.town.resolve() / "rigs")
+    except (OSError, ValueError):
+        return None
+    return inside.parts[0] if inside.parts else None
+
+
+def home_prefix(context: Context, session: "Session") -> str:
+    """The prefix of what is at home here: of the agent's rig, the rig of the folder, the store."""
+    from gastown import beads, rigs
+
+    own = prefix_of_session(context)
+    if own is not None:
+        return own
+    name = rig_here(context)
+    prefix = next((rig.prefix for rig in rigs.list_all(session) if rig.name == name), None) if name else None
+    if prefix is not None:
+        return prefix
+    said = beads.get_config(session, beads.PREFIX)
+    if said or context.settings.is_town:
+        return said or TOWN_PREFIX
+    from gastown import stores
+
+    return stores.default_prefix(context.settings.town)
+
+
 def resolve(context: Context, session: "Session", text: str) -> "Bead":
-    """The bead that `text` names."""
+    """The bead that `text` names: one that is at home here before one that is not."""
     from gastown import beads
 
-    return beads.find(session, text, prefix=prefix_of_session(context))
+    try:
+        bead = beads.find(session, text, prefix=home_prefix(context, session))
+    except beads.BeadNotFound:
+        if context.session_pass is not None:
+            raise
+        bead = beads.find(session, text)
+    context.touched = bead.id
+    return bead
 
 
 def writable(context: Context, session: "Session", text: str) -> "Bead":
@@ -80,17 +118,32 @@ def require(ids: Sequence[str], message: str) -> None:
         raise NoIds(message, hint="`bd ready` and `bd list` show ids.")
 
 
-def prefix_for(context: Context, session: "Session", rig: str | None) -> str:
-    """The prefix of a new bead: the rig's, the calling agent's, or the town's."""
-    from gastown import beads
+def named(context: Context, ids: Sequence[str], message: str) -> tuple[str, ...]:
+    """The ids that were given, else that of the bead that was touched last in this store; refuses where none was."""
+    if not ids and context.session_pass is None:
+        from gastown import stores
 
+        last = stores.last_touched(context.settings)
+        ids = (last,) if last else ()
+    require(ids, message)
+    return tuple(ids)
+
+
+def keep_touched(context: Context) -> None:
+    """Note which bead this command was about, for verbs without an id; an agent's session notes none."""
+    if context.touched and context.session_pass is None and not context.readonly:
+        from gastown import stores
+
+        stores.remember_touched(context.settings, context.touched)
+
+
+def prefix_for(context: Context, session: "Session", rig: str | None) -> str:
+    """The prefix of a new bead: the named rig's, or what is at home here."""
     own = prefix_of_session(context)
-    if own is not None:
-        if rig is not None and context.session_pass is not None and rig != context.session_pass.rig:
-            raise OtherRig(f"an agent of {context.session_pass.rig} files no beads in {rig}", hint="Leave --rig out.")
-        return own
-    if rig is None:
-        return beads.get_config(session, beads.PREFIX) or TOWN_PREFIX
+    if own is not None and rig is not None and context.session_pass is not None and rig != context.session_pass.rig:
+        raise OtherRig(f"an agent of {context.session_pass.rig} files no beads in {rig}", hint="Leave --rig out.")
+    if rig is None or own is not None:
+        return home_prefix(context, session)
     from gastown import rigs
 
     return rigs.get(session, rig).prefix

@@ -1,5 +1,7 @@
 """`gt db`: the database's schema."""
 
+import click
+
 from gastown.cli.commands import group, pass_context
 from gastown.cli.context import Context
 
@@ -33,6 +35,30 @@ def upgrade(context: Context) -> None:
         context.echo(f"The schema is now {done.after} (was: {done.before or 'empty'}).")
     else:
         context.echo(f"The schema is {done.after}, the newest; nothing was changed.")
+
+
+@db.command("downgrade")
+@click.argument("revision")
+@pass_context
+def downgrade(context: Context, revision: str) -> None:
+    """Go back to an older schema, for an older version of gt; stop the town first.
+
+    What newer versions added is dropped. A database that is a file is copied before; make a dump of any other.
+
+    \b
+    Example:
+      gt db downgrade 0001
+    """
+    from gastown import stores
+
+    done = stores.move(context.settings, revision)
+    if context.json:
+        kept = str(done.copy) if done.copy else None
+        context.print_json({"before": done.before, "after": done.after, "changed": done.changed, "backup": kept})
+        return
+    context.echo(f"The schema is now {done.after} (was: {done.before}).")
+    if done.copy:
+        context.echo(f"The database as it was is kept: {done.copy}")
 
 
 @db.command("version")
