@@ -9,7 +9,8 @@ from gastown import clock
 from gastown.beads import filters as sql
 from gastown.beads.filters import Filters
 from gastown.beads.models import SETTLED, Bead, BeadStatus, Label
-from gastown.beads.queries import children_states, count_ready
+from gastown.beads.queries import children_states
+from gastown.beads.startable import count_ready
 from gastown.beads.vocabulary import hidden_statuses
 
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, literal, or_, select, text
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from gastown.beads.models import (
     INFRA_TYPES,
-    NEVER_READY_TYPES,
+    LIVE,
     Bead,
     BeadStatus,
     Dependency,
@@ -20,6 +20,8 @@ from gastown.beads.models import (
     Label,
 )
 
+# Literal, as its partial index has it.
+_LIVE = text(f"({LIVE})")
 # Beads younger than this come first in the order `hybrid`.
 _RECENT = timedelta(hours=48)
 _HIDDEN_STATUSES = (BeadStatus.CLOSED.value, BeadStatus.PINNED.value)
@@ -68,11 +70,20 @@ class Filters:
     labels_any: tuple[str, ...] = ()
     exclude_labels: tuple[str, ...] = ()
     no_labels: bool = False
+    label_sets: tuple[frozenset[str], ...] = ()
+    """Of each set one label: what patterns of labels stand for."""
     text: str = ""
     """In the title, the description or the id."""
     title_contains: str = ""
     desc_contains: str = ""
     notes_contains: str = ""
+    empty_description: bool = False
+    spec: str = ""
+    """What the spec id begins with."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    metadata_keys: tuple[str, ...] = ()
+    mol_type: str = ""
+    wisp_type: str = ""
     ids: tuple[str, ...] = ()
     prefix: str = ""
     parent: str = ""
@@ -86,6 +97,14 @@ class Filters:
     updated: Between = field(default_factory=Between)
     closed: Between = field(default_factory=Between)
     due: Between = field(default_factory=Between)
+    defer: Between = field(default_factory=Between)
+    deferred: bool = False
+    """Put off: until a time, or for good."""
+    include_gates: bool = False
+    include_infra: bool = False
+    include_templates: bool = False
+    also: tuple[Any, ...] = ()
+    """Conditions that a query expression was compiled to."""
     include_deferred: bool = False
     include_ephemeral: bool = False
     sort: Sort = Sort.PRIORITY
@@ -94,7 +113,8 @@ class Filters:
     """0 is no limit."""
 
 
-def _labelled(words: Sequence[str]) -> ColumnElement[bool]:
+def is_labelled(words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the bead has one of these labels."""
     return exists(select(col(Label.bead_id)).where(col(Label.bead_id) == col(Bead.id), col(Label.label).in_(words)))
 
 
@@ -110,6 +130,7 @@ def _spans(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.updated, col(Bead.updated_at)),
         (filters.closed, col(Bead.closed_at)),
         (filters.due, col(Bead.due_at)),
+        (filters.defer, col(Bead.defer_until)),
     ):
         if span.after is not None:
             conditions.append(column > span.after)
@@ -119,17 +140,20 @@ def _spans(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _labels(filters: Filters) -> list[ColumnElement[bool]]:
-    conditions = [_labelled([word]) for word in filters.labels]
+    conditions = [is_labelled([word]) for word in filters.labels]
+    conditions += [is_labelled(sorted(words)) for words in filters.label_sets]
     if filters.labels_any:
-        conditions.append(_labelled(filters.labels_any))
+        conditions.append(is_labelled(filters.labels_any))
     if filters.exclude_labels:
-        conditions.append(~_labelled(filters.exclude_labels))
+        conditions.append(~is_labelled(filters.exclude_labels))
     if filters.no_labels:
         conditions.append(~exists(select(col(Label.bead_id)).where(col(Label.bead_id) == col(Bead.id))))
     return conditions
 
 
 def _parents(filters: Filters) -> list[ColumnElement[bool]]:
+    if not (filters.parent or filters.below or filters.no_parent):
+        return []
     edge = aliased(Dependency)
     child = (col(edge.issue_id) == col(Bead.id)) & (col(edge.type) == DependencyType.PARENT_CHILD.value)
     conditions: list[ColumnElement[bool]] = []
@@ -159,13 +183,13 @@ def _texts(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.text:
         conditions.append(or_(*(_contains(column, filters.text) for column in (Bead.title, Bead.description, Bead.id))))
-    for column, text in (
+    for column, words in (
         (Bead.title, filters.title_contains),
         (Bead.description, filters.desc_contains),
         (Bead.notes, filters.notes_contains),
     ):
-        if text:
-            conditions.append(_contains(column, text))
+        if words:
+            conditions.append(_contains(column, words))
     return conditions
 
 
@@ -180,9 +204,32 @@ def _fields(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.unassigned, col(Bead.assignee) == ""),
         (bool(filters.ids), col(Bead.id).in_(filters.ids)),
         (bool(filters.prefix), col(Bead.prefix) == filters.prefix),
-        (filters.pinned is not None, col(Bead.pinned).is_(bool(filters.pinned))),
+        (filters.pinned is True, or_(col(Bead.pinned).is_(True), col(Bead.status) == BeadStatus.PINNED.value)),
+        (filters.pinned is False, col(Bead.pinned).is_(False)),
+        (filters.empty_description, func.trim(Bead.description) == ""),
+        (bool(filters.spec), col(Bead.spec_id).startswith(filters.spec, autoescape=True)),
+        (bool(filters.mol_type), col(Bead.mol_type) == filters.mol_type),
+        (bool(filters.wisp_type), col(Bead.wisp_type) == filters.wisp_type),
+        (filters.deferred, or_(col(Bead.status) == BeadStatus.DEFERRED.value, col(Bead.defer_until).is_not(None))),
     ]
     return [condition for wanted, condition in pairs if wanted]
+
+
+def has_metadata(key: str) -> ColumnElement[bool]:
+    """Whether the metadata has this key, whatever it holds."""
+    return _metadata(key, "->").is_not(None)
+
+
+def metadata_is(key: str, value: str) -> ColumnElement[bool]:
+    """Whether the metadata has this value under the key: that text, or the number or word that JSON writes like it."""
+    same = or_(_metadata(key, "->>") == value, cast(_metadata(key, "->"), Text) == value)
+    return and_(has_metadata(key), same)
+
+
+def _metadata(key: str, operator: str) -> ColumnElement[str]:
+    """A value of the metadata, as JSON (`->`) or as text (`->>`): both databases have these operators."""
+    found: ColumnElement[str] = col(Bead.meta).op(operator, return_type=Text())(literal(key, Text()))
+    return found
 
 
 def conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -194,7 +241,15 @@ def conditions(filters: Filters) -> list[ColumnElement[bool]]:
         *_texts(filters),
         *_spans(filters),
         *_parents(filters),
+        *(metadata_is(key, value) for key, value in filters.metadata),
+        *(has_metadata(key) for key in filters.metadata_keys),
+        *filters.also,
     ]
+
+
+def _hidden_types(filters: Filters) -> list[str]:
+    shown = {*(["gate"] if filters.include_gates else []), *(INFRA_TYPES if filters.include_infra else [])}
+    return [name for name in _HIDDEN_TYPES if name not in shown]
 
 
 def visible(filters: Filters, now: datetime, hidden: Sequence[str] = ()) -> list[ColumnElement[bool]]:
@@ -206,65 +261,15 @@ def visible(filters: Filters, now: datetime, hidden: Sequence[str] = ()) -> list
     if filters.statuses:
         wanted.append(col(Bead.status).in_(filters.statuses))
     elif not filters.any_status and not filters.ids:
-        wanted.append(col(Bead.status).not_in((*_HIDDEN_STATUSES, *hidden)))
+        wanted += [_LIVE, col(Bead.status).not_in((*_HIDDEN_STATUSES, *hidden))]
     if not filters.any_status and not filters.ids:
-        wanted.append(col(Bead.is_template).is_(False))
+        if not filters.include_templates:
+            wanted.append(col(Bead.is_template).is_(False))
         if not filters.types:
-            wanted.append(col(Bead.issue_type).not_in(_HIDDEN_TYPES))
+            wanted.append(col(Bead.issue_type).not_in(_hidden_types(filters)))
     if filters.overdue:
         wanted += [col(Bead.due_at) < now, col(Bead.status) != BeadStatus.CLOSED.value]
     return wanted
-
-
-def ready(
-    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
-) -> list[ColumnElement[bool]]:
-    """The conditions of `ready`: open, unblocked, its time has come, nobody's container."""
-    due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= now)
-    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
-    is_open = col(Bead.status).in_(active)
-    wanted = [
-        *conditions(filters),
-        col(Bead.is_blocked).is_(False),
-        col(Bead.pinned).is_(False),
-        col(Bead.is_template).is_(False),
-        or_(col(Bead.issue_type) != "epic", ~_has_open_child()),
-    ]
-    if not filters.types:
-        wanted.append(col(Bead.issue_type).not_in(NEVER_READY_TYPES))
-    if not filters.include_ephemeral:
-        wanted.append(col(Bead.ephemeral).is_(False))
-    if filters.include_deferred:
-        wanted.append(or_(is_open, col(Bead.status) == BeadStatus.DEFERRED.value))
-    else:
-        wanted += [or_(is_open, came_back), due, ~_parent_deferred(now)]
-    return wanted
-
-
-def _has_open_child() -> ColumnElement[bool]:
-    edge, child = aliased(Dependency), aliased(Bead)
-    return exists(
-        select(col(edge.issue_id))
-        .join(child, col(child.id) == edge.issue_id)
-        .where(
-            col(edge.depends_on_id) == col(Bead.id),
-            col(edge.type) == DependencyType.PARENT_CHILD.value,
-            col(child.status).not_in((BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)),
-        )
-    )
-
-
-def _parent_deferred(now: datetime) -> ColumnElement[bool]:
-    edge, parent = aliased(Dependency), aliased(Bead)
-    return exists(
-        select(col(edge.issue_id))
-        .join(parent, col(parent.id) == edge.depends_on_id)
-        .where(
-            col(edge.issue_id) == col(Bead.id),
-            col(edge.type) == DependencyType.PARENT_CHILD.value,
-            col(parent.defer_until) > now,
-        )
-    )
 
 
 def order(filters: Filters, now: datetime) -> list[Any]:

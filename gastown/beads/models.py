@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Text
+from sqlalchemy import BigInteger, Column, Index, Text, column, text
 from sqlmodel import Field, SQLModel
 
 from gastown.db import JsonObject, Transitions, UtcTime
@@ -112,6 +112,16 @@ TYPE_ALIASES: dict[str, str] = {
 INFRA_TYPES = frozenset({"agent", "rig", "role", "message"})  # hidden from lists, exported with --all
 NEVER_READY_TYPES = frozenset({"merge-request", "gate", "molecule", "message", "agent", "role", "rig"})
 
+# What `ready` asks of a row, as literals: a database uses a partial index only for a query that holds the index's own
+# condition, and no bound parameter proves it. Those with a date are few, and apart: the present is no constant.
+_STARTABLE = (
+    "NOT is_blocked AND NOT pinned AND NOT is_template AND NOT ephemeral AND issue_type NOT IN "
+    f"({', '.join(repr(name) for name in sorted(NEVER_READY_TYPES))})"
+)
+READY_NOW = f"status = 'open' AND defer_until IS NULL AND {_STARTABLE}"
+READY_LATER = f"status IN ('open', 'deferred') AND defer_until IS NOT NULL AND {_STARTABLE}"
+LIVE = "status <> 'closed' AND status <> 'tombstone'"
+
 # A close whose reason holds one of these counts as a failure (conditional-blocks).
 FAILURE_WORDS = (
     *("failed", "rejected", "wontfix", "won't fix", "canceled", "cancelled", "abandoned", "blocked", "error"),
@@ -137,12 +147,22 @@ def _json(name: str | None = None) -> Any:
     return Column(JsonObject, nullable=False) if name is None else Column(name, JsonObject, nullable=False)
 
 
+_DEFAULT_ORDER: tuple[Any, ...] = ("priority", column("created_at").desc(), "id")
+
+
+def _partial(name: str, where: str, *columns: Any) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Bead(SQLModel, table=True):
     """One work item."""
 
     __tablename__ = "beads"
     __table_args__ = (
-        Index("ix_beads_ready", "status", "is_blocked", "priority", "created_at"),
+        _partial("ix_beads_ready", READY_NOW, "status", *_DEFAULT_ORDER, "assignee", "prefix"),
+        _partial("ix_beads_later", READY_LATER, "status", "defer_until"),
+        _partial("ix_beads_live", LIVE, *_DEFAULT_ORDER),
+        Index("ix_beads_status", "status", *_DEFAULT_ORDER),
         Index("ix_beads_prefix", "prefix", "is_top"),
         Index("ix_beads_assignee", "assignee", "status"),
         Index("ix_beads_created", "created_at"),
@@ -263,6 +283,16 @@ class ConfigEntry(SQLModel, table=True):
 
     key: str = Field(primary_key=True, max_length=255)
     value: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class BeadCount(SQLModel, table=True):
+    """How many top-level beads a prefix had when they were last counted (counts.py)."""
+
+    __tablename__ = "bead_counts"
+
+    prefix: str = Field(primary_key=True, max_length=255)
+    beads: int
+    event_id: int = Field(sa_type=BigInteger)  # the newest event then
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import filters as sql
-from gastown.beads.errors import AmbiguousBead, BadField, BeadNotFound
+from gastown.beads.errors import AmbiguousBead, BeadNotFound
 from gastown.beads.filters import Filters
 from gastown.beads.models import (
     BLOCKING_TYPES,
     EXTERNAL,
     LANDED_PREFIX,
-    LOWEST_PRIORITY,
     NEVER_READY_TYPES,
     SETTLED,
     Bead,
@@ -25,13 +24,12 @@ from gastown.beads.models import (
     DependencyType,
     Label,
 )
-from gastown.beads.vocabulary import active_statuses, hidden_statuses, known_statuses, known_types
+from gastown.beads.vocabulary import hidden_statuses
 
 # Ids in one IN list; SQLite takes 32,766 parameters.
 CHUNK = 5000
 _AMBIGUOUS_SHOWN = 5
 _ID_LIMIT = 255
-_WORDS_LIMIT = 1000  # characters to look for; SQLite refuses patterns of 50,000
 
 
 def get(session: Session, bead_id: str) -> Bead:
@@ -82,22 +80,11 @@ def find_many(session: Session, ids: Sequence[str]) -> dict[str, Bead]:
 def list_(session: Session, filters: Filters) -> list[Bead]:
     """The beads that `filters` let through, in its order."""
     now = clock.now()
-    return _listed(session, sql.visible(filters, now, hidden_statuses(session)), filters, now)
+    return listed(session, sql.visible(filters, now, hidden_statuses(session)), filters, now)
 
 
-def list_ready(session: Session, filters: Filters | None = None) -> list[Bead]:
-    """The beads that can be started now, most urgent first."""
-    filters, now = filters or Filters(), clock.now()
-    return _listed(session, sql.ready(filters, now, active_statuses(session)), filters, now)
-
-
-def count_ready(session: Session, filters: Filters | None = None) -> int:
-    """How many beads can be started now."""
-    conditions = sql.ready(filters or Filters(), clock.now(), active_statuses(session))
-    return session.exec(select(func.count()).select_from(Bead).where(*conditions)).one()
-
-
-def _listed(session: Session, conditions: Sequence[object], filters: Filters, now: datetime) -> list[Bead]:
+def listed(session: Session, conditions: Sequence[object], filters: Filters, now: datetime) -> list[Bead]:
+    """The beads that meet the conditions, in the order and number that `filters` ask for."""
     query = select(Bead).where(*conditions).order_by(*sql.order(filters, now))  # type: ignore[arg-type]
     if filters.limit and not filters.reverse:
         query = query.limit(filters.limit)
@@ -125,7 +112,7 @@ def list_blocked(session: Session, filters: Filters | None = None) -> list[tuple
     """Every unsettled bead that must wait, most urgent first, with what it waits for (or its waiting parent)."""
     filters, now = filters or Filters(), clock.now()
     conditions = [*sql.conditions(filters), col(Bead.is_blocked).is_(True), col(Bead.status).not_in(SETTLED)]
-    found = _listed(session, conditions, filters, now)
+    found = listed(session, conditions, filters, now)
     holders = _holders(session, [bead.id for bead in found])
     return [(bead, holders.get(bead.id, [])) for bead in found]
 
@@ -297,34 +284,3 @@ def _load_comments(session: Session, ids: Sequence[str], found: Relations) -> No
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     unique = list(dict.fromkeys(ids))
     return (unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK))
-
-
-def check_filters(session: Session, filters: Filters) -> None:
-    """Refuse statuses and types that neither beads nor this store know, and ranges that nothing can be in."""
-    for words in (filters.text, filters.title_contains, filters.desc_contains, filters.notes_contains):
-        if len(words) > _WORDS_LIMIT:
-            raise BadField(f"text to look for is longer than {_WORDS_LIMIT} characters")
-    _check_words(session, filters)
-    _check_ranges(filters)
-
-
-def _check_words(session: Session, filters: Filters) -> None:
-    for name, values, known, column in (
-        ("status", filters.statuses, frozenset(known_statuses(session)), Bead.status),
-        ("issue type", (*filters.types, *filters.exclude_types), frozenset(known_types(session)), Bead.issue_type),
-    ):
-        for value in values:
-            if value not in known and session.exec(select(Bead.id).where(column == value).limit(1)).first() is None:
-                raise BadField(f"invalid {name} {value[:60]!r}", hint=f"Known: {', '.join(sorted(known))}.")
-
-
-def _check_ranges(filters: Filters) -> None:
-    least, most = filters.priority_min or 0, LOWEST_PRIORITY if filters.priority_max is None else filters.priority_max
-    for number in (filters.priority or 0, least, most):
-        if not 0 <= number <= LOWEST_PRIORITY:
-            raise BadField(f"invalid priority {number}", hint=f"Give 0 (most urgent) to {LOWEST_PRIORITY}.")
-    if least > most:
-        raise BadField(f"no priority is between {least} and {most}")
-    for span in (filters.created, filters.updated, filters.closed, filters.due):
-        if span.after is not None and span.before is not None and span.after >= span.before:
-            raise BadField("no time is after the later and before the earlier one")

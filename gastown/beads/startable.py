@@ -1,0 +1,135 @@
+"""What can be started now: its conditions in SQL, the list, the number, and the first that nobody has.
+
+Read far more often than written, so the default order is that of a partial index, from which only the first rows are
+read, however many beads are ready, blocked or put off.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, bindparam, func, or_, select, text, union_all
+from sqlmodel import Session, SQLModel, col
+
+from gastown import clock
+from gastown.beads.filters import Filters, Sort, conditions
+from gastown.beads.models import NEVER_READY_TYPES, READY_LATER, READY_NOW, Bead, BeadStatus
+from gastown.beads.queries import find_many, listed
+from gastown.beads.vocabulary import active_statuses
+from gastown.db import UtcTime
+
+_BEADS = SQLModel.metadata.tables["beads"]
+
+
+def _condition(sql: str) -> Any:
+    return text(f"({sql})")
+
+
+_READY_NOW, _READY_LATER = _condition(READY_NOW), _condition(READY_LATER)
+# OFFSET 0 and CROSS JOIN: looked up bead by bead, since few are asked about. Without them PostgreSQL goes through all
+# edges first, and SQLite through all beads with a date.
+_NOBODYS_CONTAINER = _condition(
+    """beads.issue_type <> 'epic' OR NOT EXISTS (
+  SELECT 1 FROM dependencies edge CROSS JOIN beads child
+   WHERE edge.depends_on_id = beads.id AND edge.type = 'parent-child' AND child.id = edge.issue_id
+     AND child.status NOT IN ('closed', 'tombstone')
+   LIMIT 1 OFFSET 0)"""
+)
+_PARENT_IS_DUE = """NOT EXISTS (
+  SELECT 1 FROM dependencies edge CROSS JOIN beads parent
+   WHERE edge.issue_id = beads.id AND edge.type = 'parent-child' AND parent.id = edge.depends_on_id
+     AND parent.defer_until > :now LIMIT 1 OFFSET 0)"""
+
+
+def ready(
+    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
+) -> list[ColumnElement[bool]]:
+    """The conditions of `ready`: open, unblocked, its time has come, nobody's container."""
+    due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= now)
+    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
+    is_open = col(Bead.status).in_(active)
+    wanted = [
+        *_startable(filters, now),
+        col(Bead.is_blocked).is_(False),
+        col(Bead.pinned).is_(False),
+        col(Bead.is_template).is_(False),
+    ]
+    if not filters.types:
+        wanted.append(col(Bead.issue_type).not_in(NEVER_READY_TYPES))
+    if not filters.include_ephemeral:
+        wanted.append(col(Bead.ephemeral).is_(False))
+    if filters.include_deferred:
+        wanted.append(or_(is_open, col(Bead.status) == BeadStatus.DEFERRED.value))
+    else:
+        wanted += [or_(is_open, came_back), due]
+    return wanted
+
+
+def ready_parts(
+    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
+) -> list[list[ColumnElement[bool]]]:
+    """The conditions of `ready` as disjoint parts, each of which an index answers in the default order or in few rows.
+
+    One part, the whole, where the filters ask for more than the indexes hold.
+    """
+    if filters.include_deferred or filters.include_ephemeral or NEVER_READY_TYPES & {*filters.types}:
+        return [ready(filters, now, active)]
+    shared = _startable(filters, now)
+    parts = [[_READY_NOW, *shared], [_READY_LATER, col(Bead.defer_until) <= now, *shared]]
+    own = [name for name in active if name != BeadStatus.OPEN]
+    if own:
+        parts.append([*ready(filters, now, own), col(Bead.status) != BeadStatus.DEFERRED.value])
+    return parts
+
+
+def _startable(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
+    """What `ready` asks beyond the bead's own row."""
+    wanted = [*conditions(filters), _NOBODYS_CONTAINER]
+    if not filters.include_deferred:
+        wanted.append(_condition(_PARENT_IS_DUE).bindparams(bindparam("now", now, UtcTime)))
+    return wanted
+
+
+def list_ready(session: Session, filters: Filters | None = None) -> list[Bead]:
+    """The beads that can be started now, most urgent first."""
+    filters, now = filters or Filters(), clock.now()
+    first = first_ids(filters, now, active_statuses(session))
+    if not _is_bounded(filters):
+        return listed(session, [col(Bead.id).in_(first)], filters, now)
+    ids = list(session.execute(first).scalars())
+    found = find_many(session, ids)
+    return [found[bead_id] for bead_id in ids]
+
+
+def _is_bounded(filters: Filters) -> bool:
+    return filters.limit > 0 and filters.sort is Sort.PRIORITY and not filters.reverse
+
+
+def first_ids(filters: Filters, now: datetime, active: Sequence[str]) -> Select[str] | CompoundSelect[str]:
+    """The ids of what can be started: in the default order the first `limit`, in any other all, and unordered."""
+    parts = ready_parts(filters, now, active)
+    if not _is_bounded(filters):
+        return union_all(*(select(_BEADS.c.id).where(*part) for part in parts))
+    keys = (_BEADS.c.id, _BEADS.c.priority, _BEADS.c.created_at)
+    firsts = [
+        select(*keys).where(*part).order_by(*_default_order(_BEADS)).limit(filters.limit).subquery() for part in parts
+    ]
+    together = union_all(*(select(first) for first in firsts)).subquery()
+    return select(together.c.id).order_by(*_default_order(together)).limit(filters.limit)
+
+
+def _default_order(rows: FromClause) -> list[Any]:
+    return [rows.c.priority.asc(), rows.c.created_at.desc(), rows.c.id.asc()]
+
+
+def count_ready(session: Session, filters: Filters | None = None, *, at_most: int = 0) -> int:
+    """How many beads can be started now; where there are more than `at_most` (if given), one more than that."""
+    filters = filters or Filters()
+    total = 0
+    for part in ready_parts(filters, clock.now(), active_statuses(session)):
+        found = select(_BEADS.c.id).where(*part)
+        found = found.limit(at_most + 1 - total) if at_most else found
+        total += session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+        if at_most and total > at_most:
+            break
+    return total
