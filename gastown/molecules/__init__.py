@@ -14,9 +14,19 @@ Invariants:
 from gastown.molecules.binding import bind, named
 from gastown.molecules.bonding import Bond, Bonded, Bonding, bond
 from gastown.molecules.cooking import cook
-from gastown.molecules.distilling import Distilled, as_json, as_toml, convert, distill, write_new
+from gastown.molecules.distilling import Distilled, as_json, as_toml, convert, distill, json_files, write_new
 from gastown.molecules.documents import JSON, TOML, check_name, parse
-from gastown.molecules.endings import Burn, Squash, burn, list_wisps, squash
+from gastown.molecules.endings import (
+    Burn,
+    Squash,
+    burn,
+    burn_all,
+    burns_json,
+    collect_wisps,
+    collected_json,
+    list_wisps,
+    squash,
+)
 from gastown.molecules.errors import (
     FormulaExists,
     FormulaInvalid,
@@ -28,26 +38,36 @@ from gastown.molecules.errors import (
 from gastown.molecules.formula import Formula, FormulaType
 from gastown.molecules.library import Library, list_formulas, read_file
 from gastown.molecules.navigation import (
-    Gated,
     Lanes,
     Position,
     Progress,
     Stale,
-    around,
     find_lanes,
     find_molecule,
     last_activity,
-    list_gated,
     list_stale,
     locate,
     measure,
-    shown_places,
+    parse_span,
 )
 from gastown.molecules.ordering import Order, fulfil
 from gastown.molecules.pouring import Poured, Vessel, cooked_json, persist, pour
 from gastown.molecules.protomolecule import Edge, ProtoGate, Protomolecule, ProtoStep
 from gastown.molecules.sources import Shelf, cook_word, find_proto, find_source, find_template
 from gastown.molecules.trees import read_proto
+from gastown.molecules.variables import parse_values
+from gastown.molecules.views import (
+    check_seeds,
+    cooked_lines,
+    formula_json,
+    formula_lines,
+    kept_json,
+    listed_json,
+    molecule_json,
+    position_json,
+    stale_json,
+    wisps_json,
+)
 
 __all__ = [
     "JSON",
@@ -63,7 +83,6 @@ __all__ = [
     "FormulaInvalid",
     "FormulaNotFound",
     "FormulaType",
-    "Gated",
     "Lanes",
     "Library",
     "MoleculeRefused",
@@ -80,38 +99,52 @@ __all__ = [
     "Stale",
     "VariableInvalid",
     "Vessel",
-    "around",
     "as_json",
     "as_toml",
     "bind",
     "bond",
     "burn",
+    "burn_all",
+    "burns_json",
     "check_name",
+    "check_seeds",
+    "collect_wisps",
+    "collected_json",
     "convert",
     "cook",
     "cook_word",
     "cooked_json",
+    "cooked_lines",
     "distill",
     "find_lanes",
     "find_molecule",
     "find_proto",
     "find_source",
     "find_template",
+    "formula_json",
+    "formula_lines",
     "fulfil",
+    "json_files",
+    "kept_json",
     "last_activity",
     "list_formulas",
-    "list_gated",
     "list_stale",
     "list_wisps",
+    "listed_json",
     "locate",
     "measure",
+    "molecule_json",
     "named",
     "parse",
+    "parse_span",
+    "parse_values",
     "persist",
+    "position_json",
     "pour",
     "read_file",
     "read_proto",
-    "shown_places",
     "squash",
+    "stale_json",
+    "wisps_json",
     "write_new",
 ]

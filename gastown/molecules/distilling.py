@@ -15,6 +15,7 @@ from gastown.errors import Unavailable
 from gastown.molecules.binding import named
 from gastown.molecules.documents import JSON, TOML, check_name, parse
 from gastown.molecules.errors import FormulaExists, FormulaInvalid, VariableInvalid
+from gastown.molecules.library import Library
 from gastown.molecules.protomolecule import Protomolecule, ProtoStep
 from gastown.molecules.trees import read_proto
 
@@ -29,6 +30,15 @@ class Distilled:
     document: dict[str, object]
     steps: int
     variables: list[str]
+
+    def as_json(self, path: Path) -> dict[str, object]:
+        """What `--json` shows of it, written to `path`."""
+        return {
+            "formula_name": self.name,
+            "formula_path": str(path),
+            "steps": self.steps,
+            "variables": self.variables,
+        }
 
 
 def distill(session: Session, bead_id: str, name: str, replacing: Sequence[str]) -> Distilled:
@@ -222,6 +232,15 @@ def convert(path: Path) -> tuple[Path, str]:
     if replace(after, source="") != replace(before, source=""):
         raise FormulaInvalid(str(path), "", "TOML cannot say the same", hint="Keep the JSON file: it works as it is.")
     return path.with_name(path.name.removesuffix(JSON) + TOML), text
+
+
+def json_files(library: Library, names: Sequence[str], *, every: bool) -> list[Path]:
+    """The JSON formulas that these words mean: files, names on the search path, or `every` one there."""
+    if bool(names) == every:
+        raise FormulaInvalid("", "", "name formulas, or say --all, and not both", hint="bd formula convert mol-feature")
+    if every:
+        return [path for path in library.names().values() if path.name.endswith(JSON)]
+    return [Path(name) if name.endswith(JSON) else library.path(name) for name in names]
 
 
 def write_new(path: Path, text: str) -> None:

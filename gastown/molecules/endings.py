@@ -1,6 +1,7 @@
 """How molecules end: squashed to a digest, or burnt."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
@@ -115,6 +116,37 @@ def burn(session: Session, bead_id: str, *, actor: str) -> Burn:
         )
     names = [bead_id, *(bead.id for bead in (*tree.steps, *tree.gates))]
     return Burn(bead_id, beads.uproot(session, names, actor=actor, reason="burnt"))
+
+
+def burn_all(session: Session, ids: list[str], *, actor: str) -> list[Burn]:
+    """Burn each of these, all or none; one that is inside another goes with that one."""
+    done: list[Burn] = []
+    for bead_id in ids:
+        if not any(bead_id in one.ids for one in done):
+            done.append(burn(session, bead_id, actor=actor))
+    return done
+
+
+def burns_json(done: list[Burn]) -> dict[str, object]:
+    """What `--json` shows of burns: one as itself, several as a list."""
+    if len(done) == 1:
+        return done[0].as_json()
+    results = [one.as_json() for one in done]
+    return {"results": results, "total_deleted": sum(len(one.ids) for one in done), "failed_count": 0}
+
+
+def collect_wisps(session: Session, *, age: str, closed: bool, actor: str) -> list[str]:
+    """Take wisps out of the store: those whose time is over (without a type: after `age`), or all closed ones."""
+    if closed:
+        return beads.purge_wisps(session, actor=actor).purged
+    span = timedelta(microseconds=beads.parse_duration(age) // 1000)
+    return beads.expire_wisps(session, actor=actor, age=span).purged
+
+
+def collected_json(ids: list[str], *, dry_run: bool) -> dict[str, object]:
+    """What `--json` shows of a collection of wisps."""
+    cleaned = [] if dry_run else ids
+    return {"cleaned_ids": cleaned, "cleaned_count": len(cleaned), "candidates": len(ids), "dry_run": dry_run}
 
 
 def list_wisps(session: Session, *, closed: bool = False) -> list[Bead]:

@@ -1,14 +1,14 @@
 """Where molecules stand: who is where in one, how far it is, what may run side by side, and what is left over."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from gastown import beads, clock
+from gastown import beads
 from gastown.beads import Bead, BeadStatus, DependencyType, Filters
+from gastown.errors import Invalid
 from gastown.molecules.endings import DIGEST
 from gastown.molecules.errors import NotAMolecule
 from gastown.molecules.trees import Tree, read_tree
@@ -17,6 +17,10 @@ LONG = 100  # steps above which a position is shown around the current step only
 _AROUND = 5
 _WORKING = (BeadStatus.IN_PROGRESS.value, BeadStatus.HOOKED.value)
 _ORDERING = (*sorted(beads.BLOCKING_TYPES), DependencyType.WAITS_FOR.value)
+
+
+class BadSpan(Invalid):
+    """The text names no span of steps."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,16 @@ def _status(bead: Bead, tree: Tree) -> str:
         step.status != BeadStatus.CLOSED and tree.parents.get(step.id) == bead.id for step in tree.steps
     )
     return "ready" if beads.is_ready(bead) and not is_waiting else "pending"
+
+
+def parse_span(text: str) -> tuple[int, int]:
+    """The numbers of `1-50`."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isascii() and first.isdigit() and last.isascii() and last.isdigit() and len(text) < 16):
+        raise BadSpan(f"--range {text[:20]!r} is not FIRST-LAST", hint="Write it like 1-50.")
+    if not 1 <= int(first) <= int(last):
+        raise BadSpan(f"--range {text[:20]!r} holds no step", hint="Steps are counted from 1.")
+    return int(first), int(last)
 
 
 def shown_places(position: Position, *, limit: int = 0, span: tuple[int, int] | None = None) -> list[Place] | None:
@@ -254,38 +268,6 @@ def _ordered_by(tree: Tree) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class Gated:
-    """A molecule whose gate has opened and whose next step waits for somebody."""
-
-    root: Bead
-    gate: Bead
-    step: Bead
-
-
-def list_gated(session: Session, *, limit: int = 0) -> list[Gated]:
-    """The molecules with a ready step that a closed gate held up, each once, the gate that opened first first."""
-    gates = beads.list_(session, Filters(types=("gate",), statuses=(BeadStatus.CLOSED.value,)))
-    relations = beads.load_relations(session, [gate.id for gate in gates])
-    held = {
-        edge.issue_id: gate
-        for gate in sorted(gates, key=lambda gate: gate.closed_at or gate.created_at, reverse=True)
-        for edge in relations.dependents.get(gate.id, [])
-        if edge.type in beads.BLOCKING_TYPES
-    }
-    steps = beads.find_many(session, list(held))
-    found: dict[str, Gated] = {}
-    for name, gate in reversed(held.items()):
-        step = steps.get(name)
-        if step is None or step.assignee or not beads.is_ready(step):
-            continue
-        root_id = beads.molecule_of(session, name)
-        if root_id is not None and root_id not in found:
-            found[root_id] = Gated(beads.get(session, root_id), gate, step)
-    listed = list(found.values())
-    return listed[:limit] if limit else listed
-
-
-@dataclass(frozen=True)
 class Stale:
     """A molecule that is complete and not closed."""
 
@@ -325,8 +307,7 @@ def _may_be_stale(bead: Bead, assigned: bool | None) -> bool:
     return is_open and (assigned is None or bool(bead.assignee) == assigned)
 
 
-def last_activity(session: Session, root_id: str) -> tuple[Bead, datetime]:
-    """The bead of a molecule that changed last, and when."""
+def last_activity(session: Session, root_id: str) -> Bead:
+    """The bead of a molecule that changed last."""
     tree = read_tree(session, root_id)
-    newest: Sequence[Bead] = sorted((tree.root, *tree.steps, *tree.gates), key=lambda bead: (bead.updated_at, bead.id))
-    return newest[-1], min(newest[-1].updated_at, clock.now())
+    return max((tree.root, *tree.steps, *tree.gates), key=lambda bead: (bead.updated_at, bead.id))

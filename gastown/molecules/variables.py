@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from gastown.molecules.errors import VariableInvalid
 from gastown.molecules.formula import Variable
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAMED = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_][A-Za-z0-9_.]*)\}(?!\})")
 _CONDITION = re.compile(
@@ -15,6 +16,18 @@ _FALSE = frozenset({"", "false", "0", "no", "off"})
 VALUE_LIMIT = 65_536  # characters
 # A pattern of a formula is run on a value of at most this many characters: some patterns take for ever on long ones.
 _PATTERN_LIMIT = 1_000
+
+
+def parse_values(said: Iterable[str]) -> dict[str, str]:
+    """The values that `NAME=VALUE` texts give; refuses other texts, and a name that is given two values."""
+    found: dict[str, str] = {}
+    for text in said:
+        name, equals, value = text.partition("=")
+        if not equals or _NAME.fullmatch(name.strip()) is None:
+            raise VariableInvalid(f"--var {text[:60]!r} is not NAME=VALUE", hint="Say it like --var feature=login.")
+        if found.setdefault(name.strip(), value) != value:
+            raise VariableInvalid(f"--var gives {name.strip()} two values", hint="Give one.")
+    return found
 
 
 def names_in(texts: Iterable[str]) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Dependencies": {
         "dep": (f"{_HERE}.dep:dep", "Dependencies: add, remove, list, tree, cycles."),
         "link": (f"{_HERE}.dep:link", "Make one bead depend on another."),
+        "graph": (f"{_HERE}.graph:graph", "Draw what waits for what, and check it."),
+        "swarm": (f"{_HERE}.swarm:swarm", "Epics worked on by many: waves, progress."),
         "duplicate": (f"{_HERE}.replace:duplicate", "Close a bead as the duplicate of another."),
         "supersede": (f"{_HERE}.replace:supersede", "Close a bead because another takes its place."),
         "epic": (f"{_HERE}.epic:epic", "Epics: status, close-eligible."),
@@ -91,6 +93,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "gate": (f"{_HERE}.gate:gate", "Gates: create, list, show, check, discover, resolve, add-waiter."),
         "merge-slot": (f"{_HERE}.slot:merge_slot", "A slot that one at a time may hold."),
         "ship": (f"{_HERE}.replace:ship", "Provide what other projects wait for."),
+        "formula": (f"{_HERE}.formula:formula", "Formulas: list, show, convert."),
+        "cook": (f"{_HERE}.cook:cook", "Work out the steps of a formula."),
+        "mol": (f"{_HERE}.mol:mol", "Molecules: pour, wisp, bond, squash, burn, distill, current..."),
     },
     "Maintenance": {
         "batch": (f"{_HERE}.batch:batch", "Do many small operations, all or none."),
