@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import inspect, text
 from sqlmodel import Session
 
 from gastown import config
+from gastown.db import table_names
 from gastown.db import unit_of_work as work
 from gastown.db.revision import OLDER_REVISIONS, REVISION
 from gastown.errors import Refused, Unavailable
 
+_VERSIONS = "alembic_version"
 _checked: set[str] = set()
 is_transient = work.is_transient
 
@@ -26,15 +29,12 @@ def check_schema(settings: config.Settings) -> None:
     if settings.embedded_database and not settings.database_file.exists():
         # Opening it would make an empty one.
         raise Unavailable(f"the database is gone: {settings.database_file}", hint="Put it back, or a copy of it.")
+    if not settings.is_town:
+        _check_file(settings.database_file)
     with work.reading(settings.database) as session:
         connection = session.connection()
-        tables = inspect(connection).get_table_names()
-        has_schema = "alembic_version" in tables
+        has_schema = inspect(connection).has_table(_VERSIONS)
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
-    if found is None and tables and settings.embedded_database:
-        from gastown.stores import check_ours
-
-        check_ours(settings.database_file)
     if found is None:
         raise Unavailable("the database has no tables yet", hint=f"Run `{settings.upgrade_command}`, which adds them.")
     if found == REVISION:
@@ -49,6 +49,15 @@ def check_schema(settings: config.Settings) -> None:
         f"the database is of a newer version of Gas Town ({found})",
         hint="Install that version here; this one changes nothing.",
     )
+
+
+def _check_file(file: Path) -> None:
+    """Refuse a file of another program before it is opened as one of ours, which would change it."""
+    found = table_names(file)
+    if found and _VERSIONS not in found:
+        from gastown.stores import check_ours
+
+        check_ours(file)
 
 
 def forget_checks() -> None:

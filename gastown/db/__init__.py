@@ -2,6 +2,7 @@
 
 from gastown.db.columns import JsonObject, UtcTime, enum_column
 from gastown.db.engine import DatabaseAway, database_time, dispose, forget_after_fork, get_engine, is_sqlite
+from gastown.db.files import open_raw, table_names
 from gastown.db.transitions import IllegalTransition, Transitions
 
 __all__ = [
@@ -16,4 +17,6 @@ __all__ = [
     "forget_after_fork",
     "get_engine",
     "is_sqlite",
+    "open_raw",
+    "table_names",
 ]

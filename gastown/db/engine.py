@@ -84,10 +84,13 @@ def make_engine(url: str) -> Engine:
 def _make_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         if _warm:
-            return _repoint(_warm.pop(), url)
+            engine = _warm.pop()
+            engine.url = make_url(url)
+            return engine
         engine = create_engine(url, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
+        _follow_url(engine)
         return engine
     return create_engine(
         url,
@@ -103,16 +106,13 @@ def _make_engine(url: str) -> Engine:
     )
 
 
-def _repoint(engine: Engine, url: str) -> Engine:
-    # Compiled statements are found by the engine's own dialect: another engine could not use them.
-    engine.url = make_url(url)
-
+def _follow_url(engine: Engine) -> None:
+    # Compiled statements are found by the engine's own dialect, so that a warm one must go elsewhere as it is.
     def connect_there(dialect: Any, _record: object, words: list[Any], options: dict[str, Any]) -> None:
         words[:], more = dialect.create_connect_args(engine.url)
         options.update(more)
 
     event.listen(engine, "do_connect", connect_there)
-    return engine
 
 
 def keep_warm() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gastown.config import Settings
-from gastown.db import DatabaseAway, dispose
+from gastown.db import DatabaseAway, dispose, open_raw
 from gastown.errors import NotFound, Refused
 from gastown.stores import layout
-from gastown.stores.copies import copy_store, new_name, raw, set_aside
+from gastown.stores.copies import copy_store, new_name, set_aside
 from gastown.stores.errors import NotOurs, cannot_write
 
 DESTINATION = "backup.path"
@@ -70,7 +70,7 @@ def list_copies(folder: Path) -> list[Copy]:
 def _look(path: Path) -> Copy:
     about = path.stat()
     count = None
-    with contextlib.suppress(DatabaseAway), raw(path) as connection:
+    with contextlib.suppress(DatabaseAway), open_raw(path) as connection:
         count = int(connection.execute("SELECT count(*) FROM beads").fetchone()[0])
     return Copy(path, datetime.fromtimestamp(about.st_mtime, UTC), about.st_size, count)
 
@@ -111,7 +111,7 @@ def restore(folder: Path, copy: Path) -> Path | None:
 def _check(copy: Path) -> None:
     from gastown.town import schema
 
-    with raw(copy) as connection:
+    with open_raw(copy) as connection:
         said = connection.execute("PRAGMA integrity_check").fetchone()[0]
         if said != "ok":
             raise NotOurs(f"{copy} is not whole: {said}", hint="Choose another one: `bd backup status` lists them.")

@@ -3,13 +3,10 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from gastown import clock
-from gastown.config import sqlite_url
-from gastown.db import DatabaseAway
+from gastown.db import open_raw
 from gastown.db.engine import sqlite_module
 from gastown.errors import Unavailable
 from gastown.stores import layout
@@ -30,36 +27,13 @@ def new_name(folder: Path, stem: str = "beads") -> Path:
     return next(path for name in names if not os.path.lexists(path := folder / name))
 
 
-@contextlib.contextmanager
-def raw(file: Path, *, read_only: bool = True) -> Iterator[Any]:
-    """The driver's own connection to a SQLite file that is there; says in words what is wrong with it."""
-    sqlite = sqlite_module()
-    mode = "ro" if read_only else "rw"
-    uri = "file:" + sqlite_url(file).removeprefix("sqlite:///").replace("#", "%23") + f"?mode={mode}"
-    try:
-        with contextlib.closing(sqlite.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None)) as connection:
-            yield connection
-    except sqlite.DatabaseError as error:
-        raise DatabaseAway(
-            f"{file} cannot be read: {error}",
-            hint="It was left as it is. Check the disk, and who may read and write there.",
-        ) from error
-
-
-def tables(file: Path) -> frozenset[str]:
-    """The names of a SQLite file's tables; refuses what is no such file."""
-    with raw(file) as connection:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    return frozenset(str(row[0]) for row in rows)
-
-
 def copy_store(database: Path, target: Path) -> None:
     """A whole copy of `database` at `target`, which is not there yet; others may write meanwhile."""
     waiting = target.with_name(f".{target.name}.new")
     try:
         waiting.unlink(missing_ok=True)
         waiting.touch()
-        with raw(database) as source, raw(waiting, read_only=False) as copy:
+        with open_raw(database) as source, open_raw(waiting, read_only=False) as copy:
             source.backup(copy)
             found = copy.execute("PRAGMA quick_check").fetchone()[0]
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it

@@ -16,7 +16,7 @@ from gastown import beads
 from gastown.config import sqlite_url
 from gastown.db import dispose
 from gastown.errors import GastownError
-from gastown.stores import guide, layout
+from gastown.stores import githooks, guide, layout
 from gastown.stores.copies import set_aside
 from gastown.stores.errors import BadStoreFolder, LinesRefused, StoreExists, cannot_write
 
@@ -48,6 +48,8 @@ class Wanted:
     """Nothing that git would see."""
     guide: bool = True
     """Write our section into AGENTS.md."""
+    hooks: bool = True
+    """Put our section into the hooks of the git checkout around it."""
 
 
 @dataclass
@@ -225,15 +227,22 @@ def default_prefix(folder: Path) -> str:
 def _tell_others(wanted: Wanted, result: Founded) -> None:
     """The files outside of the store: that one of them cannot be written is only worth a note."""
     project = wanted.folder.parent
-    try:
-        if wanted.stealth:
-            _hide(project, wanted.folder.name)
-        elif wanted.guide:
-            guide.write_guide(project)
-    except (OSError, UnicodeDecodeError) as error:
-        result.notes.append(f"{guide.FILE} was left as it is: {error}")
-    except GastownError as error:
-        result.notes.append(f"{guide.FILE} was left as it is: {error.message}")
+    is_in_git = any((folder / ".git").exists() for folder in (project, *project.parents))
+    acts: list[tuple[bool, str, Callable[[], object]]] = [
+        (wanted.stealth, "git does not overlook the store", lambda: _hide(project, wanted.folder.name)),
+        (wanted.guide and not wanted.stealth, f"{guide.FILE} was left as it is", lambda: guide.write_guide(project)),
+        (
+            wanted.hooks and is_in_git and not wanted.stealth,
+            "git's hooks were left as they are",
+            lambda: githooks.install_hooks(project),
+        ),
+    ]
+    for is_wanted, failure, act in acts:
+        try:
+            if is_wanted:
+                act()
+        except (OSError, UnicodeDecodeError, GastownError) as error:
+            result.notes.append(f"{failure}: {error}")
 
 
 def _hide(project: Path, name: str) -> None:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastown.config import Settings
+from gastown.db import table_names
 from gastown.errors import NotFound, Refused
 from gastown.stores import layout
-from gastown.stores.copies import copy_store, new_name, tables
+from gastown.stores.copies import copy_store, new_name
 from gastown.stores.errors import NotOurs
 
 
@@ -35,7 +36,7 @@ class Migrated:
 
 def check_ours(file: Path) -> None:
     """Refuse a SQLite file with tables of another program; one without any is only empty."""
-    found = tables(file)
+    found = table_names(file)
     if not found or "alembic_version" in found:
         return
     if {"issues", "dependencies"} <= found:

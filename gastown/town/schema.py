@@ -158,5 +158,5 @@ def _changing(url: str, *, read_only: bool = False) -> Iterator[Connection]:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
         raise SchemaAway(
             f"the database cannot serve this: {reason}",
-            hint="Nothing was changed. Check that it runs, that its disk has room, and the URL in town.toml.",
+            hint="Nothing was changed. Check that it runs, that its disk has room, and its address in the settings.",
         ) from error

@@ -38,6 +38,7 @@ def init(context: Context, quiet: bool, **said: Any) -> int:
 
     if context.db:
         raise BadOption("--db names a database that is there", hint="Go to the project's folder and run `bd init`.")
+    context.check_writable()
     wanted = stores.Wanted(
         folder=config.new_folder(context.start),
         prefix=said["prefix"],
@@ -45,6 +46,7 @@ def init(context: Context, quiet: bool, **said: Any) -> int:
         again=said["again"],
         stealth=said["stealth"],
         guide=not said["skip_agents"],
+        hooks=not said["skip_hooks"],
     )
     result = stores.init(wanted, unit_of_work, actor=context.actor)
     refused = result.imported.refused if result.imported else []
@@ -52,7 +54,7 @@ def init(context: Context, quiet: bool, **said: Any) -> int:
         context.warn(note)
     if context.json:
         emit(context, result.shown())
-    elif not quiet:
+    elif not (quiet or context.quiet):
         _show(context, result)
     return 1 if refused else 0
 
