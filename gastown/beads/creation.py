@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
 from gastown import clock, ids
-from gastown.beads import deadlocks, edges, readiness
+from gastown.beads import counts, deadlocks, edges, readiness
 from gastown.beads.changes import Cause, lock, note
 from gastown.beads.checks import (
     check_estimate,
@@ -39,8 +38,6 @@ from gastown.events import EventKind
 
 _NONCES = 10
 _LONGEST_NUMBER = 10  # digits that still read as a counted id, not as a hash of digits
-# How far the beads of a prefix are counted: each step is just above the count from which ids get longer.
-_COUNT_STEPS = (1_000, 6_000, 36_000, 220_000)
 
 
 def new_row(session: Session, new: NewBead, actor: str, now: datetime) -> dict[str, Any]:
@@ -189,10 +186,8 @@ def _try(session: Session, row: Mapping[str, Any], bead_id: str) -> bool:
 
 
 def _hash_length(session: Session, prefix: str, rules: Rules) -> int:
-    existing = 0
-    for bound in _COUNT_STEPS:
-        some = select(Bead.id).where(Bead.prefix == prefix, col(Bead.is_top).is_(True)).limit(bound).subquery()
-        existing = session.exec(select(func.count()).select_from(some)).one()
-        if existing < bound:
-            break
-    return ids.hash_length(existing, minimum=rules.shortest, maximum=rules.longest, odds=rules.odds)
+    return counts.length_for(
+        session,
+        prefix,
+        lambda number: ids.hash_length(number, minimum=rules.shortest, maximum=rules.longest, odds=rules.odds),
+    )

@@ -109,6 +109,13 @@ def lock_graph(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GRAPH_LOCK})
 
 
+def try_lock_graph(session: Session) -> bool:
+    """`lock_graph` without waiting: whether nobody else has it."""
+    if is_sqlite(session):
+        return True
+    return bool(session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _GRAPH_LOCK}).scalar_one())
+
+
 def recompute(session: Session, changed: Sequence[str]) -> list[str]:
     """Bring `is_blocked` up to date after `changed` beads (or their edges) were written; return those set free."""
     if not changed:
