@@ -73,6 +73,7 @@ from gastown.beads.gates import (
     resolve_gate,
 )
 from gastown.beads.graph import cycles, waves
+from gastown.beads.graph_checks import check_graph
 from gastown.beads.history.lineage import find_past
 from gastown.beads.history.past import past
 from gastown.beads.history.story import Entry, list_history
@@ -102,7 +103,8 @@ from gastown.beads.models import (
     DependencyType,
     NewBead,
 )
-from gastown.beads.neighbourhood import draw_all, draw_around, draw_beads, list_current, list_thread
+from gastown.beads.neighbourhood import draw_all, draw_around, draw_beads, drawing_json, list_current, list_thread
+from gastown.beads.page import draw_page
 from gastown.beads.patches import Patch
 from gastown.beads.plans import Plan, create_plan, read_plan
 from gastown.beads.planting import Seed, SeedEdge, note_bond, plant, uproot
@@ -140,6 +142,7 @@ from gastown.beads.soundness import (
 from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continuation_json, continue_after, molecule_of, next_steps
+from gastown.beads.swarms import create_swarm, list_swarms, listed_json, swarm_json, swarm_status, validate_swarm
 from gastown.beads.templates import check_template, fill_template
 from gastown.beads.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
 from gastown.beads.upkeep.compaction import (
@@ -167,6 +170,7 @@ from gastown.beads.upkeep.lint import Lint, lint, lint_text
 from gastown.beads.upkeep.orphans import Orphan, find_mentioned, read_mentions
 from gastown.beads.upkeep.preflight import Check, preflight
 from gastown.beads.upkeep.removal import Removal
+from gastown.beads.upkeep.renaming import Renaming, rename, rename_prefix
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import local, parse_when
@@ -238,6 +242,7 @@ __all__ = [
     "Plan",
     "Relations",
     "Removal",
+    "Renaming",
     "Seed",
     "SeedEdge",
     "Shipment",
@@ -264,6 +269,7 @@ __all__ = [
     "check_dimension",
     "check_filters",
     "check_gates",
+    "check_graph",
     "check_template",
     "claim",
     "claim_ready",
@@ -285,6 +291,7 @@ __all__ = [
     "create_gate",
     "create_plan",
     "create_slot",
+    "create_swarm",
     "custom_statuses",
     "custom_types",
     "cycles",
@@ -301,6 +308,8 @@ __all__ = [
     "draw_compact",
     "draw_forest",
     "draw_nodes",
+    "draw_page",
+    "drawing_json",
     "drawing_of",
     "edge_json",
     "ends_json",
@@ -360,7 +369,9 @@ __all__ = [
     "list_json",
     "list_ready",
     "list_states",
+    "list_swarms",
     "list_thread",
+    "listed_json",
     "load_relations",
     "local",
     "mark_duplicate",
@@ -402,6 +413,8 @@ __all__ = [
     "remember",
     "remove_dependency",
     "remove_label",
+    "rename",
+    "rename_prefix",
     "reopen",
     "resolve_gate",
     "restore",
@@ -418,11 +431,14 @@ __all__ = [
     "summary_json",
     "summary_program",
     "supersede",
+    "swarm_json",
+    "swarm_status",
     "undefer",
     "unrelate",
     "unset_config",
     "update",
     "uproot",
+    "validate_swarm",
     "walk",
     "waves",
 ]

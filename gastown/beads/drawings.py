@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from unicodedata import combining, east_asian_width
 
 from gastown.beads import graph
 from gastown.beads.models import Bead, BeadStatus, DependencyType
@@ -44,6 +45,12 @@ class Line:
     target: str
     type: str
 
+    @property
+    def order(self) -> tuple[str, str]:
+        """What comes first and what after it: the parts of a whole come before it."""
+        ends = (self.source, self.target)
+        return ends if self.type == DependencyType.PARENT_CHILD else ends[::-1]
+
 
 @dataclass
 class Drawing:
@@ -56,14 +63,14 @@ class Drawing:
     """What depends only on layers before; beads that wait for each other are together in the last one."""
 
     def __post_init__(self) -> None:
-        waiting = [(line.source, line.target) for line in self.lines if line.type in _ORDERING]
-        self.layers = graph.waves(self.beads, waiting)
+        waiting = [line.order for line in self.lines if line.type in _ORDERING]
+        self.layers = graph.waves(self.beads, [(then, first) for first, then in waiting])
         placed = {name for layer in self.layers for name in layer}
         if rest := sorted(name for name in self.beads if name not in placed):
             self.layers.append(rest)
 
 
-_ORDERING = frozenset(kind.value for kind in DependencyType if kind is not DependencyType.PARENT_CHILD)
+_ORDERING = frozenset(kind.value for kind in DependencyType)
 
 
 def mark(status: str) -> str:
@@ -75,6 +82,17 @@ def plain(text: str, limit: int = _TITLE_LIMIT) -> str:
     """Text on one line, shortened."""
     line = " ".join(_UNSAFE.sub(" ", text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def fit(text: str, cells: int) -> str:
+    """Text on one line of exactly so many cells of a terminal; some letters take two."""
+    found, used = "", 0
+    for letter in plain(text, cells):
+        wide = 0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1
+        if used + wide > cells:
+            break
+        found, used = found + letter, used + wide
+    return found + " " * (cells - used)
 
 
 def one_line(bead: Bead) -> str:
@@ -126,7 +144,8 @@ def draw_mermaid(drawing: Drawing) -> str:
         if line.source in numbers and line.target in numbers:
             kind = "" if line.type == DependencyType.BLOCKS else f'|"{_mermaid_word(line.type)}"|'
             arrow = "-->" if line.type in _ORDERING else "-.->"
-            said.append(f"  {numbers[line.target]} {arrow}{kind} {numbers[line.source]}")
+            first, then = line.order
+            said.append(f"  {numbers[first]} {arrow}{kind} {numbers[then]}")
     return "\n".join(said)
 
 
@@ -153,7 +172,8 @@ def draw_dot(drawing: Drawing) -> str:
     for line in drawing.lines:
         if line.source in drawing.beads and line.target in drawing.beads:
             style = "" if line.type == DependencyType.BLOCKS else f" [label={_dot_text(line.type)}, style=dashed]"
-            said.append(f"  {_dot_text(line.target)} -> {_dot_text(line.source)}{style};")
+            first, then = line.order
+            said.append(f"  {_dot_text(first)} -> {_dot_text(then)}{style};")
     return "\n".join([*said, "}"])
 
 
@@ -166,11 +186,11 @@ def draw_compact(drawing: Drawing) -> list[str]:
     """The layers with one line a bead."""
     waits: dict[str, list[str]] = defaultdict(list)
     for line in drawing.lines:
-        if line.type in _ORDERING:
+        if line.type in _ORDERING and line.type != DependencyType.PARENT_CHILD:
             waits[line.source].append(line.target)
     said = []
     for number, layer in enumerate(drawing.layers):
-        said.append(f"Layer {number}" + (" (ready)" if number == 0 else ""))
+        said.append(f"Layer {number}")
         for name in layer:
             after = f" ← {', '.join(waits[name])}" if waits[name] else ""
             said.append(f"  {one_line(drawing.beads[name])}{after}")
@@ -181,16 +201,15 @@ def draw_boxes(drawing: Drawing, width: int = 36) -> list[str]:
     """The layers as boxes, from what comes first downwards."""
     said: list[str] = []
     for number, layer in enumerate(drawing.layers):
-        said += [f"{'    ↓' if number else ''}"] if number else []
-        said.append(f"LAYER {number}" + (" (ready)" if number == 0 else ""))
+        said += ["    ↓"] if number else []
+        said.append(f"LAYER {number}")
         for name in layer:
             bead = drawing.beads[name]
-            first = plain(f"{mark(bead.status)} {name} P{bead.priority} {bead.status}", width - 4)
-            second = plain(bead.title, width - 4)
+            first = f"{mark(bead.status)} {name} P{bead.priority} {bead.status}"
             said += [
                 f"  ┌{'─' * (width - 2)}┐",
-                f"  │ {first.ljust(width - 4)} │",
-                f"  │ {second.ljust(width - 4)} │",
+                f"  │ {fit(first, width - 4)} │",
+                f"  │ {fit(bead.title, width - 4)} │",
                 f"  └{'─' * (width - 2)}┘",
             ]
     return said

@@ -1,6 +1,7 @@
 """The part of the graph that belongs together: around one bead, or everything that is not done."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -8,6 +9,7 @@ from gastown.beads.drawings import Drawing, Line
 from gastown.beads.filters import Filters
 from gastown.beads.models import BLOCKING_TYPES, UNDER_WAY, Bead, Dependency, DependencyType
 from gastown.beads.queries import CHUNK, find_many, get, list_
+from gastown.beads.shapes import list_json
 
 PICTURE_LIMIT = 2000  # beads; nobody reads more of them at once
 _DRAWN = (*sorted(BLOCKING_TYPES), DependencyType.WAITS_FOR.value, DependencyType.PARENT_CHILD.value)
@@ -80,3 +82,15 @@ def list_current(session: Session, actor: str) -> list[Bead]:
     """What `actor` is at work on, latest first."""
     under_way = select(Bead).where(Bead.assignee == actor, col(Bead.status).in_(sorted(UNDER_WAY)))
     return list(session.exec(under_way.order_by(col(Bead.updated_at).desc(), col(Bead.id))))
+
+
+def drawing_json(session: Session, drawing: Drawing) -> dict[str, Any]:
+    """A drawing as programs are shown it."""
+    return {
+        "root": drawing.root or None,
+        "issues": list_json(session, list(drawing.beads.values())),
+        "dependencies": [
+            {"issue_id": line.source, "depends_on_id": line.target, "type": line.type} for line in drawing.lines
+        ],
+        "layers": drawing.layers,
+    }

@@ -5,12 +5,15 @@ untied in a few passes over all of them. Edges of settled beads hold nobody up; 
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from gastown.beads.deadlocks import ONE_WAY, TypedEdge
 from gastown.beads.models import DependencyType
 
 _STARTS, _CLOSES, _CHILDREN = range(3)
+# Edges that are left out are looked at again one by one, whether one of them may come in after all; of more not.
+_MOST_RETRIED = 1000
 _FIXED = -1  # a step that belongs to no new edge: it stays
 
 
@@ -24,8 +27,14 @@ class _Steps:
             self._add(edge, _FIXED)
         for place, edge in enumerate(new):
             self._add(edge, place)
+        self.said = len(self.owners)
         for number in [number for (kind, _), number in self.numbers.items() if not kind]:
             self._step(number + _CLOSES, number + _STARTS, _FIXED)
+
+    def places_of(self, owner: int) -> range:
+        """The steps of a new edge: they stand together, in the order of the edges."""
+        first = bisect_left(self.owners, owner, hi=self.said)
+        return range(first, bisect_right(self.owners, owner, lo=first, hi=self.said))
 
     def _number(self, name: str, kind: str = "") -> int:
         return self.numbers.setdefault((kind, name), 3 * len(self.numbers))
@@ -88,11 +97,40 @@ class _Graph:
 
 
 def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[TypedEdge]:
-    """Those of `new` to leave out so that no circle remains but those of `old` alone."""
+    """Those of `new` to leave out so that no circle remains but those of `old` alone: any of them would close one."""
     steps, dropped = _Steps(old, new), set[int]()
-    while found := set(_untie(_Graph(steps, dropped))):
+    whole = graph = _Graph(steps, dropped)
+    while found := set(_untie(graph)):
         dropped |= found
+        graph = _Graph(steps, dropped)
+    for place in sorted(dropped) if len(dropped) <= _MOST_RETRIED else ():
+        dropped.discard(place)
+        if _closes(whole, steps, place, dropped):
+            dropped.add(place)
     return [new[place] for place in sorted(dropped)]
+
+
+def _closes(graph: _Graph, steps: _Steps, owner: int, dropped: set[int]) -> bool:
+    """Whether this edge closes a circle with those that are not dropped."""
+    return any(
+        _reaches(graph, steps.targets[place], steps.sources[place], dropped) for place in steps.places_of(owner)
+    )
+
+
+def _reaches(graph: _Graph, start: int, goal: int, dropped: set[int]) -> bool:
+    if not graph.alive[start] or not graph.alive[goal]:
+        return False
+    seen, stack = {start}, [start]
+    while stack:
+        number = stack.pop()
+        if number == goal:
+            return True
+        for slot in graph.steps_of(number):
+            target = graph.targets[slot]
+            if target not in seen and graph.alive[target] and graph.owners[slot] not in dropped:
+                seen.add(target)
+                stack.append(target)
+    return False
 
 
 def _untie(graph: _Graph) -> Iterator[int]:

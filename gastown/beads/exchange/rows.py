@@ -138,7 +138,7 @@ class Batch:
             (Comment, self.comments),
         ):
             if rows:
-                session.execute(insert(table), rows)
+                session.execute(_all_columns(table), rows)
         plain = [row for row in self.replaced if "landed_sha" not in row]
         reopened = [row for row in self.replaced if "landed_sha" in row]
         for table, rows in ((Bead, plain), (Bead, reopened), (Dependency, self.changed_edges)):
@@ -146,9 +146,14 @@ class Batch:
                 session.execute(update(table), rows)
         if self.changed:
             rows = [_event(line, self.said.get(line.id), actor, now) for line in self.changed]
-            session.execute(insert(Event), rows)
+            session.execute(_all_columns(Event), rows)
         session.flush()
         session.expire_all()
+
+
+def _all_columns(table: Any) -> Any:
+    """An insert of rows that all have the same keys. Otherwise each change between NULL and not NULL is a statement."""
+    return insert(table).execution_options(render_nulls=True)
 
 
 _BLANK = Bead(id="", prefix="", title="", created_at=_NEVER, updated_at=_NEVER).model_dump()

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Select, insert, select, text
 from sqlmodel import Session, col
 
 from gastown import clock
 from gastown.beads import readiness
 from gastown.beads.errors import BadField
 from gastown.beads.history.lineage import list_events
-from gastown.beads.history.replay import BEAD_KINDS, State, is_gone, replay, step
+from gastown.beads.history.replay import BEAD_KINDS, State, is_gone, replay, replay_all
 from gastown.beads.models import Bead, Comment, ConfigEntry, Dependency, Label
 from gastown.db.engine import make_engine
 from gastown.events import Event, EventKind
@@ -76,14 +76,14 @@ def _dependents(session: Session, bead_id: str) -> set[str]:
 
 
 def _all(session: Session, moment: datetime) -> Iterable[State]:
-    states: dict[str, State | None] = {}
     query = select(Event).where(col(Event.kind).in_(BEAD_KINDS), col(Event.at) <= moment).order_by(col(Event.id))
+    return replay_all(_streamed(session, query))
+
+
+def _streamed(session: Session, query: Select[Any]) -> Iterator[Event]:
     for event in session.execute(query.execution_options(yield_per=_BATCH)).scalars():
-        name = str(event.bead_id)
-        held = states.pop(str(event.payload["was"]), None) if event.kind == EventKind.BEAD_RENAMED else states.get(name)
-        states[name] = step(held, event)
+        yield event
         session.expunge(event)
-    return [state for state in states.values() if state is not None]
 
 
 def _fill(then: Session, states: Iterable[State]) -> None:

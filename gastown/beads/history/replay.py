@@ -51,6 +51,16 @@ def replay(events: Iterable[Event]) -> State | None:
     return state
 
 
+def replay_all(events: Iterable[Event]) -> list[State]:
+    """Every bead that is there after these events, oldest first."""
+    states: dict[str, State | None] = {}
+    for event in events:
+        name = str(event.bead_id)
+        held = states.pop(str(event.payload["was"]), None) if event.kind == EventKind.BEAD_RENAMED else states.get(name)
+        states[name] = step(held, event)
+    return [state for state in states.values() if state is not None]
+
+
 def step(state: State | None, event: Event) -> State | None:
     """The bead after one more event. Events of other nouns, and those of a bead that is not there, change nothing."""
     first = _FIRST.get(event.kind)

@@ -102,6 +102,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "gc": (f"{_HERE}.upkeep:gc", "Let old closed beads decay (a preview without --force)."),
         "prune": (f"{_HERE}.upkeep:prune", "Delete closed beads by age or id (a preview without --force)."),
         "purge": (f"{_HERE}.upkeep:purge", "Take closed wisps out of the store (a preview without --force)."),
+        "rename": (f"{_HERE}.rename:rename", "Give a bead another id, everywhere."),
+        "rename-prefix": (f"{_HERE}.rename:rename_prefix", "Give every bead of the store another prefix."),
         "preflight": (f"{_HERE}.lint:preflight", "Say what is left before a push."),
         "admin": (f"{_HERE}.admin:admin", "Compact what closed long ago, and clean up."),
         "migrate": (f"{_HERE}.store:migrate", "Bring the store to this version's schema, or back."),
