@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gastown.cli.bd import narrowing, options, styles
+from gastown.cli.bd import history, narrowing, options, styles
 from gastown.cli.bd.shapes import emit, print_beads
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -26,6 +26,7 @@ class NoQuery(Invalid):
 )
 @click.option("--ready", "only_ready", is_flag=True, help="Only what can be started now.")
 @click.option("--skip-labels", is_flag=True, help="Do not load labels; not with a filter on labels.")
+@history.AS_OF
 @narrowing.sort("priority")
 @options.limit(None)
 @styles.STYLE
@@ -51,10 +52,12 @@ def list_(context: Context, skip_labels: bool, watch: bool, **said: Any) -> int:
     return 0
 
 
-def _list(context: Context, skip_labels: bool, everything: bool, only_ready: bool, **said: Any) -> None:
+def _list(
+    context: Context, skip_labels: bool, everything: bool, only_ready: bool, as_of: str | None, **said: Any
+) -> None:
     from gastown import beads
 
-    with context.read() as session:
+    with context.read() as now, history.at(context, now, as_of) as (session, _):
         said["limit"] = styles.limit(said["limit"], everything)
         asked = narrowing.filters(context, session, said, any_status=everything)
         found = beads.list_ready(session, asked) if only_ready else beads.list_(session, asked)
