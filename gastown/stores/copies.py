@@ -13,6 +13,7 @@ from gastown.stores import layout
 from gastown.stores.errors import StoreInUse
 
 _WAIT_S = 5.0
+_MAGIC = b"SQLite format 3\0"
 
 
 class BadCopy(Unavailable):
@@ -80,11 +81,16 @@ def set_aside(folder: Path) -> Path:
     return kept
 
 
+def _begins_with(file: Path, magic: bytes) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(magic)) == magic
+
+
 def _is_settled(database: Path) -> bool:
     """Bring everything into the one file, with nobody else at it; False for what is no sound database."""
     sqlite = sqlite_module()
-    if not database.is_file():
-        return False
+    if not database.is_file() or not _begins_with(database, _MAGIC):
+        return False  # SQLite would throw away what lies beside such a file
     with contextlib.closing(sqlite.connect(database, timeout=_WAIT_S, isolation_level=None)) as connection:
         try:
             # Leaving WAL is what SQLite allows to nobody but the only user of a file.
