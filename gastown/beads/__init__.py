@@ -49,12 +49,25 @@ from gastown.beads.errors import (
     ParentClosed,
     ParentNotFound,
 )
+from gastown.beads.exchange.automatic import export_if_due, export_path
 from gastown.beads.exchange.content import content_hash
 from gastown.beads.exchange.exporter import ExportOptions, export_lines
 from gastown.beads.exchange.files import Exported, Target, WouldShrink, export_file
 from gastown.beads.exchange.importer import import_lines
+from gastown.beads.exchange.merging import Resolve
 from gastown.beads.exchange.plan import Imported, ImportOptions, Orphans
-from gastown.beads.exchange.reports import import_json, import_text, import_warnings
+from gastown.beads.exchange.reports import (
+    exported_json,
+    exported_text,
+    import_json,
+    import_text,
+    import_warnings,
+    status_json,
+    status_text,
+    sync_json,
+    sync_text,
+)
+from gastown.beads.exchange.syncing import SyncJob, find_status, sync
 from gastown.beads.explanations import explain, explain_lines, label_of_folder, list_gated
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
@@ -123,6 +136,7 @@ from gastown.beads.queries import (
     load_relations,
 )
 from gastown.beads.query_language import Expression, compile_query
+from gastown.beads.readiness import catch_up, has_external_news
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
 from gastown.beads.shapes import absent_json, ends_json, list_json, own_json, refs_json, show_json, summary_json
@@ -243,6 +257,7 @@ __all__ = [
     "Relations",
     "Removal",
     "Renaming",
+    "Resolve",
     "Seed",
     "SeedEdge",
     "Shipment",
@@ -250,6 +265,7 @@ __all__ = [
     "Sort",
     "StateChange",
     "SummaryFailed",
+    "SyncJob",
     "Target",
     "Walk",
     "WouldShrink",
@@ -264,6 +280,7 @@ __all__ = [
     "bead_json",
     "blockers_of",
     "canonical_key",
+    "catch_up",
     "change_labels",
     "check_config",
     "check_dimension",
@@ -318,7 +335,11 @@ __all__ = [
     "explain_config",
     "explain_lines",
     "export_file",
+    "export_if_due",
     "export_lines",
+    "export_path",
+    "exported_json",
+    "exported_text",
     "fill_template",
     "find",
     "find_circles",
@@ -332,6 +353,7 @@ __all__ = [
     "find_pairs",
     "find_past",
     "find_slot",
+    "find_status",
     "find_twins",
     "find_unknown_words",
     "find_wrong_blocked",
@@ -342,6 +364,7 @@ __all__ = [
     "get",
     "get_config",
     "get_gate",
+    "has_external_news",
     "import_json",
     "import_lines",
     "import_text",
@@ -427,12 +450,17 @@ __all__ = [
     "ship",
     "show_json",
     "size_of",
+    "status_json",
+    "status_text",
     "summarize",
     "summary_json",
     "summary_program",
     "supersede",
     "swarm_json",
     "swarm_status",
+    "sync",
+    "sync_json",
+    "sync_text",
     "undefer",
     "unrelate",
     "unset_config",

@@ -112,9 +112,7 @@ def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[T
 
 def _closes(graph: _Graph, steps: _Steps, owner: int, dropped: set[int]) -> bool:
     """Whether this edge closes a circle with those that are not dropped."""
-    return any(
-        _reaches(graph, steps.targets[place], steps.sources[place], dropped) for place in steps.places_of(owner)
-    )
+    return any(_reaches(graph, steps.targets[place], steps.sources[place], dropped) for place in steps.places_of(owner))
 
 
 def _reaches(graph: _Graph, start: int, goal: int, dropped: set[int]) -> bool:

@@ -40,6 +40,8 @@ class Exported:
     """Beads whose lines were made anew; the others were taken from the file as it was."""
     is_changed: bool
     """False: the file held all this already, and was not touched."""
+    seal: tuple[int, ...] = ()
+    """What tells whether somebody wrote to the file after this."""
 
 
 @dataclass
@@ -80,15 +82,16 @@ def export_file(session: Session, target: Target, options: ExportOptions = expor
     before = marks.find_written(target.state, path, asked, store)
     changes = marks.changes_since(session, before) if before is not None else None
     if changes is not None and not changes:
-        return Exported(str(target.path), len(names), 0, False)
+        return Exported(str(target.path), len(names), 0, False, marks.seal(path))
     if changes is None:
         _guard(session, path, options, names, target.allow_shrink)
     counted: list[int] = []
     lines = _lines(session, path, options, list(names), changes, counted)
     is_changed = replacing.replace(target.path, lines)
+    sealed = marks.seal(path)
     if mark is not None:
-        marks.note_written(target.state, marks.Written(str(path), asked, marks.seal(path), mark, store))
-    return Exported(str(target.path), len(names), sum(counted), is_changed)
+        marks.note_written(target.state, marks.Written(str(path), asked, sealed, mark, store))
+    return Exported(str(target.path), len(names), sum(counted), is_changed, sealed)
 
 
 def _store(session: Session) -> str:

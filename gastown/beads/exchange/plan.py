@@ -199,7 +199,8 @@ def _settle_orphans(session: Session, plan: Plan, options: ImportOptions, result
         above |= further
     absent = {name for name in above if name not in plan.best}
     for part in _parts(sorted(absent)):
-        absent.difference_update(session.exec(select(Bead.id).where(col(Bead.id).in_(part))))
+        known = session.exec(select(Bead.id).where(col(Bead.id).in_(part))).all()
+        absent -= set(known)
     if options.orphans == Orphans.RESURRECT:
         plan.missing_parents = sorted(absent)
         return

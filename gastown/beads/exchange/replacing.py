@@ -6,7 +6,7 @@ import filecmp
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,14 +71,15 @@ def replace(path: Path, lines: Iterable[str]) -> bool:
     return True
 
 
-def copy(source: Path, target: Path) -> None:
-    """Make `target` hold what `source` holds."""
+def copy(source: Path, target: Path, *, only_if: Callable[[], bool]) -> None:
+    """Make `target` hold what `source` holds, if what was copied still counts then."""
     with source.open("rb") as file, _waiting(target) as (waiting, new):
         while block := file.read(_BLOCK):
             new.write(block)
         new.flush()
         os.fsync(new.fileno())
-        waiting.replace(target)
+        if only_if():
+            waiting.replace(target)
 
 
 def _cannot(path: Path, error: OSError) -> CannotWrite:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gastown.beads.exchange.files import Exported
 from gastown.beads.exchange.plan import Imported
+from gastown.beads.exchange.syncing import Synced, SyncStatus
 
 _SHOWN = 20  # refused lines spelt out for people; JSON has them all
 
@@ -70,3 +72,57 @@ def import_text(result: Imported, *, dry_run: bool) -> Iterator[str]:
     yield f"{did} {number} issue(s): {', '.join(parts)}"
     if number == 1 and not dry_run:
         yield f"Imported issue: {[*result.created, *result.updated][0]}"
+
+
+def status_json(status: SyncStatus) -> dict[str, Any]:
+    """The shape of `bd sync --status --json`."""
+    return {
+        "path": status.path,
+        "file_exists": status.has_file,
+        "to_import": status.to_import,
+        "conflicts": status.conflicts,
+        "to_export": status.to_export,
+        "in_sync": status.has_file and not (status.to_import or status.to_export),
+    }
+
+
+def status_text(status: SyncStatus) -> Iterator[str]:
+    """The same in words."""
+    if not status.has_file:
+        yield f"{status.path} is not there yet; `bd sync` writes it ({status.to_export} issues)"
+        return
+    yield f"{status.path}: {status.to_import} lines to take in, {status.to_export} issues to write"
+    if status.conflicts:
+        yield f"Changed on both sides: {', '.join(status.conflicts)}"
+
+
+def sync_json(done: Synced, *, dry_run: bool) -> dict[str, Any]:
+    """The shape of `bd sync --json`."""
+    shown: dict[str, Any] = {"path": done.path, "merged": done.merged, "dry_run": dry_run}
+    if done.imported is not None:
+        shown["imported"] = import_json(done.imported, done.path, dry_run=dry_run)
+    if done.exported is not None:
+        shown |= {"exported": done.exported.number, "changed": done.exported.is_changed}
+    return shown
+
+
+def sync_text(done: Synced, *, dry_run: bool) -> Iterator[str]:
+    """The same in words."""
+    if done.imported is not None:
+        yield from import_text(done.imported, dry_run=dry_run)
+    if done.merged:
+        yield f"Changed on both sides, brought together: {', '.join(done.merged)}"
+    if done.exported is not None:
+        yield exported_text(done.exported, done.path)
+
+
+def exported_text(done: Exported, path: str) -> str:
+    """What an export did, in one line."""
+    if done.is_changed:
+        return f"Exported {done.number} issue(s) to {path}"
+    return f"{path} is up to date: {done.number} issue(s)"
+
+
+def exported_json(done: Exported, path: str) -> dict[str, Any]:
+    """The shape of `bd export -o FILE --json`."""
+    return {"exported": done.number, "rendered": done.rendered, "changed": done.is_changed, "path": path}

@@ -62,6 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Sync and data": {
         "import": (f"{_HERE}.exchange:import_", "Bring in an exchange file (JSONL)."),
         "export": (f"{_HERE}.exchange:export", "Write the store as an exchange file (JSONL)."),
+        "sync": (f"{_HERE}.exchange:sync", "Take in the exchange file, then write it; never runs git."),
         "restore": (f"{_HERE}.history:restore", "Show or put back the text from before a compaction."),
     },
     "Setup and configuration": {
@@ -149,12 +150,16 @@ def bd(context: Context, town: Path | None, as_json: bool) -> None:
 @bd.result_callback()
 @click.pass_context
 def after(ctx: click.Context, /, result: object, **_said: object) -> object:
-    """Note the bead that the command was about."""
-    context = ctx.find_object(Context)
-    if context is not None and context.touched and ALIASES.get(verb := str(ctx.invoked_subcommand), verb) in _TOUCHING:
+    """Note the bead that the command was about, and write the exchange file if the store's keys ask for that."""
+    context, verb = ctx.find_object(Context), str(ctx.invoked_subcommand)
+    if context is not None and context.touched and ALIASES.get(verb, verb) in _TOUCHING:
         from gastown.cli.bd.scope import keep_touched
 
         keep_touched(context)
+    if context is not None and context.has_written and context.session_pass is None and verb != "sync":
+        from gastown.cli.bd.exchange import export_after
+
+        export_after(context)
     return result
 
 

@@ -1,5 +1,6 @@
 """`bd import`, `bd export` and `bd sync`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
 from gastown.cli.terminal import harmless_json
-from gastown.errors import Invalid, Refused
+from gastown.errors import GastownError, Invalid, Refused
 
 _ORPHANS = ("allow", "skip", "strict", "resurrect")
 
@@ -53,11 +54,7 @@ def import_(
             session.rollback()
     for text in beads.import_warnings(result, all_lines=context.json):
         context.warn(text)
-    if context.json:
-        emit(context, beads.import_json(result, source, dry_run=dry_run))
-    else:
-        for text in beads.import_text(result, dry_run=dry_run):
-            context.echo(text)
+    _say(context, beads.import_json(result, source, dry_run=dry_run), beads.import_text(result, dry_run=dry_run))
     return 1 if result.refused else 0
 
 
@@ -105,8 +102,88 @@ def export(context: Context, output: str | None, allow_shrink: bool, **said: Any
         target = beads.Target(Path(output).absolute(), context.settings.town, allow_shrink)
         done = beads.export_file(session, target, options)
     if context.json:
-        emit(context, {"exported": done.number, "rendered": done.rendered, "changed": done.is_changed, "path": output})
-    elif done.is_changed:
-        context.echo(f"Exported {done.number} issue(s) to {output}")
+        emit(context, beads.exported_json(done, output))
     else:
-        context.echo(f"{output} is up to date: {done.number} issue(s)")
+        context.echo(beads.exported_text(done, output))
+
+
+_STEPS = stack(
+    click.option("--import-only", "--import", "only_takes", is_flag=True, help="Take in the file; write nothing."),
+    click.option("--flush-only", "--export-only", "only_writes", is_flag=True, help="Write the file; take nothing in."),
+    click.option("--status", "only_shows", is_flag=True, help="Say how far store and file are apart."),
+    click.option("--dry-run", is_flag=True, help="Say what would be taken in; change nothing."),
+)
+
+
+@command("sync")
+@click.argument("file", required=False)
+@_STEPS
+@click.option(
+    "--resolve",
+    type=click.Choice(("newest", "ours", "theirs")),
+    default="newest",
+    show_default=True,
+    help="Who counts where the store (ours) and the file (theirs) changed one field of a bead.",
+)
+@click.option("--allow-shrink", "--force", is_flag=True, help="Write the file even if that loses what only it holds.")
+@pass_context
+def sync(context: Context, file: str | None, only_shows: bool, **said: Any) -> int:
+    """Keep store and exchange file in step: take in what the file says, then write the file. Never runs git.
+
+    The file is .beads/issues.jsonl, or what the key export.path says. Changes of both sides to one bead are brought
+    together field by field, from what the file was after the last sync.
+
+    \b
+    Examples:
+      git pull && bd sync && git add .beads/issues.jsonl
+      bd sync --status
+    """
+    from gastown import beads
+
+    dry_run = said["dry_run"]
+    if said["only_takes"] + said["only_writes"] + only_shows > 1:
+        raise Invalid("--import-only, --flush-only and --status exclude each other")
+    folder = context.settings.town
+    with context.read() as session:
+        path = Path(file).absolute() if file else beads.export_path(session, folder)
+    job = beads.SyncJob(
+        path,
+        folder,
+        context.actor,
+        resolve=beads.Resolve(said["resolve"]),
+        takes=not said["only_writes"],
+        writes=not said["only_takes"],
+        allow_shrink=said["allow_shrink"],
+        dry_run=dry_run,
+    )
+    if only_shows:
+        with context.read(frozen=True) as session:
+            status = beads.find_status(session, job)
+        _say(context, beads.status_json(status), beads.status_text(status))
+        return 0
+    done = beads.sync(job, context.write, lambda: context.read(frozen=True))
+    if done.imported is not None:
+        for text in beads.import_warnings(done.imported, all_lines=context.json):
+            context.warn(text)
+    _say(context, beads.sync_json(done, dry_run=dry_run), beads.sync_text(done, dry_run=dry_run))
+    return 1 if done.imported is not None and done.imported.refused else 0
+
+
+def _say(context: Context, shown: dict[str, Any], lines: Iterable[str]) -> None:
+    if context.json:
+        emit(context, shown)
+    else:
+        for text in lines:
+            context.echo(text)
+
+
+def export_after(context: Context) -> None:
+    """Write the exchange file after a change, where the key export.auto asks for that; a failure only warns."""
+    from gastown import beads
+
+    try:
+        beads.export_if_due(lambda: context.read(frozen=True), context.settings.town)
+    except (GastownError, OSError) as error:
+        said = error.message if isinstance(error, GastownError) else f"{error.filename}: {error.strerror}"
+        hint = f" {error.hint}" if isinstance(error, GastownError) and error.hint else ""
+        context.warn(f"Warning: export.auto: {said}.{hint}")
