@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from gastown.beads.errors import BadField, CloseRefused
+from gastown.beads.externals import PROVIDES
 from gastown.beads.labels import add_label
 from gastown.beads.models import Bead, BeadStatus, Label
-from gastown.beads.readiness import PROVIDES
 from gastown.errors import NotFound
 
 EXPORT = "export:"

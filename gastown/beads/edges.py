@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from gastown import clock, ids
-from gastown.beads import deadlocks, readiness
+from gastown.beads import deadlocks, externals, readiness
 from gastown.beads.changes import Cause, as_json, lock, note, touch
 from gastown.beads.checks import check_text
 from gastown.beads.errors import BadField, BeadNotFound, DependencyRefused
@@ -77,7 +77,7 @@ def is_foreign(session: Session, bead_id: str) -> bool:
     except ids.BadName:
         return False
     own = session.get(ConfigEntry, "issue_prefix")
-    if prefix in (_TOWN_PREFIX, own.value if own else "") or readiness.is_rig(session, prefix):
+    if prefix in (_TOWN_PREFIX, own.value if own else "") or externals.is_rig(session, prefix):
         return False
     return session.exec(select(Bead.id).where(Bead.prefix == prefix).limit(1)).first() is None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gastown.beads import readiness
+from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, lock, note, touch
 from gastown.beads.checks import check_label
 from gastown.beads.models import Bead, BeadStatus, Label
@@ -65,7 +65,7 @@ def propagate_label(session: Session, parent: str, label: str, *, actor: str) ->
 
 def _provide(session: Session, bead: Bead, labels: Sequence[str]) -> None:
     for label in labels:
-        if label.startswith(readiness.PROVIDES) and bead.status == BeadStatus.CLOSED:
+        if label.startswith(externals.PROVIDES) and bead.status == BeadStatus.CLOSED:
             readiness.lock_graph(session)
-            capability = label.removeprefix(readiness.PROVIDES)
+            capability = label.removeprefix(externals.PROVIDES)
             readiness.recompute(session, readiness.refresh_external(session, capability))

@@ -11,19 +11,18 @@ that parents in a circle cannot keep each other blocked.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Integer, bindparam, cast, column, func, select, table, text, update
+from sqlalchemy import Integer, Select, bindparam, cast, func, select, text, update
 from sqlmodel import Session, col
 
-from gastown.beads.models import BLOCKING_TYPES, EXTERNAL, LANDED_PREFIX, SETTLED, Bead, BeadStatus, Dependency, Label
+from gastown.beads.externals import projects, provided_among
+from gastown.beads.models import BLOCKING_TYPES, EXTERNAL, LANDED_PREFIX, SETTLED, Bead, Dependency
 from gastown.db import is_sqlite
 
 # Any constant will do: it names the lock under which edges and settling statuses change on PostgreSQL.
 _GRAPH_LOCK = 0x6265616473
 # Ids in one list. When a write touches more beads than this everything is recomputed.
 _MANY = 10_000
-PROVIDES = "provides:"
-
-_RIGS = table("rigs", column("name"), column("prefix"))  # a sibling's table, by name: a capability names a rig
+_AFTER_EXTERNAL = EXTERNAL[:-1] + ";"  # the sign after the colon: where an index stops
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -147,45 +146,51 @@ def _flip(session: Session, rows: Sequence[tuple[str, bool]]) -> list[str]:
     return sorted(bead_id for bead_id, blocked in rows if blocked)
 
 
-def is_rig(session: Session, prefix: str) -> bool:
-    """Whether a rig of this database has the prefix."""
-    return session.execute(select(_RIGS.c.name).where(_RIGS.c.prefix == prefix).limit(1)).first() is not None
-
-
 def is_provided(session: Session, target: str) -> bool:
-    """Whether a closed bead of the project in `external:<project>:<capability>` is labelled `provides:<capability>`."""
-    _, _, rest = target.partition(EXTERNAL)
-    project, _, capability = rest.partition(":")
-    prefixes = select(_RIGS.c.prefix).where(_RIGS.c.name == project)
-    provided = (
-        select(col(Bead.id))
-        .join(Label, col(Label.bead_id) == col(Bead.id))
-        .where(
-            col(Label.label) == PROVIDES + capability,
-            col(Bead.status) == BeadStatus.CLOSED,
-            (col(Bead.prefix) == project) | col(Bead.prefix).in_(prefixes),
-        )
-        .limit(1)
+    """Whether what an external target names is there."""
+    return bool(provided_among(session, [target]))
+
+
+def has_external_news(session: Session) -> bool:
+    """Whether another store has come to provide, or no longer provides, what somebody here waits for.
+
+    What this database itself holds is looked at in the write that changes it.
+    """
+    if not projects(session):
+        return False
+    said = {target: was for target, was in session.execute(_external_targets(session))}
+    return bool(said) and provided_among(session, said) != {target for target, was in said.items() if was}
+
+
+def _external_targets(session: Session) -> Select[str, int]:
+    target = col(Dependency.depends_on_id)
+    # SQLite's index answers a range and not a LIKE; PostgreSQL's order of signs is that of a language.
+    is_external = (
+        (target >= EXTERNAL, target < _AFTER_EXTERNAL) if is_sqlite(session) else (target.startswith(EXTERNAL),)
     )
-    return session.execute(provided).first() is not None
+    return select(target, func.max(cast(col(Dependency.is_provided), Integer))).where(*is_external).group_by(target)
 
 
 def refresh_external(session: Session, capability: str | None = None) -> list[str]:
     """Look again at what external targets wait for (one capability, or all); return the beads that may have changed."""
     session.flush()
-    waiting = (
-        select(col(Dependency.depends_on_id), func.max(cast(col(Dependency.is_provided), Integer)))
-        .where(col(Dependency.depends_on_id).startswith(EXTERNAL))
-        .group_by(col(Dependency.depends_on_id))
-    )
+    waiting = _external_targets(session)
     if capability is not None:
         waiting = waiting.where(col(Dependency.depends_on_id).endswith(f":{capability}", autoescape=True))
+    said = {target: was for target, was in session.execute(waiting)}
+    provided = provided_among(session, said)
     touched: list[str] = []
-    for target, was in session.execute(waiting).all():
-        now = is_provided(session, target)
+    for target, was in said.items():
+        now = target in provided
         if now == bool(was):
             continue
         edges = col(Dependency.depends_on_id) == target
         session.execute(update(Dependency).where(edges).values(is_provided=now))
         touched.extend(session.execute(select(col(Dependency.issue_id)).where(edges)).scalars())
     return touched
+
+
+def catch_up(session: Session) -> list[str]:
+    """Bring readiness up to date with what other stores provide; return the beads set free."""
+    lock_graph(session)
+    return recompute(session, refresh_external(session))

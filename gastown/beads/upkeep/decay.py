@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from gastown import clock
-from gastown.beads import readiness
+from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, apply, lock
 from gastown.beads.deletion import delete
 from gastown.beads.errors import BadField, BeadMoved
@@ -84,7 +84,7 @@ def _needed(session: Session, names: Sequence[str]) -> dict[str, str]:
             .where(col(Dependency.depends_on_id).in_(part), col(Bead.status).not_in(SETTLED))
         )
         found.update({name: f"{other}, which is open, depends on it" for name, other in rows})
-        provides = col(Label.label).startswith(readiness.PROVIDES)
+        provides = col(Label.label).startswith(externals.PROVIDES)
         labels = session.exec(select(Label.bead_id, Label.label).where(col(Label.bead_id).in_(part), provides))
         found.update({name: f"others may depend on what it {label}" for name, label in labels})
     return dict(sorted(found.items()))

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, or_, update
 from sqlmodel import Session, col, select
 
 from gastown import clock, ids
-from gastown.beads import readiness
+from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, as_json, note
 from gastown.beads.configuration import PREFIX, get_config, set_config
 from gastown.beads.errors import BadField, BeadExists, RenameRefused
@@ -67,7 +67,7 @@ def rename_prefix(session: Session, new: str, *, actor: str, repair: bool = Fals
             hint="--repair gives all of them the new one.",
         )
     for name in (old, prefix, *others):
-        if readiness.is_rig(session, name):
+        if externals.is_rig(session, name):
             raise RenameRefused(f"{name} is the prefix of a rig", hint="`gt rig list` shows the rigs.")
     result = _rename_all(session, _new_names(found, prefix), actor=actor)
     set_config(session, PREFIX, prefix, actor=actor)

@@ -40,6 +40,7 @@ def ready(context: Context, **said: Any) -> None:
       bd ready --explain
     """
     _check(said)
+    catch_up(context)
     if said["claim"]:
         _claim(context, said)
         return
@@ -63,6 +64,19 @@ def ready(context: Context, **said: Any) -> None:
     else:
         rows = [tuple(item.values()) for item in shown["molecules"]]
         table(context, ("MOLECULE", "TITLE", "GATE", "STEP"), rows, empty="No gate let a molecule go on.")
+
+
+def catch_up(context: Context) -> None:
+    """Note what other projects' stores have come to provide since somebody last asked."""
+    from gastown import beads
+
+    if context.readonly:
+        return
+    with context.read() as session:
+        has_news = beads.has_external_news(session)
+    if has_news:
+        with context.write() as session:
+            beads.catch_up(session)
 
 
 def _check(said: dict[str, Any]) -> None:
@@ -144,6 +158,7 @@ def blocked(context: Context, **said: Any) -> None:
     """
     from gastown import beads
 
+    catch_up(context)
     with context.read() as session:
         found = beads.list_blocked(session, narrowing.filters(context, session, said, deep=True))
         if context.json:
