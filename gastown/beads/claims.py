@@ -1,36 +1,47 @@
 """Taking a bead: one compare-and-set, so that of many callers at once each bead has one winner."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlmodel import Session, col
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import Session, SQLModel
 
 from gastown import clock
 from gastown.beads import filters as sql
 from gastown.beads import startable
 from gastown.beads.changes import Cause, note
 from gastown.beads.errors import AlreadyClaimed
-from gastown.beads.filters import Filters
+from gastown.beads.filters import Filters, Sort
 from gastown.beads.models import Bead, BeadStatus
 from gastown.beads.queries import get
 from gastown.beads.vocabulary import ACTIVE, active_statuses
+from gastown.db import is_sqlite
 from gastown.events import EventKind
 
 # How many candidates one statement looks at: more than there are callers at once, of whom each holds one of them.
 _WINDOW = 64
+_BEADS = SQLModel.metadata.tables["beads"]
+_WHO: BindParameter[str] = bindparam("who")
+
+
+class _Lock(StrEnum):
+    """What a claim does about a bead that another transaction holds."""
+
+    NONE = "none"
+    SKIP = "skip"
+    WAIT = "wait"
 
 
 def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
     """Take an open bead: one compare-and-set, so that of many callers one wins. Again by its holder changes nothing."""
     bead = get(session, bead_id)
     active = ACTIVE if bead.status in BeadStatus.__members__.values() else active_statuses(session)
-    now = clock.now()
-    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
-    free = (or_(col(Bead.status).in_(active), came_back), col(Bead.assignee).in_(("", actor)))
-    taken = _take(session, [col(Bead.id) == bead_id, *free], actor, now)
+    came_back = (_BEADS.c.status == BeadStatus.DEFERRED.value) & (_BEADS.c.defer_until <= startable.NOW)
+    is_free = or_(_BEADS.c.status.in_(active), came_back) & _BEADS.c.assignee.in_(("", actor))
+    taken = _take(session, _taking((_BEADS.c.id == bead_id) & is_free), actor)
     if taken is not None:
         return taken
     session.refresh(bead)
@@ -43,39 +54,60 @@ def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
 
 def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | None:
     """Take the most urgent ready bead that nobody has; None when there is none. No two callers get the same one."""
-    filters = replace(filters, unassigned=True, limit=_WINDOW, reverse=False)
     active = active_statuses(session)
+    filters = replace(filters, unassigned=True, limit=_WINDOW, reverse=False)
+    if is_sqlite(session):  # which has one writer
+        return _take(session, _taking_first(replace(filters, limit=1), active), actor)
     while True:
         # Past the beads that others hold; then, should nothing be left, behind them: who holds one may let it go.
-        for skip_locked in (True, False):
-            now = clock.now()
-            first = (
-                select(col(Bead.id))
-                .where(
-                    col(Bead.id).in_(startable.first_ids(filters, now, active)),
-                    *startable.ready(filters, now, active),  # again, of the row as it is once it is locked
-                )
-                .order_by(*sql.order(filters, now))
-                .limit(1)
-                .with_for_update(skip_locked=skip_locked, of=Bead)
-            )
-            taken = _take(session, [col(Bead.id) == first.scalar_subquery()], actor, now)
+        for lock in (_Lock.SKIP, _Lock.WAIT):
+            taken = _take(session, _taking_first(filters, active, lock), actor)
             if taken is not None:
                 return taken
-        if not session.execute(startable.first_ids(filters, clock.now(), active)).first():
+        if session.execute(startable.first_ids(filters, active), {"now": clock.now()}).first() is None:
             return None
 
 
-def _take(session: Session, which: Sequence[Any], actor: str, now: datetime) -> Bead | None:
-    started = func.coalesce(col(Bead.started_at), now)
-    taken: Bead | None = session.scalars(
-        update(Bead)
-        .where(*which)
+def _taking_first(filters: Filters, active: tuple[str, ...], lock: _Lock = _Lock.NONE) -> ReturningUpdate[Any]:
+    """The statement that takes the first of these beads."""
+    # To build it takes longer than to run it, but only the default order is without the present.
+    build = _first if filters.sort is Sort.PRIORITY else _first.__wrapped__
+    return build(filters, active, lock)
+
+
+@lru_cache(maxsize=32)
+def _first(filters: Filters, active: tuple[str, ...], lock: _Lock) -> ReturningUpdate[Any]:
+    first = select(_BEADS.c.id).where(_BEADS.c.id.in_(startable.first_ids(filters, active)))
+    if lock is not _Lock.NONE:
+        # Asked once more, of the row as it is once it is locked.
+        first = first.where(*startable.ready(filters, active))
+        first = first.with_for_update(skip_locked=lock is _Lock.SKIP, of=_BEADS)
+    first = first.order_by(*sql.order(filters, clock.now())).limit(1)
+    return _taking(_BEADS.c.id == first.scalar_subquery())
+
+
+def _taking(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    return (
+        update(_BEADS)
+        .where(which)
         .values(
-            status=BeadStatus.IN_PROGRESS.value, assignee=actor, started_at=started, updated_at=now, defer_until=None
+            status=BeadStatus.IN_PROGRESS.value,
+            assignee=_WHO,
+            started_at=func.coalesce(_BEADS.c.started_at, startable.NOW),
+            updated_at=startable.NOW,
+            defer_until=None,
         )
-        .returning(Bead),
-        execution_options={"synchronize_session": False, "populate_existing": True},
+        .returning(*_BEADS.c)
+    )
+
+
+def _take(session: Session, taking: ReturningUpdate[Any], actor: str) -> Bead | None:
+    now = clock.now()
+    session.flush()
+    taken: Bead | None = session.scalars(
+        select(Bead).from_statement(taking),
+        {"now": now, _WHO.key: actor},
+        execution_options={"populate_existing": True},
     ).one_or_none()
     if taken is None:
         return None

@@ -5,7 +5,7 @@ read, however many beads are ready, blocked or put off.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, bindparam, func, or_, select, text, union_all
@@ -18,6 +18,8 @@ from gastown.beads.queries import find_many, listed
 from gastown.beads.vocabulary import active_statuses
 from gastown.db import UtcTime
 
+# A parameter without a value, so that statements can be kept: who runs one says what time it is.
+NOW = bindparam("now", type_=UtcTime)
 _BEADS = SQLModel.metadata.tables["beads"]
 
 
@@ -35,21 +37,21 @@ _NOBODYS_CONTAINER = _condition(
      AND child.status NOT IN ('closed', 'tombstone')
    LIMIT 1 OFFSET 0)"""
 )
-_PARENT_IS_DUE = """NOT EXISTS (
+_PARENT_IS_DUE = _condition(
+    """NOT EXISTS (
   SELECT 1 FROM dependencies edge CROSS JOIN beads parent
    WHERE edge.issue_id = beads.id AND edge.type = 'parent-child' AND parent.id = edge.depends_on_id
      AND parent.defer_until > :now LIMIT 1 OFFSET 0)"""
+).bindparams(NOW)
 
 
-def ready(
-    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
-) -> list[ColumnElement[bool]]:
+def ready(filters: Filters, active: Sequence[str] = (BeadStatus.OPEN.value,)) -> list[ColumnElement[bool]]:
     """The conditions of `ready`: open, unblocked, its time has come, nobody's container."""
-    due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= now)
-    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
+    due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= NOW)
+    came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= NOW)
     is_open = col(Bead.status).in_(active)
     wanted = [
-        *_startable(filters, now),
+        *_startable(filters),
         col(Bead.is_blocked).is_(False),
         col(Bead.pinned).is_(False),
         col(Bead.is_template).is_(False),
@@ -65,38 +67,36 @@ def ready(
     return wanted
 
 
-def ready_parts(
-    filters: Filters, now: datetime, active: Sequence[str] = (BeadStatus.OPEN.value,)
-) -> list[list[ColumnElement[bool]]]:
+def ready_parts(filters: Filters, active: Sequence[str] = (BeadStatus.OPEN.value,)) -> list[list[ColumnElement[bool]]]:
     """The conditions of `ready` as disjoint parts, each of which an index answers in the default order or in few rows.
 
     One part, the whole, where the filters ask for more than the indexes hold.
     """
     if filters.include_deferred or filters.include_ephemeral or NEVER_READY_TYPES & {*filters.types}:
-        return [ready(filters, now, active)]
-    shared = _startable(filters, now)
-    parts = [[_READY_NOW, *shared], [_READY_LATER, col(Bead.defer_until) <= now, *shared]]
+        return [ready(filters, active)]
+    shared = _startable(filters)
+    parts = [[_READY_NOW, *shared], [_READY_LATER, col(Bead.defer_until) <= NOW, *shared]]
     own = [name for name in active if name != BeadStatus.OPEN]
     if own:
-        parts.append([*ready(filters, now, own), col(Bead.status) != BeadStatus.DEFERRED.value])
+        parts.append([*ready(filters, own), col(Bead.status) != BeadStatus.DEFERRED.value])
     return parts
 
 
-def _startable(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
+def _startable(filters: Filters) -> list[ColumnElement[bool]]:
     """What `ready` asks beyond the bead's own row."""
     wanted = [*conditions(filters), _NOBODYS_CONTAINER]
     if not filters.include_deferred:
-        wanted.append(_condition(_PARENT_IS_DUE).bindparams(bindparam("now", now, UtcTime)))
+        wanted.append(_PARENT_IS_DUE)
     return wanted
 
 
 def list_ready(session: Session, filters: Filters | None = None) -> list[Bead]:
     """The beads that can be started now, most urgent first."""
     filters, now = filters or Filters(), clock.now()
-    first = first_ids(filters, now, active_statuses(session))
+    first = first_ids(filters, active_statuses(session))
     if not _is_bounded(filters):
-        return listed(session, [col(Bead.id).in_(first)], filters, now)
-    ids = list(session.execute(first).scalars())
+        return listed(session, [col(Bead.id).in_(first.params(now=now))], filters, now)
+    ids = list(session.execute(first, {"now": now}).scalars())
     found = find_many(session, ids)
     return [found[bead_id] for bead_id in ids]
 
@@ -105,9 +105,10 @@ def _is_bounded(filters: Filters) -> bool:
     return filters.limit > 0 and filters.sort is Sort.PRIORITY and not filters.reverse
 
 
-def first_ids(filters: Filters, now: datetime, active: Sequence[str]) -> Select[str] | CompoundSelect[str]:
+@lru_cache(maxsize=32)
+def first_ids(filters: Filters, active: tuple[str, ...]) -> Select[str] | CompoundSelect[str]:
     """The ids of what can be started: in the default order the first `limit`, in any other all, and unordered."""
-    parts = ready_parts(filters, now, active)
+    parts = ready_parts(filters, active)
     if not _is_bounded(filters):
         return union_all(*(select(_BEADS.c.id).where(*part) for part in parts))
     keys = (_BEADS.c.id, _BEADS.c.priority, _BEADS.c.created_at)
@@ -124,12 +125,12 @@ def _default_order(rows: FromClause) -> list[Any]:
 
 def count_ready(session: Session, filters: Filters | None = None, *, at_most: int = 0) -> int:
     """How many beads can be started now; where there are more than `at_most` (if given), one more than that."""
-    filters = filters or Filters()
+    filters, now = filters or Filters(), clock.now()
     total = 0
-    for part in ready_parts(filters, clock.now(), active_statuses(session)):
+    for part in ready_parts(filters, active_statuses(session)):
         found = select(_BEADS.c.id).where(*part)
         found = found.limit(at_most + 1 - total) if at_most else found
-        total += session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+        total += session.execute(select(func.count()).select_from(found.subquery()), {"now": now}).scalar_one()
         if at_most and total > at_most:
             break
     return total
