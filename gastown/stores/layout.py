@@ -19,7 +19,7 @@ METADATA = "metadata.json"
 COMPANIONS = ("-wal", "-shm", "-journal")
 
 GITIGNORE_LINES = (
-    *("*.db", "*.db?*", "*.db-journal", "*.db-wal", "*.db-shm", "backups/", ".env", "last-touched*"),
+    *("*.db", "*.db?*", "*.db-journal", "*.db-wal", "*.db-shm", "backups/", "export-state/", ".env", "last-touched*"),
     *("daemon.lock", "daemon.log", "daemon.pid", "bd.sock", ".local_version", "db.sqlite", "bd.db"),
     *("beads.base.jsonl", "beads.left.jsonl", "beads.right.jsonl", "!*.jsonl", "!metadata.json", "!config.yaml"),
 )
