@@ -69,3 +69,7 @@ class NotCompacted(NotFound):
 
 class RenameRefused(Refused):
     """The id is in use, or other tables name the bead."""
+
+
+class InteractionNotFound(NotFound):
+    """No interaction was kept under this id."""

@@ -105,6 +105,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "purge": (f"{_HERE}.upkeep:purge", "Take closed wisps out of the store (a preview without --force)."),
         "rename": (f"{_HERE}.rename:rename", "Give a bead another id, everywhere."),
         "rename-prefix": (f"{_HERE}.rename:rename_prefix", "Give every bead of the store another prefix."),
+        "audit": (f"{_HERE}.audit:audit", "What agents say that they did: record, label, list."),
+        "upgrade": (f"{_HERE}.audit:upgrade", "Versions that were taken note of."),
         "preflight": (f"{_HERE}.lint:preflight", "Say what is left before a push."),
         "admin": (f"{_HERE}.admin:admin", "Compact what closed long ago, and clean up."),
         "migrate": (f"{_HERE}.store:migrate", "Bring the store to this version's schema, or back."),
