@@ -159,6 +159,7 @@ from gastown.beads.steps import Continuation, continuation_json, continue_after,
 from gastown.beads.swarms import create_swarm, list_swarms, listed_json, swarm_json, swarm_status, validate_swarm
 from gastown.beads.templates import check_template, fill_template
 from gastown.beads.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
+from gastown.beads.upkeep.audit import Interaction, list_interactions, record_interaction
 from gastown.beads.upkeep.compaction import (
     Candidate,
     Compaction,
@@ -186,6 +187,7 @@ from gastown.beads.upkeep.preflight import Check, preflight
 from gastown.beads.upkeep.removal import Removal
 from gastown.beads.upkeep.renaming import Renaming, rename, rename_prefix
 from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
+from gastown.beads.upkeep.upgrade import acknowledge, upgrade_json
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import local, parse_when
 
@@ -238,6 +240,7 @@ __all__ = [
     "Group",
     "ImportOptions",
     "Imported",
+    "Interaction",
     "Lint",
     "Look",
     "Means",
@@ -270,6 +273,7 @@ __all__ = [
     "Walk",
     "WouldShrink",
     "absent_json",
+    "acknowledge",
     "acquire_slot",
     "add_by_text",
     "add_comment",
@@ -389,6 +393,7 @@ __all__ = [
     "list_gated",
     "list_gates",
     "list_history",
+    "list_interactions",
     "list_json",
     "list_ready",
     "list_states",
@@ -430,6 +435,7 @@ __all__ = [
     "read_page",
     "read_plan",
     "recall",
+    "record_interaction",
     "refs_json",
     "relate",
     "release_slot",
@@ -465,6 +471,7 @@ __all__ = [
     "unrelate",
     "unset_config",
     "update",
+    "upgrade_json",
     "uproot",
     "validate_swarm",
     "walk",

@@ -13,7 +13,6 @@ from gastown.beads.checks import check_text
 from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField, CompactionRefused, NotCompacted
 from gastown.beads.history.lineage import list_events
-from gastown.beads.keys import KEYS
 from gastown.beads.lifecycle import add_comment
 from gastown.beads.models import BLOCKING_TYPES, Bead, BeadStatus, Dependency
 from gastown.beads.patches import LONG_TEXTS
@@ -82,7 +81,7 @@ def _tier(session: Session, tier: int) -> tuple[int, int]:
     if tier not in _TIERS:
         raise BadField(f"there is no tier {tier}", hint="Give 1 (closed for a month) or 2 (for three months).")
     key, level = _TIERS[tier]
-    return int(get_config(session, key, KEYS[key].default)), level
+    return int(get_config(session, key)), level
 
 
 def list_candidates(session: Session, tier: int, *, limit: int = 0) -> list[Candidate]:
