@@ -8,7 +8,7 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from gastown import clock
-from gastown.beads import readiness
+from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, apply, lock, note, touch
 from gastown.beads.checks import check_short, check_text
 from gastown.beads.conditions import CHECKABLE, Outcome, judge
@@ -292,10 +292,10 @@ def settle(session: Session, ids: Sequence[str]) -> list[str]:
     """Carry a change between open and closed to everything that waits; return who was set free."""
     session.flush()
     provided = session.exec(
-        select(Label.label).where(col(Label.bead_id).in_(ids), col(Label.label).startswith(readiness.PROVIDES))
+        select(Label.label).where(col(Label.bead_id).in_(ids), col(Label.label).startswith(externals.PROVIDES))
     ).all()
     touched: list[str] = []
     for label in sorted(set(provided)):
-        touched += readiness.refresh_external(session, label.removeprefix(readiness.PROVIDES))
+        touched += readiness.refresh_external(session, label.removeprefix(externals.PROVIDES))
     freed = readiness.recompute(session, [*ids, *touched])
     return [bead_id for bead_id in freed if bead_id not in ids]
