@@ -128,7 +128,7 @@ def _shape(one: "Checkout") -> dict[str, Any]:
     return {"path": str(one.path), "branch": one.branch, "head": one.head, "is_main": one.is_main}
 
 
-@command("mail", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@command("mail", resident=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("words", nargs=-1)
 @pass_context
 def mail(context: Context, words: tuple[str, ...]) -> None:

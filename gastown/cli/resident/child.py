@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -25,7 +26,6 @@ _FDS = 5
 class Request:
     """What a client wants to be run, and where."""
 
-    key: bytes
     program: str
     ignored: str
     umask: int
@@ -35,18 +35,32 @@ class Request:
     here: int
     channel: socket.socket
 
-    def keep_channel_only(self) -> None:
-        """Close what only the child needs."""
-        for number in (*self.streams, self.here):
-            os.close(number)
+
+@dataclass
+class Parcel:
+    """A request as it came: its text, and the streams, the working folder and the channel."""
+
+    body: bytes
+    fds: list[int]
+
+    @property
+    def key(self) -> bytes:
+        """For which resident it is."""
+        return self.body.partition(b"\0")[0]
 
     def close(self) -> None:
-        """Close every descriptor."""
-        self.keep_channel_only()
-        self.channel.close()
+        """Close its descriptors."""
+        for number in self.fds:
+            os.close(number)
+
+    def pass_on(self, line: socket.socket) -> None:
+        """Send it to a child of ours."""
+        passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", self.fds))]
+        data = len(self.body).to_bytes(4, "big") + self.body
+        line.sendall(data[line.sendmsg([data], passed) :])
 
 
-def receive(connection: socket.socket, patience_s: float) -> Request:
+def receive(connection: socket.socket, patience_s: float | None) -> Parcel:
     """Read one request; OSError or ValueError when it does not come, or is none."""
     connection.settimeout(patience_s)
     space = socket.CMSG_SPACE(_FDS * 4)
@@ -69,28 +83,41 @@ def receive(connection: socket.socket, patience_s: float) -> Request:
                 raise ValueError("cut off")
             parts.append(part)
             missing -= len(part)
-        return _parse(b"".join(parts)[4:], list(fds))
+        return Parcel(b"".join(parts)[4:], list(fds))
     except BaseException:
         for number in fds:
             os.close(number)
         raise
 
 
-def _parse(body: bytes, fds: list[int]) -> Request:
-    key, program, ignored, umask, count, *rest = body.split(b"\0")
+def _parse(parcel: Parcel) -> Request:
+    _, program, ignored, umask, count, *rest = parcel.body.split(b"\0")
     words = [os.fsdecode(word) for word in rest[: int(count) + 1]]
     if program not in (b"bd", b"gt"):
         raise ValueError("no program of ours")
-    channel = socket.socket(fileno=fds[4])
-    return Request(
-        key, program.decode(), ignored.decode(), int(umask), words, rest[int(count) + 1 :], fds[:3], fds[3], channel
-    )
+    *streams, here, channel = parcel.fds
+    environment, argv = rest[int(count) + 1 :], words
+    said = (program.decode(), ignored.decode(), int(umask))
+    return Request(*said, argv, environment, streams, here, socket.socket(fileno=channel))
 
 
-def become(request: Request, asker: int) -> NoReturn:
-    """Turn this fork into the command, once the client says so; end with it."""
+def stand_by(line: socket.socket, rehearsal: Callable[[], None] | None) -> NoReturn:
+    """Wait in this fork for a request, become the command once the client says so, and end with it.
+
+    A rehearsal beforehand takes the time that copying the pages of memory takes which every command writes to.
+    """
     try:
+        os.setpgid(0, 0)
+        if rehearsal is not None:
+            _with_spare_time(rehearsal)
+            line.send(b"r")
+        request = _parse(receive(line, None))
+        line.settimeout(_GO_S)
+        asker = int.from_bytes(line.recv(4), "big")
         _take_over(request, asker)
+        if line.recv(1) != b"Y":
+            os._exit(0)
+        line.close()
         channel = request.channel
         channel.settimeout(_GO_S)
         channel.send(b"R%d" % os.getpid())
@@ -99,6 +126,17 @@ def become(request: Request, asker: int) -> NoReturn:
     except Exception:  # it has not begun: the client sees the channel close, and runs the command itself
         os._exit(0)
     _end(channel, _run(request))
+
+
+def _with_spare_time(act: Callable[[], None]) -> None:
+    """Do it only while no processor has anything better to do, where the platform can tell."""
+    if not hasattr(os, "SCHED_IDLE"):
+        act()
+        return
+    before, how = os.sched_getscheduler(0), os.sched_getparam(0)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    act()
+    os.sched_setscheduler(0, before, how)
 
 
 def _run(request: Request) -> int:
@@ -110,6 +148,10 @@ def _run(request: Request) -> int:
         code = 130
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:  # as the interpreter does
+        with contextlib.suppress(Exception):
+            sys.excepthook(*sys.exc_info())
+        code = 1
     return code
 
 
@@ -117,20 +159,21 @@ def _end(channel: socket.socket, code: int) -> NoReturn:
     """Leave without the interpreter's own clearing up, after what counts of it."""
     try:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 stream.flush()
+            except (OSError, ValueError):
+                code = 120  # the interpreter's own word for this
         with contextlib.suppress(Exception):
             config.use(None)  # closes the database: the last one to do so puts the log into the file
         # Whoever reads our output must see its end before the client is gone.
         for number in (0, 1, 2):
             os.close(number)
-        channel.send(b"E%d" % (code & 0xFF))
+        channel.send(b"E%d\n" % (code & 0xFF))
     finally:
         os._exit(code & 0xFF)
 
 
 def _take_over(request: Request, asker: int) -> None:
-    os.setpgid(0, 0)
     for name in client.FORWARDED:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -140,7 +183,8 @@ def _take_over(request: Request, asker: int) -> None:
     for number, taken in enumerate(request.streams):
         os.dup2(taken, number)
     os.fchdir(request.here)
-    request.keep_channel_only()
+    for number in (*request.streams, request.here):
+        os.close(number)
     os.umask(request.umask)
     _take_limits(asker)
     os.environb.clear()
@@ -173,11 +217,10 @@ _LIMITS = sorted({value for name, value in vars(resource).items() if name.starts
 def _open_streams() -> None:
     """Streams as the interpreter makes them at its start; encodings are the resident's own, see `client.identity`."""
     unbuffered = bool(config.environment().get("PYTHONUNBUFFERED"))
-    sys.stdin = sys.__stdin__ = _stream(0, sys.__stdin__, io.BufferedReader(io.FileIO(0, "r", closefd=False)), False)
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        raw = io.FileIO(number, "w", closefd=False)
-        buffer: Any = raw if unbuffered else io.BufferedWriter(raw)
-        stream = _stream(number, getattr(sys, f"__{name}__"), buffer, unbuffered)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        raw: Any = io.FileIO(number, "w" if number else "r", closefd=False)
+        buffer = io.BufferedReader(raw) if number == 0 else raw if unbuffered else io.BufferedWriter(raw)
+        stream = _stream(number, getattr(sys, f"__{name}__"), buffer, unbuffered and number > 0)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 

@@ -2,15 +2,20 @@
 
 Standard library only, and little of it: this is what every command costs. `socket` and `json` would double it.
 
-The request goes out in one piece: arguments, environment, umask, the working folder and the terminal as descriptors. A
-child of the resident takes it and says `R`; only when it is told `G` on the channel that it alone reads does it begin.
-Until then this process may give up and run the command itself; from then on it never does.
+When the resident greets (`H`), the request goes out in one piece: arguments, environment, umask, and as descriptors
+the terminal and the working folder. A child of the resident takes it and says `R`; only when it is told `G`, on a
+channel that it alone reads, does it begin. Until then this process may give up and run the command itself; from then
+on it never does.
 """
 
 import os
 import sys
 import time
 from itertools import pairwise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 try:
     import _signal as signal  # type: ignore[import-not-found]
@@ -121,10 +126,14 @@ def connect(path: str, patience_s: float = PATIENCE_S) -> "socket.socket":
     if not is_private(os.path.dirname(path)):
         raise PermissionError(path)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(patience_s)
-    connection.connect(path)
-    if peer(connection)[1] != os.getuid():
-        raise PermissionError(path)
+    try:
+        connection.settimeout(patience_s)
+        connection.connect(path)
+        if peer(connection)[1] != os.getuid():
+            raise PermissionError(path)
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 
@@ -134,27 +143,44 @@ def run(program: str, argv: list[str]) -> None:
     path = place(key)
     if not path or signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-    deadline = time.monotonic() + PATIENCE_S
+    ends: list[socket.socket] = []
     try:
-        connection = connect(f"{path}.sock")
-        channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        _send(connection, theirs.fileno(), _request(key, program, argv))
-        theirs.close()
-        channel.settimeout(max(deadline - time.monotonic(), 0.01))
-        said = channel.recv(16)
-        if said[:1] != b"R":
-            return
-        before = _forward_signals(connection, int(said[1:]))
+        has_begun = _hand_over(f"{path}.sock", _request(key, program, argv), ends)
     except (OSError, ValueError):
-        return
+        has_begun = False
+    if has_begun:
+        _leave(ends[1])  # from here on nothing leads back to running the command here
+    for end in ends:  # the resident and its child learn from this that they are not wanted
+        end.close()
+
+
+def _hand_over(path: str, request: bytes, ends: "list[socket.socket]") -> bool:
+    """Whether a child has the command and begins; `ends` become the connection to the resident and the channel."""
+    deadline = time.monotonic() + PATIENCE_S
+    connection = connect(path)
+    ends.append(connection)
+    # One that is stopped must not be sent the streams: whoever reads our output would wait for their end.
+    if connection.recv(1) != b"H":
+        return False
+    channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ends.append(channel)
+    try:
+        _send(connection, theirs.fileno(), request)
+    finally:
+        theirs.close()
+    channel.settimeout(max(deadline - time.monotonic(), 0.01))
+    said = channel.recv(16)
+    if said[:1] != b"R":
+        return False
+    before = _forward_signals(connection, int(said[1:]))
     try:
         channel.settimeout(None)
         channel.send(b"G")
-    except OSError:  # it is gone and has not begun
+    except OSError:  # the child is gone and has not begun
         for number, handler in before:
             signal.signal(number, handler)
-        return
-    _leave(channel)
+        return False
+    return True
 
 
 def _request(key: bytes, program: str, argv: list[str]) -> bytes:
@@ -199,7 +225,7 @@ def _forward_signals(connection: "socket.socket", child: int) -> "list[tuple[int
     return before
 
 
-def _leave(channel: "socket.socket") -> None:
+def _leave(channel: "socket.socket") -> "NoReturn":
     """Wait for the command's end and end the same way."""
     try:
         said = channel.recv(16).partition(b"\n")[0]  # both the child and the resident may tell
@@ -207,7 +233,8 @@ def _leave(channel: "socket.socket") -> None:
         said = b""
     if said[:1] == b"S":
         number = int(said[1:])
-        signal.signal(number, signal.SIG_DFL)
+        if number != signal.SIGKILL:  # which is never handled otherwise
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         os._exit(128 + number)
     if said[:1] != b"E":

@@ -9,15 +9,15 @@ import fcntl
 import gc
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gastown import clock, config
 from gastown.cli.resident import child, client
-from gastown.cli.resident.child import Request
 
 IDLE_S = 600.0
 # More at once only get in each other's way; the rest wait in the queue of the socket, or run without us.
@@ -38,6 +38,15 @@ class Running:
     connection: socket.socket
     channel: socket.socket
     kill_at: float = float("inf")
+
+
+@dataclass
+class Fork:
+    """A child that waits for a command."""
+
+    pid: int
+    line: socket.socket
+    is_ready: bool = False
 
 
 def newest() -> list[tuple[str, int, int, int]]:
@@ -66,15 +75,21 @@ def _installed() -> Iterator[tuple[str, int, int, int]]:
 class Resident:
     """The loop and what it knows."""
 
-    def __init__(self, path: str, lock: int, code: list[tuple[str, int, int, int]]) -> None:
+    def __init__(
+        self, path: str, lock: int, code: list[tuple[str, int, int, int]], rehearsal: Callable[[], None]
+    ) -> None:
         self.path, self.lock, self.code = f"{path}.sock", lock, code
         self.key = client.identity()
         self.idle_s = float(config.environment().get("GASTOWN_RESIDENT_IDLE_S") or IDLE_S)
         self.running: dict[int, Running] = {}
         self.by_connection: dict[int, Running] = {}
+        self.greeted: dict[int, socket.socket] = {}
         self.poll = select.poll()
         self.wake, self.woken = socket.socketpair()
         self.listener: socket.socket | None = None
+        self.rehearsal = rehearsal
+        self.spare: Fork | None = None
+        self.given_up: set[int] = set()
 
     def listen(self) -> None:
         """Take the name; the lock says that nobody else has it."""
@@ -103,6 +118,11 @@ class Resident:
             self.poll.unregister(self.listener)
         self.listener.close()
         self.listener = None
+        for greeted in self.greeted.values():
+            self.poll.unregister(greeted)
+            greeted.close()
+        self.greeted.clear()
+        self._drop_the_spare()
         os.close(self.lock)
 
     def serve(self) -> None:
@@ -110,12 +130,17 @@ class Resident:
         idle_since = clock.monotonic()
         while self.listener is not None or self.running:
             self._mind_the_listener()
+            self._mind_the_spare()
             for number, _ in self.poll.poll(1000 * self._pause()):
                 if self.listener is not None and number == self.listener.fileno():
                     self._accept(self.listener)
                 elif number == self.wake.fileno():
                     with contextlib.suppress(OSError):
                         self.wake.recv(4096)
+                elif self.spare is not None and number == self.spare.line.fileno():
+                    self._hear_the_spare(self.spare)
+                elif number in self.greeted:
+                    self._receive(self.greeted.pop(number))
                 elif number in self.by_connection:
                     self._listen_to(self.by_connection[number])
             self._reap()
@@ -148,37 +173,89 @@ class Resident:
             connection, _ = listener.accept()
         except OSError:
             return
+        try:
+            if client.peer(connection)[1] != os.getuid():
+                raise PermissionError
+            connection.setblocking(False)
+            connection.send(b"H")
+        except OSError:
+            connection.close()
+            return
+        self.greeted[connection.fileno()] = connection
+        self.poll.register(connection, select.POLLIN)
+
+    def _receive(self, connection: socket.socket) -> None:
+        self.poll.unregister(connection)
         with contextlib.ExitStack() as closing:
             closing.enter_context(connection)
             try:
-                pid, uid = client.peer(connection)
-                if uid != os.getuid():
+                asker, _ = client.peer(connection)
+                parcel = child.receive(connection, REQUEST_S)
+                closing.callback(parcel.close)
+                if parcel.key != self.key:
                     return
-                request = child.receive(connection, REQUEST_S)
+                taker = self._take_fork()
+                closing.callback(self.given_up.add, taker.pid)
+                closing.enter_context(taker.line)
+                parcel.pass_on(taker.line)
+                taker.line.sendall(asker.to_bytes(4, "big"))
+                # While the child takes everything over; it does not begin before it is told that its code is current.
+                if self.listener is None or newest() != self.code:
+                    self.retire()
+                    return
+                taker.line.sendall(b"Y")
             except (OSError, ValueError):
                 return
-            closing.callback(request.close)
-            if request.key != self.key:
-                return
-            if newest() != self.code:
-                self.retire()
-                return
-            self._fork(connection, request, pid)
+            channel = socket.socket(fileno=os.dup(parcel.fds[-1]))
+            connection.setblocking(False)
+            running = Running(taker.pid, connection, channel)
+            self.running[taker.pid] = self.by_connection[connection.fileno()] = running
+            self.poll.register(connection, select.POLLIN)
             closing.pop_all()
+            taker.line.close()
+            parcel.close()
 
-    def _fork(self, connection: socket.socket, request: Request, asker: int) -> None:
+    def _take_fork(self) -> Fork:
+        """The fork that stands by, or a new one when that is not ready."""
+        spare = self.spare
+        if spare is None or not spare.is_ready:
+            return self._fork(None)
+        self.poll.unregister(spare.line)
+        self.spare = None
+        return spare
+
+    def _mind_the_spare(self) -> None:
+        if self.spare is not None or self.listener is None:
+            return
+        self.spare = self._fork(self.rehearsal)
+        self.poll.register(self.spare.line, select.POLLIN)
+
+    def _hear_the_spare(self, spare: Fork) -> None:
+        said = spare.line.recv(1)
+        if said:
+            spare.is_ready = True
+        else:  # it died
+            self._drop_the_spare()
+
+    def _drop_the_spare(self) -> None:
+        if self.spare is not None:
+            self.poll.unregister(self.spare.line)
+            self.spare.line.close()
+            self.given_up.add(self.spare.pid)
+            self.spare = None
+
+    def _fork(self, rehearsal: Callable[[], None] | None) -> Fork:
+        ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             try:
+                ours.close()
                 self._forget_all()
-                child.become(request, asker)  # does not return
+                child.stand_by(theirs, rehearsal)  # does not return
             finally:
                 os._exit(70)
-        request.keep_channel_only()
-        connection.setblocking(False)
-        running = Running(pid, connection, request.channel)
-        self.running[pid] = self.by_connection[connection.fileno()] = running
-        self.poll.register(connection, select.POLLIN)
+        theirs.close()
+        return Fork(pid, ours)
 
     def _forget_all(self) -> None:
         """In a child: close what belongs to the resident and to other commands, whose ends must be seen."""
@@ -186,10 +263,15 @@ class Resident:
         for held in (self.listener, self.wake, self.woken):
             if held is not None:
                 held.close()
+        for greeted in self.greeted.values():
+            greeted.close()
         for running in self.running.values():
             running.connection.close()
             running.channel.close()
-        os.close(self.lock)
+        if self.spare is not None:
+            self.spare.line.close()
+        if self.listener is not None:
+            os.close(self.lock)
 
     def _listen_to(self, running: Running) -> None:
         try:
@@ -208,6 +290,9 @@ class Resident:
 
     def _reap(self) -> None:
         now = clock.monotonic()
+        for pid in list(self.given_up):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self.given_up.discard(pid)
         for running in list(self.running.values()):
             pid, status = os.waitpid(running.pid, os.WNOHANG)
             if pid == 0:
@@ -216,7 +301,7 @@ class Resident:
                     running.kill_at = float("inf")
                 continue
             code = os.waitstatus_to_exitcode(status)
-            said = b"E%d" % code if code >= 0 else b"S%d" % -code
+            said = b"E%d\n" % code if code >= 0 else b"S%d\n" % -code
             with contextlib.suppress(OSError):
                 running.channel.send(said, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
             if self.by_connection.pop(running.connection.fileno(), None) is not None:
@@ -262,11 +347,14 @@ def main() -> None:
     if client.place(client.identity()) != path or not client.is_private(os.path.dirname(path)):
         return
     code = newest()  # before anything is imported that could change meanwhile
-    from gastown.cli.resident.warm import warm
+    from gastown.cli.resident import warm
 
-    warm(os.path.dirname(path))
-    resident = Resident(path, lock, code)
+    scratch = warm.warm(f"{path}.warm")
+    resident = Resident(path, lock, code, lambda: warm.rehearse(scratch))
     gc.collect()
     gc.freeze()
-    resident.listen()
-    resident.serve()
+    try:
+        resident.listen()
+        resident.serve()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -3,8 +3,9 @@
 import contextlib
 import importlib
 import io
+import json
 import shutil
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from gastown import config
@@ -46,8 +47,12 @@ _COMMANDS = (
 )
 
 
-def warm(folder: str) -> None:
-    """Import all, run the common commands on a store of no worth, and forget that store."""
+# What a fork runs before it waits for a command: the pages that these write to are most of those that any writes to.
+_REHEARSAL = ("ready --json", "show {0} --json", "list", "create another --dry-run --json")
+
+
+def warm(place: str) -> Path:
+    """Import all, run the common commands on a store of no worth at `place`, and forget it."""
     for entry in (*bd.bd.lazy.values(), *gt.gt.lazy.values()):
         importlib.import_module(entry[0].partition(":")[0])
     for module in _MODULES:
@@ -56,25 +61,36 @@ def warm(folder: str) -> None:
     from sqlalchemy.orm import configure_mappers
 
     configure_mappers()
-    scratch = tempfile.mkdtemp(prefix="warm-", dir=folder)
+    scratch = Path(place)
+    shutil.rmtree(scratch, ignore_errors=True)  # of one that was killed
+    scratch.mkdir(mode=0o700)
+    make_store(_store(scratch).database)
+    _run_all(scratch, ["create example --silent", "create example --silent"])
+    _run_all(scratch, _COMMANDS * 2)
+    return scratch
+
+
+def rehearse(scratch: Path) -> None:
+    """In a child: run a few commands, so that its own copies of their pages are made before one is asked for."""
+    _run_all(scratch, _REHEARSAL)
+
+
+def _store(scratch: Path) -> FolderStore:
+    return FolderStore(town=scratch, file=scratch / "beads.db")
+
+
+def _run_all(scratch: Path, commands: Iterable[str]) -> None:
+    from gastown.db import engine
+
+    config.use(_store(scratch))
     try:
-        _rehearse(Path(scratch))
+        ids = [bead["id"] for bead in json.loads(_say("list --all --json") or "[]")]
+        for words in commands:
+            _say(words.format(*ids))
+        engine.keep_warm()
     finally:
         config.use(None)
         database.forget_checks()
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _rehearse(scratch: Path) -> None:
-    from gastown.db import engine
-
-    settings = FolderStore(town=scratch, file=scratch / "beads.db")
-    make_store(settings.database)
-    config.use(settings)
-    ids = [_say("create example --silent").strip() for _ in range(2)]
-    for words in _COMMANDS * 2:
-        _say(words.format(*ids))
-    engine.keep_warm()
 
 
 def _say(words: str) -> str:
