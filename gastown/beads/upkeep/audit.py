@@ -51,7 +51,7 @@ def record_interaction(session: Session, said: Interaction, *, actor: str) -> st
     if said.parent_id:
         _require(session, said.parent_id)
     name = f"int-{ids.hash_part(str(uuid.uuid4()), _HASH)}"
-    record(session, EventKind.BEAD_AUDITED, actor=actor, bead_id=said.issue_id or None, id=name, **values)
+    record(session, EventKind.BEAD_AUDITED, actor=actor, bead_id=said.issue_id or None, id=name, interaction=values)
     return name
 
 
@@ -67,4 +67,7 @@ def list_interactions(session: Session, *, issue_id: str = "", limit: int = 0) -
     if issue_id:
         query = query.where(Event.bead_id == issue_id)
     rows = session.exec(query.limit(limit) if limit else query).all()
-    return [{"created_at": iso(row.at), "actor": row.actor, **row.payload} for row in reversed(rows)]
+    return [
+        {"id": row.payload["id"], "created_at": iso(row.at), "actor": row.actor, **row.payload["interaction"]}
+        for row in reversed(rows)
+    ]
