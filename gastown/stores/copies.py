@@ -62,9 +62,9 @@ def set_aside(folder: Path) -> Path:
     """
     database = folder / layout.DATABASE
     kept = new_name(folder / layout.BACKUPS)
-    companions = [end for end in layout.COMPANIONS if os.path.lexists(f"{database}{end}")]
-    if _is_settled(database):
-        companions = []
+    # Looked for only now: closing a damaged file may have taken them away.
+    settled = _is_settled(database)
+    companions = [] if settled else [end for end in layout.COMPANIONS if os.path.lexists(f"{database}{end}")]
     try:
         os.link(database, kept, follow_symlinks=False)
     except OSError:  # a folder, or a disk without second names

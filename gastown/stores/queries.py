@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlmodel import Session
 
 from gastown.db import is_sqlite
+from gastown.db.engine import sqlite_module
 from gastown.errors import Invalid
 
 
@@ -41,8 +42,9 @@ def run_sql(session: Session, statement: str, *, write: bool) -> Answer:
                 return Answer(list(result.keys()), [tuple(row) for row in result], 0)
             except ResourceClosedError:
                 return Answer([], [], max(0, result.rowcount))
-    except DBAPIError as error:
-        said = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+    except (DBAPIError, sqlite_module().Warning) as error:  # the driver warns of a second statement, and runs none
+        cause = getattr(error, "orig", None) or error
+        said = str(cause).strip().splitlines()[0]
         hint = "Without --write nothing can be changed." if not write else None
         raise BadStatement(f"the database says: {said}", hint=hint) from error
 

@@ -19,7 +19,6 @@ INSTEAD: dict[str, str] = {
     "compact": "The store keeps no commits to squash. `bd admin compact` shortens old beads, `bd gc` lets them decay.",
     "bootstrap": "`bd init` makes the store and takes in the issues.jsonl that lies there.",
     "repo": "`bd import` takes in another project's beads; in a town all rigs share one store.",
-    "upgrade": "`bd version` says which version this is, `bd migrate` brings a store to it.",
     "daemon": "There is none to start or stop: every command writes at once.",
     "daemons": "There are none to start or stop: every command writes at once.",
     "jira": _TRACKER,

@@ -212,8 +212,8 @@ def sql(context: Context, statement: str, as_csv: bool, write: bool) -> None:
         context.print_json(answer.records())
     elif as_csv:
         page = io.StringIO()
-        csv.writer(page).writerows([answer.columns, *answer.rows])
-        context.echo(page.getvalue().rstrip("\r\n"))
+        csv.writer(page, lineterminator="\n").writerows([answer.columns, *answer.rows])
+        context.echo(page.getvalue().rstrip("\n"))
     elif write and not answer.columns:
         context.echo(f"{answer.changed} rows changed. Check with `bd doctor`.")
     else:
