@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from sqlmodel import Session
 
@@ -106,7 +107,7 @@ def _root(proto: Protomolecule, vessel: Vessel, is_root_only: bool) -> NewBead:
         id_kind="" if vessel.below else "wisp" if vessel.ephemeral else "mol",
         more={
             "source_formula": proto.formula,
-            "source_location": proto.source,
+            "source_location": Path(proto.source).name,
             "is_template": vessel.is_template,
             "bonded_from": list(vessel.bonded_from),
             "wisp_type": vessel.wisp_type,
