@@ -58,6 +58,8 @@ _EMPTY: dict[str, Any] = {
     "status": BeadStatus.OPEN.value,
     "issue_type": "task",
 }
+# Written with every bead: to say nothing means the default.
+_ALWAYS_SAID = frozenset({"status", "issue_type", "priority"})
 _LIMITS = {"status": 64, "issue_type": 64, "assignee": 255, "owner": 255, "created_by": 255, "external_ref": 255}
 
 
@@ -192,7 +194,8 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
 
 def _take(name: str, value: Any, kind: type, word: str, *, values: dict[str, Any], extra: dict[str, Any]) -> None:
     if value is None or (not value and name not in OPTIONAL and kind is not int):
-        extra[name] = value  # said explicitly: written again
+        if name not in _ALWAYS_SAID:
+            extra[name] = value  # said explicitly: written again
         return
     values[name] = _typed(name, value, kind, word)
 

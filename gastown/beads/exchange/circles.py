@@ -97,7 +97,18 @@ class _Graph:
 
 
 def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[TypedEdge]:
-    """Those of `new` to leave out so that no circle remains but those of `old` alone: any of them would close one."""
+    """Those of `new` to leave out so that no circle remains but those of `old` alone: any of them would close one.
+
+    Children stay with their parents where they can: rather what makes beads wait is left out.
+    """
+    parents = [edge for edge in new if edge[2] == DependencyType.PARENT_CHILD]
+    lost = _choose(old, parents)
+    gone = set(lost)
+    kept = [*old, *(edge for edge in parents if edge not in gone)]
+    return lost + _choose(kept, [edge for edge in new if edge[2] != DependencyType.PARENT_CHILD])
+
+
+def _choose(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[TypedEdge]:
     steps, dropped = _Steps(old, new), set[int]()
     whole = graph = _Graph(steps, dropped)
     while found := set(_untie(graph)):

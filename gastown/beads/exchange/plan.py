@@ -120,7 +120,7 @@ def _typed(edge: dict[str, str]) -> TypedEdge:
 
 def make_plan(session: Session, file: BinaryIO, now: datetime, options: ImportOptions, result: Imported) -> Plan:
     """Read the whole file once; refused and left out lines are noted in `result`."""
-    plan = Plan(prefix=get_config(session, PREFIX, "hq"))
+    plan = Plan(prefix=get_config(session, PREFIX) or "hq")
     double = _titles(session) if options.dedup else lambda _line: False
     for raw in source.lines(file):
         try:
