@@ -9,6 +9,7 @@ assignment) and not a change in git (that is a merge request). Invariants:
 The statuses and the steps that an attempt may take are in models.py.
 """
 
+from gastown.beads import history, upkeep
 from gastown.beads.asking import check_filters, find_labels
 from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
 from gastown.beads.capabilities import Shipment, ship
@@ -87,19 +88,11 @@ from gastown.beads.gates import (
 )
 from gastown.beads.graph import cycles, waves
 from gastown.beads.graph_checks import check_graph
-from gastown.beads.history.lineage import find_past
-from gastown.beads.history.past import past
-from gastown.beads.history.story import Entry, list_history
+from gastown.beads.history import *  # noqa: F403 - see there
 from gastown.beads.keys import KEYS
 from gastown.beads.keys import canonical as canonical_key
 from gastown.beads.labels import add_label, change_labels, propagate_label, remove_label, set_labels
-from gastown.beads.lifecycle import (
-    add_comment,
-    defer,
-    mark_slung,
-    set_status,
-    undefer,
-)
+from gastown.beads.lifecycle import add_comment, defer, mark_slung, set_status, undefer
 from gastown.beads.lifecycle import update_bead as update
 from gastown.beads.markdown import Draft, read_page
 from gastown.beads.memory import forget, memories, recall, remember
@@ -159,35 +152,7 @@ from gastown.beads.steps import Continuation, continuation_json, continue_after,
 from gastown.beads.swarms import create_swarm, list_swarms, listed_json, swarm_json, swarm_status, validate_swarm
 from gastown.beads.templates import check_template, fill_template
 from gastown.beads.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
-from gastown.beads.upkeep.audit import Interaction, list_interactions, record_interaction
-from gastown.beads.upkeep.compaction import (
-    Candidate,
-    Compaction,
-    compact,
-    list_candidates,
-    measure_tiers,
-    original_texts,
-    restore,
-    size_of,
-)
-from gastown.beads.upkeep.decay import (
-    TOMBSTONE_DAYS,
-    collect,
-    expire_wisps,
-    parse_age,
-    promote,
-    prune,
-    purge_tombstones,
-    purge_wisps,
-)
-from gastown.beads.upkeep.duplicates import Group, Merging, Pair, find_groups, find_pairs, merge_groups
-from gastown.beads.upkeep.lint import Lint, lint, lint_text
-from gastown.beads.upkeep.orphans import Orphan, find_mentioned, read_mentions
-from gastown.beads.upkeep.preflight import Check, preflight
-from gastown.beads.upkeep.removal import Removal
-from gastown.beads.upkeep.renaming import Renaming, rename, rename_prefix
-from gastown.beads.upkeep.summaries import SummaryFailed, plan_summaries, summarize, summary_program
-from gastown.beads.upkeep.upgrade import acknowledge, upgrade_json
+from gastown.beads.upkeep import *  # noqa: F403 - see there
 from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 from gastown.beads.when import local, parse_when
 
@@ -199,7 +164,6 @@ __all__ = [
     "KEYS",
     "PICTURES",
     "PREFIX",
-    "TOMBSTONE_DAYS",
     "UNDER_WAY",
     "AlreadyClaimed",
     "AmbiguousBead",
@@ -211,15 +175,12 @@ __all__ = [
     "BeadNotFound",
     "BeadStatus",
     "Between",
-    "Candidate",
     "Category",
-    "Check",
     "Checked",
     "CloseRefused",
     "Closing",
     "CodeBead",
     "Comment",
-    "Compaction",
     "Continuation",
     "DeleteRefused",
     "Deletion",
@@ -228,7 +189,6 @@ __all__ = [
     "DependencyType",
     "Draft",
     "Drawing",
-    "Entry",
     "EpicStatus",
     "ExportOptions",
     "Exported",
@@ -237,29 +197,21 @@ __all__ = [
     "Filters",
     "Flaw",
     "GithubAway",
-    "Group",
     "ImportOptions",
     "Imported",
-    "Interaction",
-    "Lint",
     "Look",
     "Means",
-    "Merging",
     "NewBead",
     "NewEdge",
     "NewGate",
     "NoGate",
     "Node",
-    "Orphan",
     "Orphans",
-    "Pair",
     "ParentClosed",
     "ParentNotFound",
     "Patch",
     "Plan",
     "Relations",
-    "Removal",
-    "Renaming",
     "Resolve",
     "Seed",
     "SeedEdge",
@@ -267,13 +219,11 @@ __all__ = [
     "Slot",
     "Sort",
     "StateChange",
-    "SummaryFailed",
     "SyncJob",
     "Target",
     "Walk",
     "WouldShrink",
     "absent_json",
-    "acknowledge",
     "acquire_slot",
     "add_by_text",
     "add_comment",
@@ -297,9 +247,7 @@ __all__ = [
     "close",
     "close_eligible",
     "close_landed",
-    "collect",
     "comment_json",
-    "compact",
     "compile_query",
     "content_hash",
     "continuation_json",
@@ -334,7 +282,6 @@ __all__ = [
     "drawing_of",
     "edge_json",
     "ends_json",
-    "expire_wisps",
     "explain",
     "explain_config",
     "explain_lines",
@@ -349,13 +296,9 @@ __all__ = [
     "find_circles",
     "find_config",
     "find_dangling",
-    "find_groups",
     "find_labels",
     "find_many",
-    "find_mentioned",
     "find_orphans",
-    "find_pairs",
-    "find_past",
     "find_slot",
     "find_status",
     "find_twins",
@@ -380,11 +323,8 @@ __all__ = [
     "known_statuses",
     "known_types",
     "label_of_folder",
-    "lint",
-    "lint_text",
     "list_",
     "list_blocked",
-    "list_candidates",
     "list_children",
     "list_config",
     "list_current",
@@ -392,8 +332,6 @@ __all__ = [
     "list_epics",
     "list_gated",
     "list_gates",
-    "list_history",
-    "list_interactions",
     "list_json",
     "list_ready",
     "list_states",
@@ -405,48 +343,32 @@ __all__ = [
     "mark_duplicate",
     "mark_slung",
     "measure",
-    "measure_tiers",
     "memories",
     "mend_blocked",
     "mend_columns",
-    "merge_groups",
     "molecule_of",
     "next_steps",
     "node_json",
     "note_bond",
     "one_line",
-    "original_texts",
     "own_json",
-    "parse_age",
     "parse_duration",
     "parse_when",
-    "past",
-    "plan_summaries",
     "plant",
-    "preflight",
-    "promote",
     "propagate_label",
-    "prune",
-    "purge_tombstones",
-    "purge_wisps",
     "read_batch",
     "read_edges",
-    "read_mentions",
     "read_page",
     "read_plan",
     "recall",
-    "record_interaction",
     "refs_json",
     "relate",
     "release_slot",
     "remember",
     "remove_dependency",
     "remove_label",
-    "rename",
-    "rename_prefix",
     "reopen",
     "resolve_gate",
-    "restore",
     "run_batch",
     "set_config",
     "set_labels",
@@ -455,12 +377,9 @@ __all__ = [
     "set_status",
     "ship",
     "show_json",
-    "size_of",
     "status_json",
     "status_text",
-    "summarize",
     "summary_json",
-    "summary_program",
     "supersede",
     "swarm_json",
     "swarm_status",
@@ -471,9 +390,10 @@ __all__ = [
     "unrelate",
     "unset_config",
     "update",
-    "upgrade_json",
     "uproot",
     "validate_swarm",
     "walk",
     "waves",
 ]
+__all__ += history.__all__
+__all__ += upkeep.__all__
