@@ -21,7 +21,7 @@ from gastown.beads.models import (
 )
 
 # Literal, as its partial index has it.
-_LIVE = text(f"({LIVE})")
+_LIVE: Any = text(f"({LIVE})")
 # Beads younger than this come first in the order `hybrid`.
 _RECENT = timedelta(hours=48)
 _HIDDEN_STATUSES = (BeadStatus.CLOSED.value, BeadStatus.PINNED.value)
@@ -201,7 +201,8 @@ def _fields(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.priority_min is not None, col(Bead.priority) >= (filters.priority_min or 0)),
         (filters.priority_max is not None, col(Bead.priority) <= (filters.priority_max or 0)),
         (filters.assignee is not None, col(Bead.assignee) == filters.assignee),
-        (filters.unassigned, col(Bead.assignee) == ""),
+        # Not `=`: most beads are nobody's, and an index on the assignee is the longest way to them.
+        (filters.unassigned, func.length(Bead.assignee) == 0),
         (bool(filters.ids), col(Bead.id).in_(filters.ids)),
         (bool(filters.prefix), col(Bead.prefix) == filters.prefix),
         (filters.pinned is True, or_(col(Bead.pinned).is_(True), col(Bead.status) == BeadStatus.PINNED.value)),

@@ -40,7 +40,7 @@ def upgrade() -> None:
     _create_partial("ix_beads_ready", _READY_NOW, "status", *_ORDER, "assignee", "prefix")
     _create_partial("ix_beads_later", _READY_LATER, "status", "defer_until")
     _create_partial("ix_beads_live", _LIVE, *_ORDER)
-    op.create_index("ix_beads_status", "beads", ["status", *_ORDER])
+    op.create_index("ix_beads_status", "beads", ["status", *_ORDER[:2]])
 
 
 def downgrade() -> None:
