@@ -34,6 +34,8 @@ class Answer:
 
 def run_sql(session: Session, statement: str, *, write: bool) -> Answer:
     """Run one statement; without `write` the database refuses whatever would change it."""
+    if not statement.strip():
+        raise BadStatement("an SQL statement is required", hint='bd sql "SELECT count(*) FROM beads"')
     connection = session.connection()
     try:
         with _guarded(connection, write=write, sqlite=is_sqlite(session)):

@@ -1,0 +1,79 @@
+"""A store on a disk that is read-only or full: a file system of its own in a mount namespace of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BD = f"{sys.executable} -c 'from gastown.cli.entry import bd; bd()'"
+COMMANDS = (
+    *("list", "q two", "doctor --fix -y", "update -p 0", "init", "init --force", "backup sync", "migrate --to 0001"),
+    *("where", "export -o out.jsonl", "sql --write 'DELETE FROM beads'"),
+)
+SCRIPT = """
+mount --make-rprivate / && mount -t tmpfs -o size=6m tmpfs {disk} && cd {disk} || exit 99
+{bd} init -q --prefix app && {bd} q one >/dev/null && {bd} export > {disk}.before || exit 98
+{mount}
+{commands}
+{unmount}
+echo '== afterwards' >&2; {bd} doctor --json > {disk}.doctor; echo $? >&2
+{bd} export > {disk}.after
+ls -A .beads > {disk}.names
+"""
+
+
+def run_on(disk: Path, mount: str, unmount: str) -> dict[str, list[str]]:
+    """What each command says on standard error there, and its exit status as the last line."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, timeout=20, check=False).returncode:
+        if os.environ.get("CI"):
+            pytest.fail("mount namespaces may not be made")
+        pytest.skip("mount namespaces may not be made: needs root")
+    disk.mkdir()
+    steps = "\n".join(f'echo "== {words}" >&2; {BD} {words} >/dev/null; echo $? >&2' for words in COMMANDS)
+    script = SCRIPT.format(disk=disk, bd=BD, mount=mount, unmount=unmount, commands=steps)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(disk.parent), "GASTOWN_RESIDENT": "off"}
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    parts = [part.strip().splitlines() for part in done.stderr.split("== ")[1:]]
+    return {part[0]: part[1:] for part in parts}
+
+
+@pytest.mark.parametrize(
+    ("mount", "unmount", "words"),
+    [
+        ("mount -o remount,ro .", "mount -o remount,rw .", ("cannot be written to", "Read-only")),
+        ("cat /dev/zero > fill 2>/dev/null", "rm fill", ("disk is full", "No space left", "room")),
+    ],
+    ids=["read-only", "full"],
+)
+def test_every_command_says_so_and_nothing_is_lost(
+    tmp_path: Path, mount: str, unmount: str, words: tuple[str, ...]
+) -> None:
+    disk = tmp_path / "disk"
+
+    said = run_on(disk, mount, unmount)
+
+    assert said.pop("afterwards") == ["0"]
+    for command, lines in said.items():
+        *told, status = lines
+        assert not any("Traceback" in line for line in told), (command, told)
+        assert status == ("10" if command == "init" else "1"), (command, lines)
+        if command.startswith("doctor"):
+            continue  # its report is its output
+        assert told[0].startswith("Error: "), (command, told)
+        if command != "init":
+            assert any(word in line for word in words for line in told), (command, told)
+    before, after = (disk.with_name(f"disk.{when}").read_text() for when in ("before", "after"))
+    assert before
+    assert after == before
+    names = disk.with_name("disk.names").read_text().split()
+    assert not [name for name in names if name.endswith(".new")]
