@@ -13,7 +13,6 @@ from gastown.cli.commands import command, group, pass_context
 from gastown.cli.context import Context
 
 if TYPE_CHECKING:
-
     from gastown.molecules import Poured
 
 _HERE = "gastown.cli.bd"

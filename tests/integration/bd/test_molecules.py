@@ -47,9 +47,8 @@ def test_a_formula_is_listed_shown_and_cooked(bd: Runner, shelve: Callable[[str,
     assert "Variable what (required)" in bd("formula", "show", "mol-ship").out
     cooked = bd("cook", "mol-ship", "--json").json
     assert cooked["unbound"] == ["what"]
-    assert [step["title"] for step in bd("cook", "mol-ship", "--var", "what=it", "--json").json["steps"]][
-        0
-    ] == "Build it"
+    filled = bd("cook", "mol-ship", "--var", "what=it", "--json").json
+    assert filled["steps"][0]["title"] == "Build it"
     assert "test: Do test  after build" in bd("cook", "mol-ship").out
 
 
