@@ -132,6 +132,7 @@ from gastown.beads.query_language import Expression, compile_query
 from gastown.beads.readiness import catch_up, has_external_news
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
+from gastown.beads.sections import check_sections
 from gastown.beads.shapes import absent_json, ends_json, list_json, own_json, refs_json, show_json, summary_json
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
 from gastown.beads.soundness import (
@@ -241,6 +242,7 @@ __all__ = [
     "check_filters",
     "check_gates",
     "check_graph",
+    "check_sections",
     "check_template",
     "claim",
     "claim_ready",

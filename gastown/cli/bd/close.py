@@ -185,37 +185,46 @@ def reopen(context: Context, ids: tuple[str, ...], reason: str) -> None:
 @command("delete")
 @click.argument("ids", metavar="ID...", nargs=-1)
 @click.option("-f", "--force", is_flag=True, help="Do it; beads that wait for these are left without them.")
+@click.option("--cascade", is_flag=True, help="Delete what waits for these and what is below them, too.")
+@click.option("--from-file", help="Read ids from a file, one a line (- is standard input).")
 @click.option("--reason", default="", help="Why.")
 @click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 @pass_context
-def delete(context: Context, ids: tuple[str, ...], force: bool, reason: str, dry_run: bool) -> None:
+def delete(context: Context, ids: tuple[str, ...], from_file: str | None, **said: Any) -> None:
     """Delete beads; without --force only show what that would do. A tombstone stays, so that no old file revives them.
 
     \b
-    Example:
+    Examples:
       bd delete app-a1b2 --force
+      bd delete --from-file ids.txt --cascade
     """
     from gastown import beads
 
-    require(ids, "no issue ID provided")
-    is_preview = dry_run or not force
+    lines = context.read_text(from_file).splitlines() if from_file else []
+    wanted = [*ids, *(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))]
+    require(wanted, "no issue ID provided")
+    is_preview = said["dry_run"] or not said["force"]
     with context.write() as session:
-        names = [resolve(context, session, text).id for text in ids]
-        done = beads.delete(session, names, actor=context.actor, reason=reason, orphan=force or is_preview)
+        names = [resolve(context, session, text).id for text in wanted]
+        done = beads.delete(
+            session, names, actor=context.actor, reason=said["reason"], orphan=True, cascade=said["cascade"]
+        )
         if is_preview:
             session.rollback()
     _report_deletion(context, done, is_preview)
 
 
 def _report_deletion(context: Context, done: "Deletion", is_preview: bool) -> None:
-    names: Any = done.ids[0] if len(done.ids) == 1 else done.ids
     if context.json:
-        shown = {"dependencies_removed": done.edges, "references_updated": len(done.rewritten)}
-        emit(context, {"preview" if is_preview else "deleted": names, **shown})
+        shown = done.as_json()
+        emit(context, {"preview": shown.pop("deleted"), **shown} if is_preview else shown)
         return
     context.echo("DELETE PREVIEW" if is_preview else f"✓ Deleted {', '.join(done.ids)}")
     context.echo(f"  Issues: {', '.join(done.ids)}")
     context.echo(f"  Dependencies removed: {done.edges}")
+    context.echo(f"  Labels removed: {done.labels}")
     context.echo(f"  References updated: {len(done.rewritten)}")
+    if done.orphaned:
+        context.echo(f"  Left without them: {', '.join(done.orphaned)} (--cascade deletes those, too)")
     if is_preview:
         context.echo("Nothing was changed. Add --force to delete.")

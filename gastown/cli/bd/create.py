@@ -189,6 +189,7 @@ PRIORITY = click.option("-p", "--priority", default="2", show_default=True, help
 @click.option("--no-inherit-labels", is_flag=True, help="Leave the parent's labels to the parent.")
 @click.option("-f", "--file", help="File every bead of a Markdown page (## Title, ### Field).")
 @click.option("--graph", help="File a whole graph from a JSON plan (- is standard input).")
+@click.option("--validate", is_flag=True, help="Refuse a text without the sections of its type (bd lint).")
 @click.option("--silent", is_flag=True, help="Print only the id.")
 @click.option("--dry-run", is_flag=True, help="Print what would be filed.")
 @pass_context
@@ -214,6 +215,7 @@ def create(context: Context, titles: tuple[str, ...], title: str | None, **said:
         bead = beads.create(session, new_bead(context, session, wanted, said), actor=context.actor)
         context.touched = bead.id
         add_dependencies(context, session, bead, said)
+        missing = beads.check_sections(session, bead, strict=said["validate"])
         session.flush()
         session.refresh(bead)
         shown = details(session, [bead])[0]
@@ -223,6 +225,8 @@ def create(context: Context, titles: tuple[str, ...], title: str | None, **said:
     _print(context, shown, silent=said["silent"], dry_run=said["dry_run"])
     if is_late:
         context.warn("Warning: --defer is in the past: the bead is ready at once")
+    if missing:
+        context.warn(f"Warning: missing sections: {', '.join(missing)}")
 
 
 def _print(context: Context, shown: dict[str, Any], *, silent: bool, dry_run: bool) -> None:

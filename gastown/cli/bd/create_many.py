@@ -78,4 +78,6 @@ def _file(context: Context, session: "Session", draft: "Draft", said: dict[str, 
     }
     bead = beads.create(session, new_bead(context, session, draft.title, own), actor=context.actor)
     add_dependencies(context, session, bead, own)
+    if missing := beads.check_sections(session, bead, strict=said["validate"]):
+        context.warn(f"Warning: {bead.title}: missing sections: {', '.join(missing)}")
     return bead.id

@@ -69,7 +69,6 @@ def test_update_of_several_fails_only_when_all_fail(bd: Any, make: Make) -> None
     assert (some.code, [each["id"] for each in some.json]) == (0, [name])
     assert "no issue found" in some.err
     assert bd("update", "app-none", "-p", "1").code == 1
-    assert "no issue IDs provided" in bd("update", "-p", "1").err
 
 
 def test_a_claim_is_refused_to_the_second(bd: Any, make: Make) -> None:
@@ -104,7 +103,6 @@ def test_close_of_some_is_a_success_and_of_unknown_ids_is_none(bd: Any, make: Ma
     unknown = bd("close", "app-none", blocker)
     assert (unknown.code, "no issue found" in unknown.err) == (1, True)
     assert one(bd, blocker)["status"] == "open"
-    assert "no issue ID provided" in bd("close").err
 
 
 def test_done_takes_its_last_word_as_the_reason(bd: Any, make: Make) -> None:
