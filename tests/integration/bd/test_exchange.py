@@ -53,3 +53,54 @@ def test_a_path_that_is_none_is_one_line_and_exit_status_one(bd: Any, argv: list
     assert refused.code == 1
     assert "/nowhere/x.jsonl" in refused.err
     assert "Traceback" not in refused.err
+
+
+def test_an_import_of_one_bead_names_it(bd: Any) -> None:
+    assert "Imported issue: gt-a1b2" in bd("import", stdin=GOOD).out
+
+
+def test_the_file_may_be_named_by_an_option_and_only_once(bd: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text(GOOD)
+    assert bd("import", "-i", str(file)).code == 0
+    assert bd("import", str(file), "-i", str(file)).code == 1
+
+
+def test_orphans_are_handled_as_the_stores_key_says(bd: Any) -> None:
+    orphan = GOOD.replace("gt-a1b2", "gt-a1b2.1")
+    bd("config", "set", "import.orphan_handling", "strict")
+    refused = bd("import", stdin=orphan)
+    assert (refused.code, "--orphan-handling" in refused.err) == (1, True)
+    assert bd("import", "--orphan-handling", "allow", stdin=orphan).code == 0
+
+
+def test_an_export_goes_into_a_pipe_and_through_a_link(bd: Any, tmp_path: Path) -> None:
+    bd("import", stdin=GOOD)
+    real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
+    real.write_text("")
+    link.symlink_to(real)
+    assert bd("export", "-o", str(link)).code == 0
+    assert (link.is_symlink(), json.loads(real.read_text())["id"]) == (True, "gt-a1b2")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert bd("export", "-o", str(pipe)).code == 0
+    assert json.loads(os.read(reader, 10_000))["id"] == "gt-a1b2"
+    os.close(reader)
+
+
+def test_a_folder_is_no_file(bd: Any, tmp_path: Path) -> None:
+    bd("import", stdin=GOOD)
+    for argv in (["import", str(tmp_path)], ["export", "-o", str(tmp_path)]):
+        refused = bd(*argv)
+        assert (refused.code, "Traceback" in refused.err) == (1, False)
+
+
+def test_what_an_export_would_lose_is_named_with_the_way_out(bd: Any, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_text(GOOD)
+    bd("create", "one", "--rig", "app")
+    refused = bd("export", "-o", str(file), "--json")
+    assert (refused.code, "gt-a1b2" in refused.json["error"], "bd import" in refused.json["hint"]) == (1, True, True)
+    assert file.read_text() == GOOD
+    assert bd("export", "-o", str(file), "--allow-shrink").code == 0
