@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gastown.cli.bd import options
-from gastown.cli.bd.create import add_dependencies, new_bead
+from gastown.cli.bd.filing import add_dependencies, new_bead
 from gastown.cli.bd.scope import prefix_for, writable
 from gastown.cli.bd.shapes import details, emit
 from gastown.cli.context import Context

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from gastown.cli.bd import options
-from gastown.cli.bd.create import check_titles, new_bead
+from gastown.cli.bd.filing import check_titles, new_bead
 from gastown.cli.bd.scope import closable, prefix_of_session, require
 from gastown.cli.bd.shapes import emit, issues, print_beads
 from gastown.cli.commands import command, group, pass_context
