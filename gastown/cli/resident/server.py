@@ -80,7 +80,8 @@ class Resident:
     ) -> None:
         self.path, self.lock, self.code = f"{path}.sock", lock, code
         self.key = client.identity()
-        self.idle_s = float(config.environment().get("GASTOWN_RESIDENT_IDLE_S") or IDLE_S)
+        said = config.environment().get("GASTOWN_RESIDENT_IDLE_S", "")
+        self.idle_s = float(said) if said.isdecimal() else IDLE_S
         self.running: dict[int, Running] = {}
         self.by_connection: dict[int, Running] = {}
         self.greeted: dict[int, socket.socket] = {}
@@ -246,6 +247,8 @@ class Resident:
 
     def _fork(self, rehearsal: Callable[[], None] | None) -> Fork:
         ours, theirs = socket.socketpair()
+        # A child that is told to end must not do what the resident does then.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
             try:
@@ -254,12 +257,15 @@ class Resident:
                 child.stand_by(theirs, rehearsal)  # does not return
             finally:
                 os._exit(70)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         theirs.close()
         return Fork(pid, ours)
 
     def _forget_all(self) -> None:
         """In a child: close what belongs to the resident and to other commands, whose ends must be seen."""
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         for held in (self.listener, self.wake, self.woken):
             if held is not None:
                 held.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gastown import config
-from gastown.cli import bd, database, gt
+from gastown.cli import database
 from gastown.cli.app import invoke
 from gastown.cli.context import Context
 from gastown.config import FolderStore
@@ -48,13 +48,15 @@ _COMMANDS = (
 
 
 # What a fork runs before it waits for a command: the pages that these write to are most of those that any writes to.
-_REHEARSAL = ("ready --json", "show {0} --json", "list", "create another --dry-run --json")
+_REHEARSAL = ("ready --json", "show {0} --json")
 
 
 def warm(place: str) -> Path:
     """Import all, run the common commands on a store of no worth at `place`, and forget it."""
-    for entry in (*bd.bd.lazy.values(), *gt.gt.lazy.values()):
-        importlib.import_module(entry[0].partition(":")[0])
+    for program in ("bd", "gt"):
+        root = getattr(importlib.import_module(f"gastown.cli.{program}"), program)
+        for entry in root.lazy.values():
+            importlib.import_module(entry[0].partition(":")[0])
     for module in _MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
