@@ -13,9 +13,9 @@ from gastown.beads import deadlocks, readiness
 from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
 from gastown.beads.checks import check_label
 from gastown.beads.creation import insert_new, new_row
-from gastown.beads.errors import BadField, BeadExists, DeleteRefused, DependencyRefused
+from gastown.beads.errors import BadField, BeadExists, DeleteRefused, DependencyRefused, ParentClosed
 from gastown.beads.jsonl import wants_any_child
-from gastown.beads.models import Bead, Dependency, DependencyType, Label, NewBead
+from gastown.beads.models import Bead, BeadStatus, Dependency, DependencyType, Label, NewBead
 from gastown.beads.queries import CHUNK, find_many
 from gastown.beads.rendering import bead_json
 from gastown.beads.rules import load_rules
@@ -59,7 +59,7 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
         raise BadField(f"more than {SEED_LIMIT} beads at once")
     readiness.lock_graph(session)
     now, rules, cause = clock.now(), load_rules(session), Cause(actor)
-    rows = {seed.key: new_row(session, seed.new, actor, now) for seed in seeds}
+    rows = {seed.key: _row(session, seed, actor, now) for seed in seeds}
     made: dict[str, str] = {}
     for seed in seeds:
         if not seed.under:
@@ -78,6 +78,13 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
     return made
 
 
+def _row(session: Session, seed: Seed, actor: str, now: datetime) -> dict[str, Any]:
+    try:
+        return new_row(session, seed.new, actor, now)
+    except BadField as error:
+        raise BadField(f"{seed.new.title[:60] or seed.key}: {error.message}", hint=error.hint) from None
+
+
 def _labels(seed: Seed) -> list[str]:
     return sorted({check_label(label) for label in seed.new.labels})
 
@@ -91,11 +98,18 @@ def _name_children(session: Session, seeds: Sequence[Seed], made: dict[str, str]
         parent = made.get(seed.under, seed.under)
         if parent not in counts:
             held = None if seed.under in made and parent not in made else session.get(Bead, parent)
-            counts[parent] = lock(session, parent).last_child if held is not None else 0
+            counts[parent] = _open_parent(session, seed, parent).last_child if held is not None else 0
         if not seed.ref:
             counts[parent] += 1
         made[seed.key] = ids.check_bead_id(f"{parent}.{seed.ref or counts[parent]}")
     return counts
+
+
+def _open_parent(session: Session, seed: Seed, name: str) -> Bead:
+    parent = lock(session, name)
+    if parent.status == BeadStatus.CLOSED and seed.is_child:
+        raise ParentClosed(f"parent issue {name} is closed", hint=f"`bd reopen {name}` first.")
+    return parent
 
 
 def _insert_children(

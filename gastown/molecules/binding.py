@@ -59,7 +59,7 @@ def _filled(step: ProtoStep, fill: Callable[[str], str]) -> ProtoStep:
         description=fill(step.description),
         notes=fill(step.notes),
         acceptance=fill(step.acceptance),
-        labels=tuple(fill(label) for label in step.labels),
+        labels=tuple(filled for label in step.labels if (filled := fill(label).strip())),
         assignee=fill(step.assignee),
         metadata={name: _deep(value, fill) for name, value in step.metadata.items()},
     )

@@ -87,18 +87,26 @@ def _round(step: Step, loop: Loop, turn: int, number: int) -> tuple[Step, ...]:
     return rewire(transform(body, change), {name: (new,) for name, new in names.items()})
 
 
-def branch_and_gate(formula: Formula) -> Formula:
-    """The formula with the edges of `compose.branch` and the gates of `compose.gate`."""
+def branch_and_gate(formula: Formula, *, is_last: bool) -> Formula:
+    """The formula with the edges of `compose.branch` and the gates of `compose.gate`.
+
+    Rules may name a loop, which is there before it is unrolled, or a step of one, which is there after: before
+    `is_last` those that name what is not there wait; then they are refused.
+    """
     steps, compose = formula.steps, formula.compose
     known = {step.id for step in walk(steps)}
+    branches, gates = [], []
     for number, branch in enumerate(compose.branch):
-        for name in (branch.start, *branch.steps, branch.join):
-            _check_known(formula, f"compose.branch[{number}]", name, known)
-        steps = _branched(steps, branch)
+        if _knows(formula, f"compose.branch[{number}]", (branch.start, *branch.steps, branch.join), known, is_last):
+            steps = _branched(steps, branch)
+        else:
+            branches.append(branch)
     for number, rule in enumerate(compose.gate):
-        _check_known(formula, f"compose.gate[{number}]", rule.before, known)
-        steps = transform(steps, partial(_gated, rule))
-    return replace(formula, steps=steps)
+        if _knows(formula, f"compose.gate[{number}]", (rule.before,), known, is_last):
+            steps = transform(steps, partial(_gated, rule))
+        else:
+            gates.append(rule)
+    return replace(formula, steps=steps, compose=replace(compose, branch=tuple(branches), gate=tuple(gates)))
 
 
 def _gated(rule: GateRule, step: Step) -> Step:
@@ -113,6 +121,9 @@ def _branched(steps: Sequence[Step], branch: Branch) -> tuple[Step, ...]:
     return transform(steps, change)
 
 
-def _check_known(formula: Formula, place: str, name: str, known: set[str]) -> None:
-    if name not in known:
-        raise FormulaInvalid(formula.source, place, f"no step {name[:60]!r}", hint="`bd formula show` lists the steps.")
+def _knows(formula: Formula, place: str, names: Sequence[str], known: set[str], is_last: bool) -> bool:
+    missing = next((name for name in names if name not in known), None)
+    if missing is not None and is_last:
+        hint = "`bd formula show` lists the steps."
+        raise FormulaInvalid(formula.source, place, f"no step {missing[:60]!r}", hint=hint)
+    return missing is None

@@ -37,7 +37,7 @@ def _cook(formula: Formula, load: Load, given: Mapping[str, str], line: tuple[st
     values = {name: one.default for name, one in found.vars.items() if one.default is not None}
     values |= {name: check(found.vars[name], value) for name, value in given.items() if name in found.vars}
     found = _with_steps(found, values)
-    found = branch_and_gate(unroll(found, values))
+    found = branch_and_gate(unroll(branch_and_gate(found, is_last=False), values), is_last=True)
     if found.type != FormulaType.ASPECT:  # whose advice has become its steps
         found = replace(found, steps=weave(found.steps, found.advice, found.pointcuts, found.name))
     found = expansion.expand_composed(expansion.expand_inline(found, load), load)

@@ -96,7 +96,7 @@ def _root(proto: Protomolecule, vessel: Vessel, is_root_only: bool) -> NewBead:
         lines = [f"{number}. {step.title}" for number, step in enumerate(proto.steps, 1)]
         text = "\n\n".join(part for part in (text, "\n".join(lines)) if part)
     return NewBead(
-        title=(vessel.title or proto.title or proto.formula)[:500],
+        title=vessel.title or proto.title or proto.formula,
         prefix=vessel.prefix,
         description=text,
         issue_type="molecule",
@@ -135,7 +135,7 @@ def _seed(step: ProtoStep, vessel: Vessel) -> Seed:
     if step.conditions:
         metadata["conditions"] = list(step.conditions)
     new = NewBead(
-        title=step.title[:500],
+        title=step.title,
         prefix=vessel.prefix,
         description=step.description,
         notes=step.notes,

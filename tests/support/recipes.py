@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gastown.molecules import Formula, Protomolecule, cook, parse
+from gastown.molecules import Formula, FormulaNotFound, Protomolecule, cook, parse
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "formulas"
 
@@ -23,6 +23,8 @@ class Recipes:
 
     def load(self, name: str) -> Formula:
         """The formula of this name."""
+        if name not in self.formulas:
+            raise FormulaNotFound(f"no formula {name!r}")
         return self.formulas[name]
 
     def cook(self, name: str = "", **given: str) -> Protomolecule:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gastown.cli.bd.options import BadOption
-from gastown.cli.bd.scope import home_prefix, prefix_for, prefix_of_session, writable
+from gastown.cli.bd.scope import prefix_for, prefix_of_session, writable
 from gastown.cli.bd.shapes import emit
 from gastown.cli.commands import command, pass_context
 from gastown.cli.context import Context
@@ -31,11 +31,11 @@ def library(context: Context, *more: Path) -> "Library":
     return Library((*more, *(folder / "formulas" for folder in folders)))
 
 
-def shelf(context: Context, session: "Session") -> "Shelf":
+def shelf(context: Context) -> "Shelf":
     """Where the words on this command line are looked up."""
     from gastown.molecules import Shelf
 
-    return Shelf(library(context), prefix_of_session(context) or home_prefix(context, session))
+    return Shelf(library(context), prefix_of_session(context))
 
 
 def check_writable(context: Context, session: "Session", *words: str) -> None:
@@ -43,7 +43,7 @@ def check_writable(context: Context, session: "Session", *words: str) -> None:
     from gastown import beads, molecules
 
     for word in words if context.session_pass is not None else ():
-        found = molecules.find_source(session, word, shelf(context, session), {})
+        found = molecules.find_source(session, word, shelf(context), {})
         if isinstance(found, beads.Bead):
             writable(context, session, found.id)
 
@@ -92,7 +92,8 @@ def cook(  # noqa: PLR0913 - the options of the command
         raise BadOption("--persist keeps variables open: it is not for --mode runtime", hint="Leave --mode out.")
     if mode == "compile" and values:
         raise BadOption("--mode compile keeps variables open: --var is for the other", hint="Leave one of them out.")
-    proto = molecules.cook_word(formula, library(context, *search_path), given, is_path=is_path)
+    word = str((context.start or Path()) / formula) if is_path else formula
+    proto = molecules.cook_word(word, library(context, *search_path), given, is_path=is_path)
     if persist:
         _persist(context, proto, rig, dry_run=dry_run)
         return

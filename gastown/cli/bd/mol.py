@@ -87,7 +87,7 @@ def pour_as(context: Context, source: str, said: dict[str, Any], *, ephemeral: b
             attach=said.get("attach") or (),
             attach_kind=molecules.Bond(said.get("attach_type") or "sequential"),
         )
-        made: Poured = molecules.fulfil(session, order, shelf(context, session), actor=context.actor)
+        made: Poured = molecules.fulfil(session, order, shelf(context), actor=context.actor)
         if said["dry_run"]:
             session.rollback()
     say_warnings(context, made.warnings)
@@ -132,7 +132,7 @@ def bond(context: Context, first: str, second: str, **said: Any) -> None:
             given=molecules.parse_values(said["values"]),
             ephemeral=True if said["ephemeral"] else False if said["liquid"] else None,
         )
-        made = molecules.bond(session, first, second, how, shelf(context, session), actor=context.actor)
+        made = molecules.bond(session, first, second, how, shelf(context), actor=context.actor)
         if said["dry_run"]:
             session.rollback()
     say_warnings(context, made.warnings)

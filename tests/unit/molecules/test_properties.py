@@ -1,11 +1,18 @@
 """What holds of every formula: the same plan every time, one that can be finished, and no variable left in it."""
 
+import json
+import tomllib
+from contextlib import suppress
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gastown import beads
+from gastown.errors import GastownError
 from gastown.molecules import Protomolecule, bind, named
-from tests.support.recipes import Recipes, needs
+from tests.support.recipes import Recipes, needs, workflow
+from tests.unit.molecules.test_documents import EVERYTHING
 
 IDS = [f"s{number}" for number in range(8)]
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00{}", exclude_categories=["Cs", "Cc"]), max_size=12)
@@ -139,3 +146,51 @@ def _closure(proto: Protomolecule) -> dict[str, set[str]]:
     for step in proto.steps:
         all_before(step.id)
     return found
+
+
+AROUND = (
+    workflow("e", name="extra"),
+    'formula = "audit"\ntype = "aspect"\n[[advice]]\ntarget = "one*"\nafter = { id = "seen-{step.id}" }',
+    'formula = "five"\ntype = "expansion"\n[vars]\ndepth = 1\n[[template]]\nid = "{target}.x"\ntitle = "X {depth}"',
+)
+ODD = st.sampled_from(
+    [
+        *(None, True, 0, -1, 3, 10**12, 1.5, "", "w", "one", "{{plain}}", "{target}", "1..3", "human", "all", "\x00"),
+        *([], {}, [1], ["one"], [[]], [{}], {"a": 1}, {"id": "x", "title": "t"}, [{"id": "x", "title": "t"}]),
+        *("children-of(one)", "{{" * 50, "x" * 600, [{"target": "*", "with": "twice"}]),
+    ]
+)
+
+
+def places(value: object, way: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    """The way to everything inside a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(one for key, item in pairs for one in places(item, (*way, key)))]
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> dict[str, Any]:
+    """A document with every key, of which some places hold something else."""
+    document: dict[str, Any] = {**tomllib.loads(EVERYTHING), "extends": []}
+    for _ in range(draw(st.integers(1, 3))):
+        way = draw(st.sampled_from(places(document)[1:]))
+        inner: Any = document
+        for key in way[:-1]:
+            inner = inner[key]
+        inner[way[-1]] = draw(ODD)
+    return document
+
+
+@given(spoilt())
+@settings(max_examples=100, deadline=None)
+def test_any_document_is_cooked_or_refused_with_its_reason(document: dict[str, Any]) -> None:
+    recipes = Recipes(*AROUND)
+    with suppress(GastownError):
+        found = recipes.add(json.dumps(document), "odd.formula.json")
+        assert bind(recipes.cook(found.name), {"full": "a"}).steps
+
+
+def test_the_document_that_is_spoilt_is_cooked_when_it_is_not() -> None:
+    recipes = Recipes(*AROUND)
+    found = recipes.add(json.dumps({**tomllib.loads(EVERYTHING), "extends": []}), "whole.formula.json")
+    assert len(bind(recipes.cook(found.name), {"full": "a"}).steps) == 7
