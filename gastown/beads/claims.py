@@ -21,8 +21,9 @@ from gastown.beads.vocabulary import ACTIVE, active_statuses
 from gastown.db import is_sqlite
 from gastown.events import EventKind
 
-# How many candidates one statement looks at: more than there are callers at once, of whom each holds one of them.
-_WINDOW = 64
+# How many candidates one statement looks at; each caller of the same moment holds one of them. When all are held, the
+# next caller waits for the first.
+_WINDOW = 32
 _BEADS = SQLModel.metadata.tables["beads"]
 _WHO: BindParameter[str] = bindparam("who")
 
@@ -80,7 +81,7 @@ def _first(filters: Filters, active: tuple[str, ...], lock: _Lock) -> ReturningU
     first = select(_BEADS.c.id).where(_BEADS.c.id.in_(startable.first_ids(filters, active)))
     if lock is not _Lock.NONE:
         # Asked once more, of the row as it is once it is locked.
-        first = first.where(*startable.ready(filters, active))
+        first = first.where(_BEADS.c.assignee == "", *startable.ready_row(filters, active))
         first = first.with_for_update(skip_locked=lock is _Lock.SKIP, of=_BEADS)
     first = first.order_by(*sql.order(filters, clock.now())).limit(1)
     return _taking(_BEADS.c.id == first.scalar_subquery())

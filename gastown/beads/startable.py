@@ -47,11 +47,15 @@ _PARENT_IS_DUE = _condition(
 
 def ready(filters: Filters, active: Sequence[str] = (BeadStatus.OPEN.value,)) -> list[ColumnElement[bool]]:
     """The conditions of `ready`: open, unblocked, its time has come, nobody's container."""
+    return [*_startable(filters), *ready_row(filters, active)]
+
+
+def ready_row(filters: Filters, active: Sequence[str] = (BeadStatus.OPEN.value,)) -> list[ColumnElement[bool]]:
+    """What `ready` asks of the bead's own row."""
     due = or_(col(Bead.defer_until).is_(None), col(Bead.defer_until) <= NOW)
     came_back = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= NOW)
     is_open = col(Bead.status).in_(active)
-    wanted = [
-        *_startable(filters),
+    wanted: list[ColumnElement[bool]] = [
         col(Bead.is_blocked).is_(False),
         col(Bead.pinned).is_(False),
         col(Bead.is_template).is_(False),

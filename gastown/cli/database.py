@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from gastown import config
@@ -14,6 +14,11 @@ from gastown.db.revision import OLDER_REVISIONS, REVISION
 from gastown.errors import Refused, Unavailable
 
 _VERSIONS = "alembic_version"
+# Looking through the whole schema would take longer than most commands.
+_HAS_VERSIONS = {
+    "sqlite": text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"),
+    "postgresql": text("SELECT count(to_regclass('alembic_version'))"),
+}
 _checked: set[str] = set()
 is_transient = work.is_transient
 
@@ -32,9 +37,8 @@ def check_schema(settings: config.Settings) -> None:
     if not settings.is_town:
         _check_file(settings.database_file)
     with work.reading(settings.database) as session:
-        connection = session.connection()
-        has_schema = inspect(connection).has_table(_VERSIONS)
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
+        has_schema = session.execute(_HAS_VERSIONS[session.get_bind().dialect.name]).scalar()
+        found = session.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_schema else None
     if found is None:
         raise Unavailable("the database has no tables yet", hint=f"Run `{settings.upgrade_command}`, which adds them.")
     if found == REVISION:
