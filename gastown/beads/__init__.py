@@ -9,7 +9,7 @@ assignment) and not a change in git (that is a merge request). Invariants:
 The statuses and the steps that an attempt may take are in models.py.
 """
 
-from gastown.beads import history, upkeep
+from gastown.beads import history, soundness, upkeep
 from gastown.beads.asking import check_filters, find_labels
 from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
 from gastown.beads.capabilities import Shipment, ship
@@ -135,18 +135,6 @@ from gastown.beads.replacing import mark_duplicate, supersede
 from gastown.beads.sections import check_sections
 from gastown.beads.shapes import absent_json, ends_json, list_json, own_json, refs_json, show_json, summary_json
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
-from gastown.beads.soundness import (
-    Flaw,
-    find_dangling,
-    find_orphans,
-    find_twins,
-    find_unknown_words,
-    find_wrong_blocked,
-    find_wrong_columns,
-    find_wrong_external,
-    mend_blocked,
-    mend_columns,
-)
 from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continuation_json, continue_after, molecule_of, next_steps
@@ -196,7 +184,6 @@ __all__ = [
     "Expression",
     "Figures",
     "Filters",
-    "Flaw",
     "GithubAway",
     "ImportOptions",
     "Imported",
@@ -297,17 +284,10 @@ __all__ = [
     "find",
     "find_circles",
     "find_config",
-    "find_dangling",
     "find_labels",
     "find_many",
-    "find_orphans",
     "find_slot",
     "find_status",
-    "find_twins",
-    "find_unknown_words",
-    "find_wrong_blocked",
-    "find_wrong_columns",
-    "find_wrong_external",
     "forget",
     "format_duration",
     "get",
@@ -346,8 +326,6 @@ __all__ = [
     "mark_slung",
     "measure",
     "memories",
-    "mend_blocked",
-    "mend_columns",
     "molecule_of",
     "next_steps",
     "node_json",
@@ -379,6 +357,7 @@ __all__ = [
     "set_status",
     "ship",
     "show_json",
+    "soundness",
     "status_json",
     "status_text",
     "summary_json",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from gastown import __version__, beads, clock
+from gastown.beads import soundness
 from gastown.config import Settings
 from gastown.errors import GastownError
-from gastown.stores import layout
+from gastown.stores import githooks, layout
 from gastown.stores.copies import copy_store, new_name
 
 if TYPE_CHECKING:
@@ -34,18 +35,22 @@ def _checks(*, deep: bool) -> dict[str, "tuple[Check, ...]"]:
 
 def _mend_columns(settings: Settings, write: "Write", actor: str) -> None:
     with write() as session:
-        beads.mend_columns(session, actor=actor)
+        soundness.mend_columns(session, actor=actor)
 
 
 def _mend_blocked(settings: Settings, write: "Write", actor: str) -> None:
     with write() as session:
-        beads.mend_blocked(session)
+        soundness.mend_blocked(session)
 
 
 def _mend_ignored(settings: Settings, write: "Write", actor: str) -> None:
     from gastown.stores.checks.folder import mend_ignored
 
     mend_ignored(settings.town)
+
+
+def _mend_hooks(settings: Settings, write: "Write", actor: str) -> None:
+    githooks.install_hooks(settings.town.parent)
 
 
 Write = Callable[[], AbstractContextManager[Session]]
@@ -55,6 +60,7 @@ _REMEDIES: dict[str, Callable[[Settings, Write, str], None]] = {
     "External Dependencies": _mend_blocked,
     "Blocked State": _mend_blocked,
     "Gitignore": _mend_ignored,
+    "Git Hooks": _mend_hooks,
 }
 # Those that change rows: a copy of the store is made before.
 _CHANGE_ROWS = frozenset({"Derived Fields", "External Dependencies", "Blocked State"})

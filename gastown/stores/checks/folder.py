@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gastown.patrols import Check, Fault, Here, error, warning
-from gastown.stores import layout
+from gastown.stores import githooks, layout
 
 _MARKS = (b"<<<<<<< ", b">>>>>>> ")
 # Without these a store, or who acts, ends up in everybody's repository.
@@ -55,6 +55,16 @@ def mend_ignored(folder: Path) -> None:
     layout.replace_text(path, text + ("" if not text or text.endswith("\n") else "\n") + lines)
 
 
+def _hooks(here: Here) -> Iterable[Fault]:
+    """Some of our hooks without the others: those that are there were meant to work together."""
+    if here.settings.is_town or not _is_in_git(here.settings.town):
+        return
+    hooks = githooks.list_hooks(here.settings.town.parent)
+    missing = [hook.name for hook in hooks if not hook.installed]
+    if missing and len(missing) < len(hooks):
+        yield warning("", f"not installed: {', '.join(missing)}", "`bd hooks install` adds them.")
+
+
 def _leftovers(here: Here) -> Iterable[Fault]:
     new = here.settings.town / layout.NEW_DATABASE
     if not here.settings.is_town and new.exists():
@@ -63,5 +73,6 @@ def _leftovers(here: Here) -> Iterable[Fault]:
 
 CONFLICTS = Check("Git Conflicts", _conflicts, "the exchange file has no conflict markers", needs_sql=False)
 IGNORED = Check("Gitignore", _ignored, "git overlooks the database", needs_sql=False)
+HOOKS = Check("Git Hooks", _hooks, "all hooks of beads are installed, or none", needs_sql=False)
 LEFTOVERS = Check("Unfinished Files", _leftovers, "nothing was left half made", needs_sql=False)
-ALL = (CONFLICTS, IGNORED, LEFTOVERS)
+ALL = (CONFLICTS, IGNORED, HOOKS, LEFTOVERS)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlmodel import Session
 
 from gastown import beads
+from gastown.beads import soundness
 from gastown.db import is_sqlite
 from gastown.patrols import Check, Fault, Here, error, warning
 
@@ -21,7 +22,7 @@ def snapshot(here: Here) -> Iterator[Session]:
         yield session
 
 
-def _flaws(found: Sequence[beads.Flaw], hint: str) -> Iterable[Fault]:
+def _flaws(found: Sequence[soundness.Flaw], hint: str) -> Iterable[Fault]:
     for flaw in found[:_NAMED]:
         yield error(flaw.bead_id, f"{flaw.column} is {flaw.found!s}, and must be {flaw.wanted!s}", hint)
     if len(found) > _NAMED:
@@ -30,20 +31,20 @@ def _flaws(found: Sequence[beads.Flaw], hint: str) -> Iterable[Fault]:
 
 def _blocked(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_wrong_blocked(session)
+        found = soundness.find_wrong_blocked(session)
     return _flaws(found, "`bd doctor --fix` works it out anew.")
 
 
 def _external(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_wrong_external(session)
+        found = soundness.find_wrong_external(session)
     for target in found[:_NAMED]:
         yield error(target, "the store does not know whether it was shipped", "`bd doctor --fix` looks again.")
 
 
 def _columns(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_wrong_columns(session)
+        found = soundness.find_wrong_columns(session)
     return _flaws(found, "`bd doctor --fix` gives it that; the event log keeps what it was.")
 
 
@@ -57,7 +58,7 @@ def _cycles(here: Here) -> Iterable[Fault]:
 
 def _dangling(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_dangling(session)
+        found = soundness.find_dangling(session)
     if found:
         named = ", ".join(f"{one} -> {two}" for one, two, _ in found[:_NAMED])
         yield warning(
@@ -69,7 +70,7 @@ def _dangling(here: Here) -> Iterable[Fault]:
 
 def _orphans(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_orphans(session)
+        found = soundness.find_orphans(session)
     if found:
         yield warning(
             "",
@@ -80,7 +81,7 @@ def _orphans(here: Here) -> Iterable[Fault]:
 
 def _words(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_unknown_words(session)
+        found = soundness.find_unknown_words(session)
     for name, key in (("status", "status.custom"), ("type", "types.custom")):
         if found[name]:
             shown = ", ".join(found[name][:_NAMED])
@@ -89,7 +90,7 @@ def _words(here: Here) -> Iterable[Fault]:
 
 def _twins(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_twins(session)
+        found = soundness.find_twins(session)
     if found:
         named = "; ".join(", ".join(group) for group in found[:_NAMED])
         yield warning("", f"{len(found)} groups of open beads say the same: {named}", "Look at `bd duplicates`.")

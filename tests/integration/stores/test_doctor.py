@@ -207,6 +207,19 @@ def test_lines_that_gitignore_lacks_are_added(bd: Runner, store: Path, project: 
     assert {"mine", "*.db", "*.db-wal", "*.db-shm"} <= {*(store / ".gitignore").read_text().splitlines()}
 
 
+def test_a_hook_that_is_missing_among_others_is_put_back(bd: Runner, project: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "."], cwd=project, check=True)
+    bd("init", "-q")
+    hook = project / ".git" / "hooks" / "post-merge"
+    hook.unlink()
+
+    assert "post-merge" in checks(bd)["Git Hooks"]["message"]
+    assert bd("doctor", "--fix", "-y", "--json").json["fixed"] == ["Git Hooks"]
+    assert hook.exists()
+    bd("hooks", "uninstall")
+    assert "Git Hooks" not in checks(bd)
+
+
 def test_every_remedy_belongs_to_a_check(bd: Runner, store: Path) -> None:
     told = {check["name"] for check in bd("doctor", "--json").json["checks"]}
 
