@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from gastown.beads import graph
 from gastown.beads.errors import DependencyRefused
 from gastown.beads.models import BLOCKING_TYPES, Bead, BeadStatus, Dependency, DependencyType
+from gastown.db import is_sqlite
 
 TypedEdge = tuple[str, str, str]
 """Who depends, on whom, and how."""
@@ -34,13 +35,9 @@ def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
-def _reach(condition: str) -> TextClause:
-    """Whether one moment needs another before it. UNION ends the walk where it has been."""
-    return text(
-        f"""
-WITH RECURSIVE reach(id, moment) AS (
-  SELECT CAST(:start AS VARCHAR), CAST(:moment AS INTEGER)
-  UNION
+# How to go on from a moment, in two spellings. SQLite answers the OR with two indexes. PostgreSQL, while it knows
+# nothing of a table that has just been filled, would read all of it at each step; with LATERAL it cannot.
+_STEPS_SQLITE = f"""
   SELECT CASE WHEN d.issue_id = r.id AND r.moment < 2 THEN d.depends_on_id ELSE d.issue_id END,
          CASE WHEN d.issue_id = r.id AND r.moment < 2 AND d.type = 'parent-child' THEN {_STARTS}
               WHEN d.issue_id = r.id AND r.moment < 2 AND d.type = 'waits-for' THEN {_CHILDREN}
@@ -48,7 +45,28 @@ WITH RECURSIVE reach(id, moment) AS (
     FROM reach r JOIN dependencies d
       ON ((d.issue_id = r.id AND r.moment < {_CHILDREN} AND d.type IN ({_quoted(_WAITING)}))
        OR (d.depends_on_id = r.id AND r.moment > {_STARTS} AND d.type = 'parent-child'))
-   {condition}
+   %s
+"""  # noqa: S608 - constants only
+_STEPS_POSTGRESQL = f"""
+  SELECT step.id, step.moment FROM reach r CROSS JOIN LATERAL (
+    SELECT d.depends_on_id AS id,
+           CASE d.type WHEN 'parent-child' THEN {_STARTS} WHEN 'waits-for' THEN {_CHILDREN} ELSE {_CLOSES} END AS moment
+      FROM dependencies d WHERE d.issue_id = r.id AND r.moment < {_CHILDREN} AND d.type IN ({_quoted(_WAITING)}) %s
+    UNION ALL
+    SELECT d.issue_id, {_CLOSES}
+      FROM dependencies d WHERE d.depends_on_id = r.id AND r.moment > {_STARTS} AND d.type = 'parent-child' %s
+    OFFSET 0) step
+"""  # noqa: S608 - constants only
+
+
+def _reach(steps: str) -> TextClause:
+    """Whether one moment needs another before it. UNION ends the walk where it has been."""
+    return text(
+        f"""
+WITH RECURSIVE reach(id, moment) AS (
+  SELECT CAST(:start AS VARCHAR), CAST(:moment AS INTEGER)
+  UNION
+  {steps}
 )
 SELECT 1 FROM reach WHERE id = :goal AND moment IN :goals LIMIT 1
 """  # noqa: S608 - constants only
@@ -57,7 +75,8 @@ SELECT 1 FROM reach WHERE id = :goal AND moment IN :goals LIMIT 1
 
 # Deleted beads that came with a file keep their edges, and nobody can see them: they must not refuse anything. They are
 # left out only where a circle was found, since that costs two look-ups an edge.
-_REACH, _REACH_LIVE = _reach(""), _reach(_TOMBSTONES)
+_ON_SQLITE = (_reach(_STEPS_SQLITE % ""), _reach(_STEPS_SQLITE % _TOMBSTONES))
+_ON_POSTGRESQL = (_reach(_STEPS_POSTGRESQL % ("", "")), _reach(_STEPS_POSTGRESQL % (_TOMBSTONES, _TOMBSTONES)))
 
 _SAME_TYPE = text(
     """
@@ -74,7 +93,8 @@ SELECT 1 FROM reach WHERE id = :goal LIMIT 1
 def _needs(session: Session, start: tuple[str, int], goal: str, moments: Sequence[int]) -> bool:
     """Whether `start` must come after one of the `moments` of `goal`."""
     asked = {"start": start[0], "moment": start[1], "goal": goal, "goals": list(moments)}
-    return all(session.execute(query, asked).first() is not None for query in (_REACH, _REACH_LIVE))
+    queries = _ON_SQLITE if is_sqlite(session) else _ON_POSTGRESQL
+    return all(session.execute(query, asked).first() is not None for query in queries)
 
 
 def check(session: Session, edge: TypedEdge) -> None:
@@ -174,9 +194,11 @@ def _bead(node: str) -> str:
 
 
 def circles(edges: Iterable[TypedEdge]) -> list[list[str]]:
-    """One circle of each knot that these edges make, as the beads along it; none is named twice in a row."""
-    found = []
-    for way in graph.cycles(_order(edges)):
+    """One circle of each knot that these edges make, as the beads along it; none is named twice."""
+    said = [edge for edge in edges if edge[2] in (*_WAITING, *ONE_WAY)]
+    # A bead that waits for itself is a circle of its own, and would hide the larger one that it is in.
+    found = [[name] for name in sorted({bead_id for bead_id, target, _ in said if bead_id == target})]
+    for way in graph.cycles(_order(edge for edge in said if edge[0] != edge[1])):
         beads = list(dict.fromkeys(_bead(node) for node in way))
         first = beads.index(min(beads))
         found.append(beads[first:] + beads[:first])
@@ -193,7 +215,7 @@ def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[T
     knots = {node: number for number, group in enumerate(graph.components(_order([*old, *new]))) for node in group}
 
     def is_suspect(edge: TypedEdge) -> bool:
-        return any(one in knots and knots[one] == knots.get(two) for one, two in _steps(edge))
+        return edge[0] == edge[1] or any(one in knots and knots[one] == knots.get(two) for one, two in _steps(edge))
 
     suspects = [edge for edge in new if is_suspect(edge)]
     if not suspects:
@@ -207,7 +229,7 @@ def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[T
         steps = _steps(edge)
         for one, two in steps:
             following.setdefault(one, []).append(two)
-        if any(graph.reaches(following, two, one) for one, two in steps):
+        if edge[0] == edge[1] or any(graph.reaches(following, two, one) for one, two in steps):
             dropped.append(edge)
             for one, _ in steps:
                 following[one].pop()

@@ -262,7 +262,8 @@ def visible(filters: Filters, now: datetime, hidden: Sequence[str] = ()) -> list
     if filters.statuses:
         wanted.append(col(Bead.status).in_(filters.statuses))
     elif not filters.any_status and not filters.ids:
-        wanted += [_LIVE, col(Bead.status).not_in((*_HIDDEN_STATUSES, *hidden))]
+        done = [name for name in _HIDDEN_STATUSES if not (filters.pinned and name == BeadStatus.PINNED)]
+        wanted += [_LIVE, col(Bead.status).not_in((*done, *hidden))]
     if not filters.any_status and not filters.ids:
         if not filters.include_templates:
             wanted.append(col(Bead.is_template).is_(False))

@@ -105,7 +105,7 @@ def test_closing_everything_sees_a_deadlock(session: Session) -> None:
     from gastown.beads.readiness import recompute_all
 
     recompute_all(session)
-    assert close_everything(session) == [top.id, child.id]
+    assert sorted(close_everything(session)) == [top.id, child.id]
     assert beads.find_circles(session) == [[top.id, child.id]]
 
 
@@ -231,6 +231,7 @@ def test_a_long_chain_is_checked_fast(session: Session) -> None:
 def test_what_is_left_after_dropping_holds_no_circle(
     old: list[tuple[str, str, str]], new: list[tuple[str, str, str]]
 ) -> None:
+    old, new = ([edge for edge in edges if edge[2] != "related"] for edges in (old, new))
     old = [edge for edge in old if edge not in choose_dropped([], old)]
     dropped = choose_dropped(old, new)
     assert circles([*old, *(edge for edge in new if edge not in dropped)]) == []
