@@ -87,13 +87,10 @@ def _streamed(session: Session, query: Select[Any]) -> Iterator[Event]:
 
 
 def _fill(then: Session, states: Iterable[State]) -> None:
-    rows: dict[type, list[dict[str, Any]]] = {table: [] for table in (Bead, Label, Dependency, Comment)}
+    rows: dict[type, list[dict[str, Any]]] = {}
     for state in states:
-        bead, edges, comments = state.rows()
-        rows[Bead].append(bead.model_dump())
-        rows[Label] += [{"bead_id": state.id, "label": label} for label in state.labels]
-        rows[Dependency] += [edge.model_dump() for edge in edges]
-        rows[Comment] += [comment.model_dump() for comment in comments]
+        for table, found in state.rows().items():
+            rows.setdefault(table, []).extend(found)
     for table, found in rows.items():
         if found:
             then.execute(insert(table), found)

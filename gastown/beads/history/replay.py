@@ -7,7 +7,7 @@ from typing import Any
 
 from gastown import clock, ids
 from gastown.beads.jsonl import COLUMNS, EXCHANGED, TIMES, wants_any_child
-from gastown.beads.models import Bead, BeadStatus, Comment, Dependency, DependencyType
+from gastown.beads.models import Bead, BeadStatus, Comment, Dependency, DependencyType, Label
 from gastown.events import Event, EventKind
 
 # The columns that the log does not give back. All are derived: the first two from edges and from the ids of children
@@ -16,6 +16,13 @@ NOT_REPLAYED = frozenset({"is_blocked", "last_child", "is_provided"})
 
 _TIMES = frozenset(TIMES)
 _FIELDS = frozenset(Bead.model_fields) - {"id"} - NOT_REPLAYED
+_BLANK = {
+    name: value
+    for name, value in Bead(id="", prefix="", title="", created_at=clock.now(), updated_at=clock.now())
+    .model_dump()
+    .items()
+    if name in _FIELDS
+}
 # Words of a payload that a column is called, too: the branch that a landing went to.
 _FACTS: dict[EventKind, frozenset[str]] = {EventKind.BEAD_CLOSED: frozenset({"target"})}
 
@@ -31,16 +38,17 @@ class State:
     """By target and type: the other columns."""
     comments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def rows(self) -> tuple[Bead, list[Dependency], list[Comment]]:
-        """The rows that the tables would hold."""
-        return (
-            Bead(id=self.id, **self.fields),
-            [
-                Dependency(issue_id=self.id, depends_on_id=target, type=kind, **values)
+    def rows(self) -> dict[type, list[dict[str, Any]]]:
+        """The rows that the tables would hold, by table."""
+        return {
+            Bead: [{"id": self.id, **self.fields, "is_blocked": False, "last_child": 0}],
+            Label: [{"bead_id": self.id, "label": label} for label in self.labels],
+            Dependency: [
+                {"issue_id": self.id, "depends_on_id": target, "type": kind, **values, "is_provided": False}
                 for (target, kind), values in self.edges.items()
             ],
-            [Comment(bead_id=self.id, id=name, **values) for name, values in self.comments.items()],
-        )
+            Comment: [{"bead_id": self.id, "id": name, **values} for name, values in self.comments.items()],
+        }
 
 
 def replay(events: Iterable[Event]) -> State | None:
@@ -76,11 +84,7 @@ def step(state: State | None, event: Event) -> State | None:
 
 
 def _blank(bead_id: str) -> dict[str, Any]:
-    never = clock.now()  # both are always said
-    blank = Bead(
-        id="", prefix=ids.prefix_of(bead_id), is_top="." not in bead_id, title="", created_at=never, updated_at=never
-    )
-    return {name: value for name, value in blank.model_dump().items() if name in _FIELDS}
+    return {**_BLANK, "prefix": ids.prefix_of(bead_id), "is_top": "." not in bead_id}
 
 
 def _values(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
