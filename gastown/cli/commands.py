@@ -79,7 +79,7 @@ _GLOBAL: tuple[tuple[tuple[str, ...], str, str, Any], ...] = (
     (("-q", "--quiet"), "quiet", "No confirmations.", bool),
     (("-v", "--verbose"), "verbose", "Say which store is used, and who acts.", bool),
     (("--readonly",), "readonly", "Refuse to change anything.", bool),
-    (("--sandbox",), "sandbox", "Do nothing but what is asked for (always so here).", bool),
+    (("--sandbox",), "sandbox", "Do nothing but what is asked for: no automatic export.", bool),
     (("--format",), "json", "", click.Choice(["json"])),
 )
 # An agent is who its session says, and works where its session is.

@@ -69,7 +69,7 @@ class Context:
     verbose: bool = False
     """Say which store is used, and who acts."""
     sandbox: bool = False
-    """Nothing is done but what was asked for; this program does nothing by itself anyway."""
+    """Nothing is done but what was asked for."""
     touched: str = ""
     """The bead that was named or made last."""
     session_pass: SessionPass | None = None

@@ -158,7 +158,8 @@ def after(ctx: click.Context, /, result: object, **_said: object) -> object:
         from gastown.cli.bd.scope import keep_touched
 
         keep_touched(context)
-    if context is not None and context.has_written and context.session_pass is None and verb != "sync":
+    may_export = context is not None and context.session_pass is None and not context.sandbox and verb != "sync"
+    if context is not None and may_export and context.has_written:
         from gastown.cli.bd.exchange import export_after
 
         export_after(context)

@@ -67,6 +67,8 @@ def _show(context: Context, result: "Founded") -> None:
     if result.imported is not None:
         taken, refused = len(result.imported.created), len(result.imported.refused)
         context.echo(f"  Taken in from issues.jsonl: {taken} beads; refused: {refused} lines")
+        for edge in result.imported.skipped_edges[:_SHOWN]:
+            context.echo(f"    Dependency left out: {edge}")
     if result.kept is not None:
         context.echo(f"  The earlier store is kept: {result.kept}")
     if result.copies:

@@ -162,3 +162,20 @@ def test_every_migration_has_a_sample_and_a_dated_name() -> None:
     for script in ScriptDirectory.from_config(schema.config()).walk_revisions():
         assert re.fullmatch(r"\d{8}_\d{4}_[a-z0-9_]+\.py", Path(script.path).name)
         assert (SAMPLES / f"{script.revision}.json").is_file()
+
+
+def test_the_schema_goes_where_it_is_told_and_back(empty_url: str) -> None:
+    schema.upgrade(empty_url)
+
+    for revision in (*revisions()[::-1], *revisions()):
+        assert schema.move(empty_url, revision) == revision
+        assert schema.current(empty_url) == revision
+    assert table_names(empty_url) == set(SQLModel.metadata.tables)
+
+
+def test_a_schema_that_never_was_is_refused(empty_url: str) -> None:
+    schema.upgrade(empty_url)
+
+    with pytest.raises(schema.UnknownRevision, match="no such schema"):
+        schema.move(empty_url, "0815")
+    assert schema.current(empty_url) == schema.head()

@@ -74,6 +74,16 @@ def test_verbose_says_which_store_it_is(bd: Runner, store: Path) -> None:
     assert str(store) in bd("-v", "list").err
 
 
+def test_in_the_sandbox_nothing_happens_by_itself(bd: Runner, store: Path) -> None:
+    assert bd("config", "set", "export.auto", "true", "--sandbox").code == 0
+
+    bd("q", "one", "--sandbox")
+    assert not (store / "issues.jsonl").exists()
+
+    bd("q", "two")
+    assert "one" in (store / "issues.jsonl").read_text()
+
+
 def test_global_flags_of_bd_are_none_of_gt(bd: Runner, store: Path) -> None:
     from gastown.cli.gt import gt
 
