@@ -7,19 +7,16 @@ store that is missing or cannot be read provides nothing.
 
 import json
 import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import column, select, table
 from sqlmodel import Session, col
 
 from gastown.beads.models import EXTERNAL, Bead, BeadStatus, ConfigEntry, Label
 from gastown.config import find_folder, follow
-from gastown.db.engine import sqlite_module
+from gastown.db.engine import read_file
 from gastown.errors import GastownError
 
 PROVIDES = "provides:"
@@ -89,9 +86,6 @@ def provided_by(path: Path) -> set[str]:
         file = folder / _DATABASE
         if not file.is_file():
             return set()
-        driver = sqlite_module()
-        address = f"file:{quote(str(file))}?mode=ro"
-        with closing(driver.connect(address, uri=True, timeout=_WAIT_S)) as store:
-            return {str(label) for (label,) in store.execute(_ELSEWHERE)}
-    except (OSError, ValueError, GastownError, sqlite3.Error, sqlite_module().Error):
+        return {str(label) for (label,) in read_file(file, _ELSEWHERE, wait_s=_WAIT_S)}
+    except (OSError, ValueError, GastownError):
         return set()

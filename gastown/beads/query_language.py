@@ -34,6 +34,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _EQUAL = {"=": "=", "==": "=", "!=": "!=", "<>": "!="}
+_NONE = "none"
 _NOBODY = frozenset({"", "none", "null"})
 _TIMES = {
     "created": Bead.created_at,
@@ -228,7 +229,7 @@ def _compile(said: Comparison, now: datetime) -> ColumnElement[bool]:
 def _same(said: Comparison, name: str) -> ColumnElement[bool]:
     value = said.value
     if name in _TEXTS:
-        if value.lower() in ("none", "null", ""):
+        if value.lower() in _NOBODY:
             return func.trim(_TEXTS[name]) == ""
         found: ColumnElement[bool] = func.lower(_TEXTS[name]).contains(value.lower(), autoescape=True)
         return found
@@ -249,12 +250,12 @@ def _same(said: Comparison, name: str) -> ColumnElement[bool]:
 
 def _related(said: Comparison, name: str, value: str) -> ColumnElement[bool]:
     if name in ("label", "labels"):
-        if value.lower() == "none":
+        if value.lower() == _NONE:
             return ~exists(select(col(Label.label)).where(col(Label.bead_id) == col(Bead.id)))
         return is_labelled([value])
     if name == "parent":
         edge = (col(Dependency.issue_id) == col(Bead.id)) & (col(Dependency.type) == DependencyType.PARENT_CHILD.value)
-        if value.lower() == "none":
+        if value.lower() == _NONE:
             return ~exists(select(col(Dependency.issue_id)).where(edge))
         return exists(select(col(Dependency.issue_id)).where(edge, col(Dependency.depends_on_id) == value))
     if name == "has_metadata_key":
@@ -295,7 +296,7 @@ def _priority(said: Comparison) -> ColumnElement[bool]:
 
 
 def _time(said: Comparison, column: Any, now: datetime) -> ColumnElement[bool]:
-    if said.value.lower() == "none":
+    if said.value.lower() == _NONE:
         if said.operator not in _EQUAL:
             raise _fail("none has no order: use = or !=", said.place)
         return col(column).is_(None) if _EQUAL[said.operator] == "=" else col(column).is_not(None)

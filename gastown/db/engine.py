@@ -6,9 +6,12 @@ before 3.51.3 can corrupt a WAL database that two connections checkpoint at once
 """
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -159,3 +162,13 @@ def database_time(session: Session) -> datetime:
         return clock.now()
     value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
     return value.astimezone(UTC)
+
+
+def read_file(file: Path, query: str, *, wait_s: float) -> list[tuple[Any, ...]]:
+    """What `query` finds in a SQLite file that is not ours: opened for reading, for this one question."""
+    driver = sqlite_module()
+    try:
+        with closing(driver.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=wait_s)) as connection:
+            return list(connection.execute(query))
+    except (driver.Error, OSError) as error:
+        raise DatabaseAway(f"cannot read {file}: {error}") from None
