@@ -11,6 +11,7 @@ from gastown import clock
 from gastown.beads import edges, readiness
 from gastown.beads.changes import Cause, apply, lock
 from gastown.beads.checks import check_text
+from gastown.beads.closing import settle
 from gastown.beads.errors import DeleteRefused
 from gastown.beads.labels import change_labels
 from gastown.beads.models import BLOCKING_TYPES, SETTLED, UNDER_WAY, Bead, BeadStatus, Dependency, DependencyType, Label
@@ -92,7 +93,7 @@ def delete(
             "closed_at": None,
         }
         apply(session, bead, EventKind.BEAD_DELETED, values, cause=Cause(actor))
-    readiness.recompute(session, [*names, *(bead.id for bead in near)])
+    settle(session, [*names, *(bead.id for bead in near)])
     return Deletion(names, dropped, rewritten, labels, left)
 
 

@@ -99,13 +99,17 @@ def collect(session: Session, *, actor: str, older_than: timedelta | None) -> di
 
 
 def purge_wisps(session: Session, *, actor: str, older_than: timedelta | None = None, pattern: str = "") -> Removal:
-    """Take closed wisps out of the store."""
+    """Take closed wisps out of the store that nothing open needs."""
     conditions = [col(Bead.status) == BeadStatus.CLOSED.value, col(Bead.ephemeral).is_(True)]
     conditions += [col(Bead.pinned).is_(False), col(Bead.is_template).is_(False)]
     if older_than is not None:
         conditions.append(col(Bead.closed_at) <= clock.now() - older_than)
+    readiness.lock_graph(session)
     names = _matching(_ids(session, *conditions), pattern)
-    return purge(session, names, actor=actor, reason="closed wisp")
+    needed = _needed(session, names)
+    result = purge(session, [name for name in names if name not in needed], actor=actor, reason="closed wisp")
+    result.kept |= needed
+    return result
 
 
 def purge_tombstones(session: Session, *, actor: str, older_than: timedelta, pattern: str = "") -> Removal:

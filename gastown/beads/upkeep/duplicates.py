@@ -83,16 +83,20 @@ def find_pairs(beads: Sequence[Bead], *, threshold: float) -> list[Pair]:
     Alike is the weight of the words that both have over that of the words that one of them has.
     """
     bags = [_bag(bead) for bead in beads]
+    totals = [sum(bag.values()) for bag in bags]
     common = Counter(word for bag in bags for word in bag)
     holders: dict[str, list[int]] = {}
     found: list[Pair] = []
     for place, bag in enumerate(bags):
-        near = {other for word in _prefix(bag, common, threshold) for other in holders.get(word, ())}
-        for other in near:
+        rare = list(_prefix(bag, common, threshold))
+        for other in {held for word in rare for held in holders.get(word, ())}:
+            # What is so much longer cannot be alike.
+            if min(totals[place], totals[other]) < threshold * max(totals[place], totals[other]) - _ROUNDING:
+                continue
             similarity = _similarity(bag, bags[other])
             if similarity >= threshold:
                 found.append(Pair(beads[other], beads[place], similarity))
-        for word in _prefix(bag, common, threshold):
+        for word in rare:
             holders.setdefault(word, []).append(place)
     return sorted(found, key=lambda pair: (-pair.similarity, pair.one.id, pair.other.id))
 

@@ -130,8 +130,9 @@ def test_purge_takes_closed_wisps_only_with_all_that_hangs_on_them(bd: Runner, m
     wisp, going, bead = make("wisp", "--ephemeral", "-l", "red"), make("going", "--ephemeral"), make("stays")
     bd("dep", "add", bead, wisp)
     bd("comment", wisp, "words")
-    bd("close", wisp, bead, "--force")
-    bd("reopen", bead)
+    bd("close", wisp)
+    assert bead in bd("purge", "--json").json["kept"][wisp]
+    bd("close", bead)
     preview = bd("purge", "--json").json
     assert preview["deleted"] == [wisp]
     assert (preview["dependencies_removed"], preview["labels_removed"], preview["comments_removed"]) == (1, 1, 1)
