@@ -148,8 +148,8 @@ def take_env_file(start: Path | None) -> None:
     Only names of beads' own, and none that chooses another store or a program to run: the file may have come with a
     repository.
     """
-    here = Path.cwd() / (start or "") if start or not os.environ.get("BEADS_DIR") else None
     try:
+        here = Path.cwd() / (start or "") if start or not os.environ.get("BEADS_DIR") else None
         folder = find_folder(here) if here else Path(os.environ["BEADS_DIR"])
         if folder is None or (here and find_town(here)):
             return

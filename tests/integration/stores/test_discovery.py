@@ -141,6 +141,18 @@ def test_the_owner_is_gits_author(bd: Runner, store: Path, monkeypatch: pytest.M
     assert bd("create", "x", "--json").json["owner"] == "ada@example.com"
 
 
+def test_a_working_folder_that_is_gone_is_named(bd: Runner, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = project / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    for words in (("list",), ("init",), ("create", "x")):
+        done = bd(*words)
+        assert done.code == 1
+        assert "the working folder is gone" in done.err
+
+
 def test_the_env_file_says_only_what_is_beads_own(bd: Runner, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BEADS_ACTOR", "PATH_OF_EVIL", "BEADS_DIR", "BEADS_MAIL_DELEGATE", "BD_NO_EMOJI"):
         monkeypatch.setenv(name, "x")  # so that what the file sets is undone after the test

@@ -1,8 +1,10 @@
 """A store on a disk that is read-only or full: a file system of its own in a mount namespace of its own."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,14 @@ ls -A .beads > {disk}.names
 """
 
 
-def run_on(disk: Path, mount: str, unmount: str) -> dict[str, list[str]]:
+def run_on(disk: Path, mount: str, unmount: str, commands: Sequence[str] = COMMANDS) -> dict[str, list[str]]:
     """What each command says on standard error there, and its exit status as the last line."""
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, timeout=20, check=False).returncode:
         if os.environ.get("CI"):
             pytest.fail("mount namespaces may not be made")
         pytest.skip("mount namespaces may not be made: needs root")
     disk.mkdir()
-    steps = "\n".join(f'echo "== {words}" >&2; {BD} {words} >/dev/null; echo $? >&2' for words in COMMANDS)
+    steps = "\n".join(f'echo "== {words}" >&2; {BD} {words} >/dev/null; echo $? >&2' for words in commands)
     script = SCRIPT.format(disk=disk, bd=BD, mount=mount, unmount=unmount, commands=steps)
     environment = {"PATH": os.environ["PATH"], "HOME": str(disk.parent), "GASTOWN_RESIDENT": "off"}
     done = subprocess.run(
@@ -77,3 +79,26 @@ def test_every_command_says_so_and_nothing_is_lost(
     assert after == before
     names = disk.with_name("disk.names").read_text().split()
     assert not [name for name in names if name.endswith(".new")]
+
+
+def test_a_disk_that_fills_up_in_the_middle_leaves_what_there_was(tmp_path: Path) -> None:
+    disk, file = tmp_path / "disk", tmp_path / "many.jsonl"
+    moment = "2026-01-01T00:00:00Z"
+    lines = [
+        {"id": f"app-{number:04x}", "title": "x" * 400, "created_at": moment, "updated_at": moment, "status": "open"}
+        for number in range(3000)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    some_left = "head -c $(( $(df --output=avail -B1 . | tail -1) - 600000 )) /dev/zero > fill"
+    inner = f"mkdir inner inner/.beads && ln -s {file} inner/.beads/issues.jsonl"
+
+    said = run_on(disk, f"{some_left} && {inner}", "rm fill", (f"import {file}", "-C inner init", "doctor"))
+
+    assert said.pop("afterwards") == ["0"]
+    assert said.pop("doctor")[-1] == "0"
+    for command, lines_told in said.items():
+        assert lines_told[-1] == "1", (command, lines_told)
+        assert lines_told[0].startswith("Error: "), (command, lines_told)
+        assert "full" in lines_told[0], (command, lines_told)
+    before, after = (disk.with_name(f"disk.{when}").read_text() for when in ("before", "after"))
+    assert after == before
