@@ -73,6 +73,7 @@ def replace(path: Path, lines: Iterable[str]) -> bool:
 
 def copy(source: Path, target: Path, *, only_if: Callable[[], bool]) -> None:
     """Make `target` hold what `source` holds, if what was copied still counts then."""
+    _sweep(target)
     with source.open("rb") as file, _waiting(target) as (waiting, new):
         while block := file.read(_BLOCK):
             new.write(block)
