@@ -180,6 +180,7 @@ OPENED: dict[str, object] = {
     "closed_at": None,
     "close_reason": "",
     "closed_by_session": "",
+    "defer_until": None,  # else it would be open, and not ready
     "is_failure": False,
     "is_code": None,
     "landed_sha": "",

@@ -98,6 +98,13 @@ def test_a_reopened_bead_that_was_deferred_is_told_how_to_come_back(bd: Any, mak
     assert f"bd undefer {name}" in bd("reopen", name).out
 
 
+def test_what_was_put_off_and_closed_is_ready_once_it_is_reopened(bd: Any, make: Make) -> None:
+    name = make("x", "--defer", "+5d")
+    bd("close", name)
+    bd("reopen", name)
+    assert [item["id"] for item in bd("ready", "--json").json] == [name]
+
+
 def test_a_status_of_its_own_ends_a_deferral(bd: Any, make: Make) -> None:
     name = make("x", "--defer", "+5d")
     [shown] = bd("update", name, "-s", "open", "--json").json
