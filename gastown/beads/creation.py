@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, SQLModel, col, select, update
 
 from gastown import clock, ids
 from gastown.beads import counts, deadlocks, edges, readiness
@@ -179,10 +179,18 @@ def _insert_child(session: Session, row: Mapping[str, Any], parent: str) -> str:
 
 def _try(session: Session, row: Mapping[str, Any], bead_id: str) -> bool:
     """Insert the bead under this id; False when it is taken, also by a transaction that has not ended yet."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     values = {**row, "id": bead_id, "prefix": ids.prefix_of(bead_id), "is_top": "." not in bead_id}
-    statement = insert(Bead).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(col(Bead.id))
-    return session.execute(statement).first() is not None
+    values["metadata"] = values.pop("meta")
+    session.flush()
+    return session.execute(_INSERTS[is_sqlite(session)], values).first() is not None
+
+
+_BEADS = SQLModel.metadata.tables["beads"]
+# By whether it is SQLite. Built once: with so many columns that takes longer than to run it.
+_INSERTS = {
+    True: sqlite.insert(_BEADS).on_conflict_do_nothing(index_elements=["id"]).returning(_BEADS.c.id),
+    False: postgresql.insert(_BEADS).on_conflict_do_nothing(index_elements=["id"]).returning(_BEADS.c.id),
+}
 
 
 def _hash_length(session: Session, prefix: str, rules: Rules) -> int:
