@@ -55,8 +55,8 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
 
     Refuses ids that are taken, and edges with which some bead could never be closed.
     """
-    if len(seeds) > SEED_LIMIT:
-        raise BadField(f"more than {SEED_LIMIT} beads at once")
+    if not 0 < len(seeds) <= SEED_LIMIT:
+        raise BadField(f"not 1 to {SEED_LIMIT} beads at once")
     readiness.lock_graph(session)
     now, rules, cause = clock.now(), load_rules(session), Cause(actor)
     rows = {seed.key: _row(session, seed, actor, now) for seed in seeds}
@@ -66,10 +66,10 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
             made[seed.key] = insert_new(session, rows[seed.key], seed.new, rules)
     counts = _name_children(session, seeds, made)
     _insert_children(session, seeds, rows, made, counts)
-    links = _links(seeds, edges, made, cause, now)
+    links = _links(seeds, edges, made)
     _check(session, links, set(made.values()))
     if links:
-        session.execute(insert(Dependency), [link.model_dump() for link in links])
+        session.execute(insert(Dependency), [_edge_row(link, actor, now) for link in links])
     marks = [{"bead_id": made[seed.key], "label": label} for seed in seeds for label in _labels(seed)]
     if marks:
         session.execute(insert(Label), marks)
@@ -139,28 +139,35 @@ def _insert_children(
             session.execute(update(Bead).where(col(Bead.id) == parent).values(last_child=count))
 
 
-def _links(
-    seeds: Sequence[Seed], edges: Sequence[SeedEdge], made: Mapping[str, str], cause: Cause, now: datetime
-) -> list[Dependency]:
-    families = [SeedEdge(seed.key, seed.under, DependencyType.PARENT_CHILD) for seed in seeds if seed.is_child]
-    found: dict[tuple[str, str, str], Dependency] = {}
+def _links(seeds: Sequence[Seed], edges: Sequence[SeedEdge], made: Mapping[str, str]) -> list[SeedEdge]:
+    """Every edge between ids, each once; those to parents too."""
+    families = (SeedEdge(seed.key, seed.under, DependencyType.PARENT_CHILD) for seed in seeds if seed.is_child)
+    found: dict[tuple[str, str, str], SeedEdge] = {}
     for edge in (*(family for family in families if family.target), *edges):
-        link = Dependency(
-            issue_id=made.get(edge.key, edge.key),
-            depends_on_id=made.get(edge.target, edge.target),
-            type=str(edge.type),
-            created_at=now,
-            created_by=cause.actor,
-            meta=edge.metadata,
-            any_child=edge.type == DependencyType.WAITS_FOR and wants_any_child(edge.metadata),
-        )
-        found.setdefault((link.issue_id, link.depends_on_id, link.type), link)
+        link = SeedEdge(made.get(edge.key, edge.key), made.get(edge.target, edge.target), str(edge.type), edge.metadata)
+        found.setdefault((link.key, link.target, link.type), link)
     return list(found.values())
 
 
-def _check(session: Session, links: Sequence[Dependency], fresh: set[str]) -> None:
+def _edge_row(link: SeedEdge, actor: str, now: datetime) -> dict[str, Any]:
+    # Without a model's object an edge: making those is most of the time that a planting takes.
+    return {
+        "issue_id": link.key,
+        "depends_on_id": link.target,
+        "type": link.type,
+        "created_at": now,
+        "created_by": actor,
+        "meta": link.metadata,
+        "thread_id": "",
+        "any_child": link.type == DependencyType.WAITS_FOR and wants_any_child(link.metadata),
+        "is_provided": False,
+        "extra": {},
+    }
+
+
+def _check(session: Session, links: Sequence[SeedEdge], fresh: set[str]) -> None:
     """Refuse circles: among the new beads by themselves, and through the few edges that leave them."""
-    found = [(link.issue_id, link.depends_on_id, link.type) for link in links]
+    found = [(link.key, link.target, link.type) for link in links]
     inner = [edge for edge in found if edge[0] in fresh and edge[1] in fresh]
     for circle in deadlocks.circles(inner):
         raise DependencyRefused(f"these could never be closed: {' -> '.join(circle)}")
@@ -178,7 +185,7 @@ def _note(
     seeds: Sequence[Seed],
     rows: Mapping[str, dict[str, Any]],
     made: Mapping[str, str],
-    links: Sequence[Dependency],
+    links: Sequence[SeedEdge],
     cause: Cause,
 ) -> None:
     """One event a bead, which says its labels and its parent, too, and one for every other edge."""
@@ -189,13 +196,13 @@ def _note(
         parent = made.get(seed.under, seed.under) if seed.is_child else ""
         said_so.add((bead_id, parent, DependencyType.PARENT_CHILD.value))
         note(session, EventKind.BEAD_CREATED, bead_id, cause, bead=said, parent=parent)
-    fresh = set(made.values())
+    fresh, moment = set(made.values()), as_json(rows[seeds[0].key]["created_at"])
     for link in links:
-        if (link.issue_id, link.depends_on_id, link.type) not in said_so:
-            values = {"depends_on_id": link.depends_on_id, "type": link.type, "metadata": link.meta}
-            values["created_at"] = as_json(link.created_at)
-            more = {} if link.issue_id in fresh else touch(session, link.issue_id)
-            note(session, EventKind.DEPENDENCY_ADDED, link.issue_id, cause, **values, **more)
+        if (link.key, link.target, link.type) not in said_so:
+            values = {"depends_on_id": link.target, "type": link.type, "metadata": link.metadata}
+            values["created_at"] = moment
+            more = {} if link.key in fresh else touch(session, link.key)
+            note(session, EventKind.DEPENDENCY_ADDED, link.key, cause, **values, **more)
 
 
 def note_bond(session: Session, bead_id: str, bond: Mapping[str, str], *, actor: str) -> None:

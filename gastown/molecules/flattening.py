@@ -21,7 +21,8 @@ def flatten(formula: Formula, warnings: tuple[str, ...]) -> Protomolecule:
         raise FormulaInvalid(formula.source, "", f"it makes more than {MAX_STEPS} steps")
     _check_ids(formula, steps)
     parents = {child.id: step.id for step in steps for child in step.children}
-    edges = [edge for step in steps for edge in _edges(formula, step, parents)]
+    known = {step.id for step in steps}
+    edges = [edge for step in steps for edge in _edges(formula, step, known)]
     _check_order(formula, parents, edges)
     return Protomolecule(
         formula=formula.name,
@@ -92,8 +93,7 @@ def _made(formula: Formula, step: Step, parent: str) -> ProtoStep:
     )
 
 
-def _edges(formula: Formula, step: Step, parents: dict[str, str]) -> list[Edge]:
-    known = parents.keys() | {top.id for top in formula.steps}
+def _edges(formula: Formula, step: Step, known: set[str]) -> list[Edge]:
     for name in step.needs:
         if name not in known:
             raise _wrong(formula, step, f"needs {name[:80]!r}, which is no step", hint="`bd cook` lists the steps.")

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import given, settings
@@ -177,7 +178,7 @@ def spoilt(draw: st.DrawFn) -> dict[str, Any]:
         inner: Any = document
         for key in way[:-1]:
             inner = inner[key]
-        inner[way[-1]] = draw(ODD)
+        inner[way[-1]] = deepcopy(draw(ODD))  # what is put in may be spoilt next
     return document
 
 
