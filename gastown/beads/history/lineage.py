@@ -18,13 +18,17 @@ def list_events(session: Session, bead_id: str, *, until: datetime | None = None
     story: list[Event] = []
     while True:
         rows = _under(session, name, before)
-        arrival = max((place for place, row in enumerate(rows) if row.kind == EventKind.BEAD_RENAMED), default=None)
+        arrival = max((place for place, row in enumerate(rows) if _is_arrival(row)), default=None)
         if arrival is None:
             story = _own(rows) + story
             break
         story = rows[arrival:] + story
         name, before = str(rows[arrival].payload["was"]), rows[arrival].id
     return [event for event in story if until is None or event.at <= until]
+
+
+def _is_arrival(row: Event) -> bool:
+    return row.kind == EventKind.BEAD_RENAMED and isinstance(row.payload.get("was"), str)
 
 
 def _under(session: Session, name: str, before: int | None) -> list[Event]:

@@ -64,22 +64,30 @@ def replay_all(events: Iterable[Event]) -> list[State]:
     states: dict[str, State | None] = {}
     for event in events:
         name = str(event.bead_id)
-        held = states.pop(str(event.payload["was"]), None) if event.kind == EventKind.BEAD_RENAMED else states.get(name)
+        held = (
+            states.pop(str(event.payload.get("was")), None)
+            if event.kind == EventKind.BEAD_RENAMED
+            else states.get(name)
+        )
         states[name] = step(held, event)
     return [state for state in states.values() if state is not None]
 
 
 def step(state: State | None, event: Event) -> State | None:
-    """The bead after one more event. Events of other nouns, and those of a bead that is not there, change nothing."""
-    first = _FIRST.get(event.kind)
-    if first is not None:
-        return first(state, event)
-    change = _CHANGES.get(event.kind)
-    if state is not None and change is not None:
-        change(state, event)
-        moment = event.payload.get("updated_at")
-        if moment is not None:
-            state.fields["updated_at"] = datetime.fromisoformat(moment)
+    """The bead after one more event. Events of other nouns, and those of a bead that is not there, change nothing.
+
+    Nor do those that do not say what their kind says: events of an imported file may say anything.
+    """
+    try:
+        first = _FIRST.get(event.kind)
+        if first is not None:
+            return first(state, event)
+        change = _CHANGES.get(event.kind)
+        if state is not None and change is not None:
+            change(state, event)
+            state.fields |= _values(event.payload, ("updated_at",))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return state
     return state
 
 
@@ -91,31 +99,53 @@ def _values(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: _value(name, said[name]) for name in names if name in said}
 
 
-def _value(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value
+def _value(name: str, value: Any, blanks: Mapping[str, Any] | None = None) -> Any:
+    """What a column holds for what an event says; refuses (ValueError, TypeError) what it cannot hold."""
+    blank = (_BLANK if blanks is None else blanks)[name]
+    if name in _TIMES:
+        return _moment(value) if value is not None or blank is not None else None
+    if isinstance(value, dict | list) if blank is None else not isinstance(value, type(blank)):
+        raise TypeError(name)
+    return value
+
+
+def _moment(said: Any) -> datetime:
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError(said)
+    return moment
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _created(_state: State | None, event: Event) -> State:
     bead_id = str(event.bead_id)
     said = event.payload["bead"]
-    fields = _blank(bead_id) | _values(said, COLUMNS) | {"meta": said.get("metadata", {})}
-    state = State(bead_id, fields, labels=set(said.get("labels", ())))
+    fields = _blank(bead_id) | _values(said, COLUMNS) | {"meta": _value("meta", said.get("metadata", {}))}
+    state = State(bead_id, fields, labels={_text(label) for label in said.get("labels", ())})
     if event.payload.get("parent"):
         edge = {"created_at": fields["created_at"], "created_by": event.actor}
-        state.edges[(event.payload["parent"], DependencyType.PARENT_CHILD.value)] = _edge(edge)
+        state.edges[(_text(event.payload["parent"]), DependencyType.PARENT_CHILD.value)] = _edge(edge)
     return state
 
 
+_EDGE: dict[str, Any] = {
+    "created_at": None,
+    "created_by": "",
+    "meta": "",
+    "thread_id": "",
+    "any_child": False,
+    "extra": {},
+}
+_REMARK: dict[str, Any] = {"author": "", "text": "", "created_at": None, "extra": {}}
+
+
 def _edge(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "created_at": None,
-        "created_by": "",
-        "meta": "",
-        "thread_id": "",
-        "any_child": False,
-        "extra": {},
-        **values,
-    }
+    return {**_EDGE, **values}
 
 
 def _imported(state: State | None, event: Event) -> State:
@@ -127,15 +157,15 @@ def _imported(state: State | None, event: Event) -> State:
         blank = _blank(bead_id)
         state.fields |= {name: blank[name] for name in (*EXCHANGED, "is_failure")}
         state.fields |= _values(said, _FIELDS)
-    state.labels.update(payload["labels"])
+    state.labels.update(map(_text, payload["labels"]))
     for edge in payload["dependencies"]:
-        key = edge["depends_on_id"], edge["type"]
-        state.edges[key] = _edge({name: _value(name, edge[name]) for name in _edge({}) if name in edge})
+        key = _text(edge["depends_on_id"]), _text(edge["type"])
+        state.edges[key] = _edge({name: _value(name, edge[name], _EDGE) for name in _EDGE if name in edge})
     remarks = {_remark(comment) for comment in state.comments.values()}
     known = set(state.comments)
     for comment in payload["comments"]:
-        values = {name: _value(name, comment[name]) for name in ("author", "text", "created_at", "extra")}
-        if comment["id"] not in known and _remark(values) not in remarks:
+        values = {name: _value(name, comment[name], _REMARK) for name in _REMARK}
+        if _text(comment["id"]) not in known and _remark(values) not in remarks:
             state.comments[comment["id"]] = values
     return state
 
@@ -153,7 +183,7 @@ def _set_fields(state: State, event: Event) -> None:
     state.fields |= _values(event.payload, names)
     for old, new in event.payload.get("targets", {}).items():
         for target, kind in [key for key in state.edges if key[0] == old]:
-            state.edges[(new, kind)] = state.edges.pop((target, kind))
+            state.edges[(_text(new), kind)] = state.edges.pop((target, kind))
 
 
 def _renamed(state: State, event: Event) -> None:
@@ -164,19 +194,24 @@ def _renamed(state: State, event: Event) -> None:
 
 def _commented(state: State, event: Event) -> None:
     said = event.payload
-    moment = datetime.fromisoformat(said["created_at"]) if "created_at" in said else event.at
-    state.comments[said["id"]] = {"author": event.actor, "text": said["text"], "created_at": moment, "extra": {}}
+    moment = _moment(said["created_at"]) if "created_at" in said else event.at
+    state.comments[_text(said["id"])] = {
+        "author": event.actor,
+        "text": _text(said["text"]),
+        "created_at": moment,
+        "extra": {},
+    }
 
 
 def _linked(state: State, event: Event) -> None:
     said = event.payload
-    key = said["depends_on_id"], said["type"]
+    key = _text(said["depends_on_id"]), _text(said["type"])
     held = state.edges.get(key)
     if held is None:
-        moment = datetime.fromisoformat(said["created_at"]) if "created_at" in said else event.at
+        moment = _moment(said["created_at"]) if "created_at" in said else event.at
         held = state.edges[key] = _edge({"created_at": moment, "created_by": event.actor})
-    held["meta"] = said.get("metadata", "")
-    held["thread_id"] = said.get("thread_id", held["thread_id"])
+    held["meta"] = _text(said.get("metadata", ""))
+    held["thread_id"] = _text(said.get("thread_id", held["thread_id"]))
     held["any_child"] = key[1] == DependencyType.WAITS_FOR and wants_any_child(held["meta"])
     held["extra"] = {name: value for name, value in held["extra"].items() if name != "metadata"}
 
@@ -186,11 +221,11 @@ def _unlinked(state: State, event: Event) -> None:
 
 
 def _labelled(state: State, event: Event) -> None:
-    state.labels.add(event.payload["label"])
+    state.labels.add(_text(event.payload["label"]))
 
 
 def _unlabelled(state: State, event: Event) -> None:
-    state.labels.discard(event.payload["label"])
+    state.labels.discard(_text(event.payload["label"]))
 
 
 _FIRST: dict[EventKind, Callable[[State | None, Event], State | None]] = {

@@ -59,7 +59,7 @@ def _entries(events: list[Event]) -> Iterator[Entry]:
         state = step(state, event)
         old, new = _difference(before, state)
         if event.kind == EventKind.BEAD_AUDITED:
-            new = {"audited": event.payload["interaction"]}
+            new = {"audited": event.payload.get("interaction")}
         reason = event.payload.get("reason") or event.payload.get("delete_reason") or ""
         yield Entry(
             id=event.id or 0,

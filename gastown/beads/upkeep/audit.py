@@ -68,6 +68,7 @@ def list_interactions(session: Session, *, issue_id: str = "", limit: int = 0) -
         query = query.where(Event.bead_id == issue_id)
     rows = session.exec(query.limit(limit) if limit else query).all()
     return [
-        {"id": row.payload["id"], "created_at": iso(row.at), "actor": row.actor, **row.payload["interaction"]}
+        {"id": row.payload.get("id"), "created_at": iso(row.at), "actor": row.actor, **said}
         for row in reversed(rows)
+        if isinstance(said := row.payload.get("interaction"), dict)
     ]

@@ -181,7 +181,7 @@ def original_texts(session: Session, bead_id: str) -> dict[str, str]:
     found: dict[str, str] | None = None
     for event in list_events(session, bead_id):
         if event.kind == EventKind.BEAD_COMPACTED:
-            found = found or event.payload["replaced"]
+            found = found or _texts_of(event.payload.get("replaced"))
         elif event.payload.get("compaction_level") == 0:
             found = None
     if found is None:
@@ -189,6 +189,13 @@ def original_texts(session: Session, bead_id: str) -> dict[str, str]:
             f"{bead_id} has no text from before a compaction", hint=f"`bd history {bead_id}` shows what changed it."
         )
     return found
+
+
+def _texts_of(said: object) -> dict[str, str] | None:
+    """The texts that an event says it replaced; None where it does not: events of an imported file may say anything."""
+    if not isinstance(said, dict) or not all(isinstance(said.get(name), str) for name in LONG_TEXTS):
+        return None
+    return {name: said[name] for name in LONG_TEXTS}
 
 
 def restore(session: Session, bead_id: str, *, actor: str) -> None:
