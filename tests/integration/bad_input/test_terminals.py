@@ -75,7 +75,7 @@ def test_json_holds_the_text_without_the_bytes_that_steer(steered: Town) -> None
 def test_pipe_gets_the_text_as_it_was_written(steered: Town) -> None:
     assert STEERING in steered.ok("bd", "show", steered.bead).out
     lines = [json.loads(line) for line in steered.ok("bd", "export", "--all").out.splitlines()]
-    assert f"{STEERING} {LAWFUL}" in [line["title"] for line in lines]
+    assert f"{STEERING} {LAWFUL}" in [line.get("title") for line in lines]
 
 
 def test_row_of_a_table_is_one_line_when_a_title_has_two(town: Town) -> None:

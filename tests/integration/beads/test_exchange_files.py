@@ -13,6 +13,7 @@ from sqlmodel import Session
 from gastown import beads
 from gastown.beads import ExportOptions, Target, WouldShrink
 from gastown.beads.errors import BeadNotFound
+from gastown.db.engine import make_engine
 from tests.support.exchange import edge, line, text
 from tests.support.factories_beads import PERSON, make_bead
 
@@ -232,3 +233,24 @@ def test_an_incremental_file_is_what_a_whole_export_would_be(session: Session, t
         max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_a_change_that_was_under_way_during_an_export_is_in_the_next(database_url: str, target: Target) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has one writer: numbers of events are given in the order of commits")
+    engine = make_engine(database_url)
+    with Session(engine, expire_on_commit=False) as early, Session(engine, expire_on_commit=False) as late:
+        one, two = make_bead(early, "one"), make_bead(early, "two")
+        early.commit()
+        beads.update(early, one.id, {"notes": "early"}, actor=PERSON)
+        early.flush()  # has its number, and is not committed
+        beads.update(late, two.id, {"notes": "late"}, actor=PERSON)
+        late.commit()
+        with Session(engine) as reader:
+            assert beads.export_file(reader, target).rendered == 2
+        early.commit()
+        with Session(engine) as reader:
+            assert beads.export_file(reader, target).rendered == 1
+            assert target.path.read_text() == fresh(reader, ExportOptions())
+    assert '"notes":"early"' in target.path.read_text()
+    engine.dispose()
