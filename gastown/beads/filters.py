@@ -118,9 +118,15 @@ def is_labelled(words: Sequence[str]) -> ColumnElement[bool]:
     return exists(select(col(Label.bead_id)).where(col(Label.bead_id) == col(Bead.id), col(Label.label).in_(words)))
 
 
-def _contains(column: Any, text: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = func.lower(column).contains(text.lower(), autoescape=True)
+def contains(column: Any, words: str) -> ColumnElement[bool]:
+    """Whether a text holds these words, in any case: as the database counts cases, of the words and of the text."""
+    found: ColumnElement[bool] = col(column).icontains(words, autoescape=True)
     return found
+
+
+def begins(column: Any, words: str) -> ColumnElement[bool]:
+    """Whether a text begins with exactly these words; SQLite's LIKE does not count cases."""
+    return func.substr(column, 1, len(words)) == words
 
 
 def _spans(filters: Filters) -> list[ColumnElement[bool]]:
@@ -176,20 +182,20 @@ def _below(top: str) -> ColumnElement[bool]:
             col(edge.type) == DependencyType.PARENT_CHILD.value, col(edge.depends_on_id) == found.c.issue_id
         )
     )
-    return or_(col(Bead.id).in_(select(found.c.issue_id)), col(Bead.id).startswith(f"{top}.", autoescape=True))
+    return or_(col(Bead.id).in_(select(found.c.issue_id)), begins(Bead.id, f"{top}."))
 
 
 def _texts(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.text:
-        conditions.append(or_(*(_contains(column, filters.text) for column in (Bead.title, Bead.description, Bead.id))))
+        conditions.append(or_(*(contains(column, filters.text) for column in (Bead.title, Bead.description, Bead.id))))
     for column, words in (
         (Bead.title, filters.title_contains),
         (Bead.description, filters.desc_contains),
         (Bead.notes, filters.notes_contains),
     ):
         if words:
-            conditions.append(_contains(column, words))
+            conditions.append(contains(column, words))
     return conditions
 
 
@@ -208,7 +214,7 @@ def _fields(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.pinned is True, or_(col(Bead.pinned).is_(True), col(Bead.status) == BeadStatus.PINNED.value)),
         (filters.pinned is False, col(Bead.pinned).is_(False)),
         (filters.empty_description, func.trim(Bead.description) == ""),
-        (bool(filters.spec), col(Bead.spec_id).startswith(filters.spec, autoescape=True)),
+        (bool(filters.spec), begins(Bead.spec_id, filters.spec)),
         (bool(filters.mol_type), col(Bead.mol_type) == filters.mol_type),
         (bool(filters.wisp_type), col(Bead.wisp_type) == filters.wisp_type),
         (filters.deferred, or_(col(Bead.status) == BeadStatus.DEFERRED.value, col(Bead.defer_until).is_not(None))),

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from gastown import clock
 from gastown.beads.asking import check_filters, check_metadata_key
 from gastown.beads.errors import BadField
-from gastown.beads.filters import Filters, has_metadata, is_labelled, metadata_is
+from gastown.beads.filters import Filters, contains, has_metadata, is_labelled, metadata_is
 from gastown.beads.models import LOWEST_PRIORITY, TYPE_ALIASES, Bead, BeadStatus, Dependency, DependencyType, Label
 from gastown.beads.when import parse_when
 
@@ -231,8 +231,7 @@ def _same(said: Comparison, name: str) -> ColumnElement[bool]:
     if name in _TEXTS:
         if value.lower() in _NOBODY:
             return func.trim(_TEXTS[name]) == ""
-        found: ColumnElement[bool] = func.lower(_TEXTS[name]).contains(value.lower(), autoescape=True)
-        return found
+        return contains(_TEXTS[name], value)
     if name in _FLAGS:
         if value.lower() not in _WORDS:
             raise _fail(f"{name} is true or false, not {value[:40]!r}", said.place)
@@ -273,11 +272,11 @@ def _key(said: Comparison, key: str) -> str:
 
 
 def _like(column: Any, value: str) -> ColumnElement[bool]:
-    """Equal, or like the value where that has a star."""
+    """Equal, or where the value has a star like it, in any case."""
     if "*" not in value:
         return col(column) == value
     parts = [re.sub(r"([\\%_])", r"\\\1", part) for part in value.split("*")]
-    return col(column).like("%".join(parts), escape="\\")
+    return col(column).ilike("%".join(parts), escape="\\")
 
 
 def _order(column: Any, operator: str, value: Any) -> ColumnElement[bool]:

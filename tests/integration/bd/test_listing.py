@@ -106,6 +106,8 @@ def test_search_looks_into_titles_descriptions_and_ids(bd: Any, make: Make) -> N
     bd("close", b)
     assert set(ids(bd("search", "login", "--json"))) == {a, b}
     assert ids(bd("search", "login", "--status", "open", "--json")) == [a]
+    c = make("L'École")
+    assert ids(bd("search", "École", "--json")) == [c]
     assert ids(bd("search", a, "--json")) == [a]
     assert "search query is required" in bd("search").err
 

@@ -229,3 +229,29 @@ def test_show_has_several_views(bd: Any, make: Make) -> None:
     [item] = bd("show", top, "--json", "--include-comments", "--include-dependents", "--long").json
     assert (item["comments"], item["epic_total_children"], item["epic_closeable"]) == ([], 1, False)
     assert "Z\n" not in bd("show", top, "--local-time").out.split("Description")[0].replace("UTC", "")
+
+
+def test_wide_and_odd_beads_are_listed_and_found(bd: Any, tmp_path: Path) -> None:
+    labels = [f"l{number:05}" for number in range(10_000)] + [HOSTILE]
+    times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    names = ["app-Wide.1.x", "App-CAPITALS_and-more", "hq-cv-abc.def"]
+    file = tmp_path / "wide.jsonl"
+    file.write_text(
+        "\n".join(json.dumps({"id": name, "title": name, "labels": labels, **times}) for name in names) + "\n"
+    )
+    assert bd("import", str(file)).code == 0
+    for argv in (
+        ["--label-pattern", "l0999?"],
+        ["--label-regex", "^l.*9$"],
+        ["-l", HOSTILE],
+        ["--label-any", "l00001"],
+    ):
+        assert ids(bd("list", "--json", *argv)) == set(names), argv
+    assert ids(bd("query", "label='l09999' AND id='app-cap*_and-*'", "--json")) == {names[1]}
+    assert ids(bd("search", "capitals_", "--json")) == {names[1]}
+    assert len(bd("list", "--json", "--id", names[0]).json[0]["labels"]) == 10_001
+    assert len(bd("count", "--by-label", "--json").json["groups"]) == 10_001
+    assert ids(bd("list", "--json", "--title-contains", "CAPITALS")) == {names[1]}
+    for name in names:
+        assert bd("graph", name, "--html").code == 0
+        assert bd("show", name, "--short").out.startswith(name)
