@@ -99,13 +99,24 @@ def _values(said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: _value(name, said[name]) for name in names if name in said}
 
 
+_OPTIONAL: dict[str, type] = {
+    "is_code": bool,
+    "estimated_minutes": int,
+    "external_ref": str,
+    "compacted_at_commit": str,
+}
+
+
 def _value(name: str, value: Any, blanks: Mapping[str, Any] | None = None) -> Any:
     """What a column holds for what an event says; refuses (ValueError, TypeError) what it cannot hold."""
     blank = (_BLANK if blanks is None else blanks)[name]
     if name in _TIMES:
         return _moment(value) if value is not None or blank is not None else None
-    if isinstance(value, dict | list) if blank is None else not isinstance(value, type(blank)):
+    kind = _OPTIONAL[name] if blank is None else type(blank)
+    if not (isinstance(value, kind) or (value is None and blank is None)):
         raise TypeError(name)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError(name)
     return value
 
 
