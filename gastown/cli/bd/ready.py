@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from gastown.beads import Filters
 
+# How far the hint counts what is not shown: a number that nobody reads must not cost more than the list.
+_COUNTED = 1000
+
 
 @command("ready", in_session=True)
 @narrowing.FILTERS
@@ -121,9 +124,13 @@ def _print(context: Context, session: "Session", asked: "Filters") -> None:
 
     found = beads.list_ready(session, asked)
     print_beads(context, session, found, empty="No ready work. `bd blocked` says what waits for what.")
-    total = beads.count_ready(session, asked) if asked.limit and len(found) == asked.limit else len(found)
+    if not asked.limit or len(found) < asked.limit:
+        return
+    most = max(_COUNTED, asked.limit)
+    total = beads.count_ready(session, asked, at_most=most)
     if total > len(found):
-        hint = f"Showing {len(found)} of {total} ready issues. Use --limit 0 for all"
+        number = total if total <= most else f"more than {most}"
+        hint = f"Showing {len(found)} of {number} ready issues. Use --limit 0 for all"
         (context.warn if context.json else context.echo)(hint)
 
 
