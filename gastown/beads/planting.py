@@ -19,7 +19,7 @@ from gastown.beads.models import Bead, BeadStatus, Dependency, DependencyType, L
 from gastown.beads.queries import CHUNK, find_many
 from gastown.beads.rendering import bead_json
 from gastown.beads.rules import load_rules
-from gastown.events import EventKind
+from gastown.events import EventKind, record_many
 
 SEED_LIMIT = 20_000
 # Rows of siblings that name a bead for good, by table: what was worked on, submitted or sent along is not taken out.
@@ -58,7 +58,7 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
     if not 0 < len(seeds) <= SEED_LIMIT:
         raise BadField(f"not 1 to {SEED_LIMIT} beads at once")
     readiness.lock_graph(session)
-    now, rules, cause = clock.now(), load_rules(session), Cause(actor)
+    now, rules = clock.now(), load_rules(session)
     rows = {seed.key: _row(session, seed, actor, now) for seed in seeds}
     made: dict[str, str] = {}
     for seed in seeds:
@@ -73,7 +73,7 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
     marks = [{"bead_id": made[seed.key], "label": label} for seed in seeds for label in _labels(seed)]
     if marks:
         session.execute(insert(Label), marks)
-    _note(session, seeds, rows, made, links, cause)
+    _note(session, seeds, rows, made, links, actor)
     readiness.recompute(session, list(made.values()))
     return made
 
@@ -186,23 +186,24 @@ def _note(
     rows: Mapping[str, dict[str, Any]],
     made: Mapping[str, str],
     links: Sequence[SeedEdge],
-    cause: Cause,
+    actor: str,
 ) -> None:
     """One event a bead, which says its labels and its parent, too, and one for every other edge."""
     said_so = set()
+    facts: list[tuple[EventKind, str, dict[str, Any]]] = []
     for seed in seeds:
         bead_id, labels = made[seed.key], _labels(seed)
         said = bead_json({**rows[seed.key], "id": bead_id}) | ({"labels": labels} if labels else {})
         parent = made.get(seed.under, seed.under) if seed.is_child else ""
         said_so.add((bead_id, parent, DependencyType.PARENT_CHILD.value))
-        note(session, EventKind.BEAD_CREATED, bead_id, cause, bead=said, parent=parent)
+        facts.append((EventKind.BEAD_CREATED, bead_id, {"bead": said, "parent": parent}))
     fresh, moment = set(made.values()), as_json(rows[seeds[0].key]["created_at"])
     for link in links:
         if (link.key, link.target, link.type) not in said_so:
-            values = {"depends_on_id": link.target, "type": link.type, "metadata": link.metadata}
-            values["created_at"] = moment
-            more = {} if link.key in fresh else touch(session, link.key)
-            note(session, EventKind.DEPENDENCY_ADDED, link.key, cause, **values, **more)
+            values = {"depends_on_id": link.target, "type": link.type, "metadata": link.metadata, "created_at": moment}
+            values |= {} if link.key in fresh else touch(session, link.key)
+            facts.append((EventKind.DEPENDENCY_ADDED, link.key, values))
+    record_many(session, facts, actor=actor)
 
 
 def note_bond(session: Session, bead_id: str, bond: Mapping[str, str], *, actor: str) -> None:

@@ -9,7 +9,7 @@ from gastown.events import outbox
 from gastown.events.feed import after, for_bead, latest, latest_id
 from gastown.events.kinds import EventKind
 from gastown.events.models import Event
-from gastown.events.record import record
+from gastown.events.record import record, record_many
 from gastown.events.tail import Tail
 
-__all__ = ["Event", "EventKind", "Tail", "after", "for_bead", "latest", "latest_id", "outbox", "record"]
+__all__ = ["Event", "EventKind", "Tail", "after", "for_bead", "latest", "latest_id", "outbox", "record", "record_many"]
