@@ -55,6 +55,7 @@ def test_only_clock_knows_the_present() -> None:
 # Who may start processes, and which.
 PROCESS_DOORS = {
     "gastown/beads/upkeep/summaries.py": "the program that writes summaries",
+    "gastown/cli/bd/worktree.py": "becomes the program for mail that the store names",
     "gastown/cli/session_client.py": "git, for the state of the agent's own worktree",
     "gastown/cli/resident/client.py": "the resident",
     "gastown/cli/resident/server.py": "a child of its own for each command",
