@@ -28,7 +28,7 @@ COMMANDS = int(os.environ.get("RACING_COMMANDS", "12"))
 SHARED = 30
 WITHIN_S = 150 + PROCESSES * COMMANDS
 # What no command may say, whatever stands in its way: that others are in the way, or that it is a defect.
-NEVER = ("busy", "locked", "deadlock", "defect", "cannot serve", "at the same moment", "Traceback")
+NEVER = ("busy", "is locked", "deadlock", "defect", "cannot serve", "at the same moment", "Traceback")
 
 
 @dataclass(frozen=True)
