@@ -50,6 +50,9 @@ class _Steps:
             self._step(self._number(bead_id, kind), self._number(target, kind), owner)
             return
         one, two = self._number(bead_id), self._number(target)
+        if one == two:
+            self._step(one, one, owner)  # a bead that waits for itself, in whatever way
+            return
         if kind == DependencyType.PARENT_CHILD:
             self._step(one + _STARTS, two + _STARTS, owner)
             self._step(two + _CLOSES, one + _CLOSES, owner)
