@@ -91,6 +91,7 @@ def delete(
             "deleted_by": actor,
             "delete_reason": check_text("reason", reason),
             "closed_at": None,
+            "is_failure": False,
         }
         apply(session, bead, EventKind.BEAD_DELETED, values, cause=Cause(actor))
     settle(session, [*names, *(bead.id for bead in near)])
