@@ -78,7 +78,9 @@ def _taking_first(filters: Filters, active: tuple[str, ...], lock: _Lock = _Lock
 
 @lru_cache(maxsize=32)
 def _first(filters: Filters, active: tuple[str, ...], lock: _Lock) -> ReturningUpdate[Any]:
-    first = select(_BEADS.c.id).where(_BEADS.c.id.in_(startable.first_ids(filters, active)))
+    # MATERIALIZED: PostgreSQL would ask for the window once for each bead that nobody has.
+    window = startable.first_ids(filters, active).cte("first").prefix_with("MATERIALIZED", dialect="postgresql")
+    first = select(_BEADS.c.id).where(_BEADS.c.id.in_(select(window.c.id)))
     if lock is not _Lock.NONE:
         # Asked once more, of the row as it is once it is locked.
         first = first.where(_BEADS.c.assignee == "", *startable.ready_row(filters, active))
