@@ -10,20 +10,17 @@ The statuses and the steps that an attempt may take are in models.py.
 """
 
 from gastown.beads import history, soundness, upkeep
-from gastown.beads.asking import check_filters, find_labels
-from gastown.beads.batch import BatchFailed, Means, read_batch, run_batch
+from gastown.beads.bulk.batch import BatchFailed, Means, read_batch, run_batch
+from gastown.beads.bulk.edge_files import read_edges
+from gastown.beads.bulk.markdown import Draft, read_page
+from gastown.beads.bulk.plans import Plan, create_plan, read_plan
+from gastown.beads.bulk.planting import Seed, SeedEdge, note_bond, plant, uproot
 from gastown.beads.capabilities import Shipment, ship
 from gastown.beads.claims import claim, claim_ready
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
 from gastown.beads.conditions import GATE_TYPES
-from gastown.beads.configuration import PREFIX, find_config, get_config, is_on, list_config, set_config, unset_config
 from gastown.beads.creation import create
-from gastown.beads.deadlocks import find_circles
 from gastown.beads.deletion import Deletion, delete
-from gastown.beads.descriptions import check_config, describe_statuses, describe_types, explain_config
-from gastown.beads.drawings import PICTURES, Drawing, draw_boxes, draw_compact, draw_forest, one_line
-from gastown.beads.durations import format_duration, parse_duration
-from gastown.beads.edge_files import read_edges
 from gastown.beads.edges import (
     NewEdge,
     add_by_text,
@@ -69,10 +66,10 @@ from gastown.beads.exchange.reports import (
     sync_text,
 )
 from gastown.beads.exchange.syncing import SyncJob, find_status, sync
-from gastown.beads.explanations import explain, explain_lines, label_of_folder, list_gated
 from gastown.beads.figures import Figures, count, count_by_status, count_labels, measure
 from gastown.beads.filters import Between, Filters, Sort
-from gastown.beads.gates import (
+from gastown.beads.gates.durations import format_duration, parse_duration
+from gastown.beads.gates.gates import (
     Checked,
     GithubAway,
     Look,
@@ -86,16 +83,13 @@ from gastown.beads.gates import (
     list_gates,
     resolve_gate,
 )
-from gastown.beads.graph import cycles, waves
-from gastown.beads.graph_checks import check_graph
+from gastown.beads.graphs.deadlocks import find_circles
+from gastown.beads.graphs.graph import cycles, waves
+from gastown.beads.graphs.graph_checks import check_graph
 from gastown.beads.history import *  # noqa: F403 - see there
-from gastown.beads.keys import KEYS
-from gastown.beads.keys import canonical as canonical_key
 from gastown.beads.labels import add_label, change_labels, propagate_label, remove_label, set_labels
 from gastown.beads.lifecycle import add_comment, defer, mark_slung, set_status, undefer
 from gastown.beads.lifecycle import update_bead as update
-from gastown.beads.markdown import Draft, read_page
-from gastown.beads.memory import forget, memories, recall, remember
 from gastown.beads.models import (
     BLOCKING_TYPES,
     CATEGORIES,
@@ -109,11 +103,7 @@ from gastown.beads.models import (
     DependencyType,
     NewBead,
 )
-from gastown.beads.neighbourhood import draw_all, draw_around, draw_beads, drawing_json, list_current, list_thread
-from gastown.beads.page import draw_page
 from gastown.beads.patches import Patch
-from gastown.beads.plans import Plan, create_plan, read_plan
-from gastown.beads.planting import Seed, SeedEdge, note_bond, plant, uproot
 from gastown.beads.queries import (
     Relations,
     blockers_of,
@@ -128,22 +118,40 @@ from gastown.beads.queries import (
     list_edges,
     load_relations,
 )
-from gastown.beads.query_language import Expression, compile_query
 from gastown.beads.readiness import catch_up, has_external_news
 from gastown.beads.rendering import bead_json, comment_json, edge_json
 from gastown.beads.replacing import mark_duplicate, supersede
-from gastown.beads.sections import check_sections
 from gastown.beads.shapes import absent_json, ends_json, list_json, own_json, refs_json, show_json, summary_json
 from gastown.beads.slots import Slot, acquire_slot, create_slot, find_slot, release_slot
 from gastown.beads.startable import count_ready, list_ready
 from gastown.beads.states import StateChange, check_dimension, list_states, set_state
 from gastown.beads.steps import Continuation, continuation_json, continue_after, molecule_of, next_steps
-from gastown.beads.swarms import create_swarm, list_swarms, listed_json, swarm_json, swarm_status, validate_swarm
-from gastown.beads.templates import check_template, fill_template
-from gastown.beads.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
 from gastown.beads.upkeep import *  # noqa: F403 - see there
-from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
+from gastown.beads.upkeep.sections import check_sections
+from gastown.beads.views.asking import check_filters, find_labels
+from gastown.beads.views.drawings import PICTURES, Drawing, draw_boxes, draw_compact, draw_forest, one_line
+from gastown.beads.views.explanations import explain, explain_lines, label_of_folder, list_gated
+from gastown.beads.views.neighbourhood import draw_all, draw_around, draw_beads, drawing_json, list_current, list_thread
+from gastown.beads.views.page import draw_page
+from gastown.beads.views.query_language import Expression, compile_query
+from gastown.beads.views.swarms import create_swarm, list_swarms, listed_json, swarm_json, swarm_status, validate_swarm
+from gastown.beads.views.templates import check_template, fill_template
+from gastown.beads.views.tree import Node, Walk, draw_nodes, drawing_of, node_json, walk
 from gastown.beads.when import local, parse_when
+from gastown.beads.words.configuration import (
+    PREFIX,
+    find_config,
+    get_config,
+    is_on,
+    list_config,
+    set_config,
+    unset_config,
+)
+from gastown.beads.words.descriptions import check_config, describe_statuses, describe_types, explain_config
+from gastown.beads.words.keys import KEYS
+from gastown.beads.words.keys import canonical as canonical_key
+from gastown.beads.words.memory import forget, memories, recall, remember
+from gastown.beads.words.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 
 __all__ = [
     "BLOCKING_TYPES",

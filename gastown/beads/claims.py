@@ -17,7 +17,7 @@ from gastown.beads.errors import AlreadyClaimed
 from gastown.beads.filters import Filters, Sort
 from gastown.beads.models import Bead, BeadStatus
 from gastown.beads.queries import get
-from gastown.beads.vocabulary import ACTIVE, active_statuses
+from gastown.beads.words.vocabulary import ACTIVE, active_statuses
 from gastown.db import is_sqlite
 from gastown.events import EventKind
 

@@ -12,7 +12,6 @@ from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, apply, lock, note, touch
 from gastown.beads.checks import check_short, check_text
 from gastown.beads.conditions import CHECKABLE, Outcome, judge
-from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField, BeadMoved, CloseRefused, CodeBead
 from gastown.beads.models import (
     LANDED_PREFIX,
@@ -25,6 +24,7 @@ from gastown.beads.models import (
     counts_as_failure,
 )
 from gastown.beads.queries import blockers_of, count_open_children
+from gastown.beads.words.configuration import get_config
 from gastown.errors import GastownError
 from gastown.events import EventKind
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
 from gastown import clock, ids
-from gastown.beads import counts, deadlocks, edges, readiness
+from gastown.beads import counts, edges, readiness
 from gastown.beads.changes import Cause, lock, note
 from gastown.beads.checks import (
     check_estimate,
@@ -21,6 +21,7 @@ from gastown.beads.checks import (
     check_title,
 )
 from gastown.beads.errors import BadField, BeadExists, BeadNotFound, NoIdLeft, ParentClosed, ParentNotFound
+from gastown.beads.graphs import deadlocks
 from gastown.beads.jsonl import unix_ns
 from gastown.beads.models import (
     Bead,
@@ -31,8 +32,8 @@ from gastown.beads.models import (
     NewBead,
 )
 from gastown.beads.rendering import bead_json
-from gastown.beads.rules import Rules, check_depth, check_described, load_rules
-from gastown.beads.vocabulary import check_type
+from gastown.beads.words.rules import Rules, check_depth, check_described, load_rules
+from gastown.beads.words.vocabulary import check_type
 from gastown.db import is_sqlite
 from gastown.events import EventKind
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from gastown import clock, ids
-from gastown.beads import deadlocks, externals, readiness
+from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, as_json, lock, note, touch
 from gastown.beads.checks import check_text
 from gastown.beads.errors import BadField, BeadNotFound, DependencyRefused
+from gastown.beads.graphs import deadlocks
 from gastown.beads.jsonl import wants_any_child
 from gastown.beads.models import EXTERNAL, WELL_KNOWN_TYPES, Bead, ConfigEntry, Dependency, DependencyType
 from gastown.beads.queries import find, get

@@ -11,7 +11,7 @@ from gastown.beads.filters import Filters
 from gastown.beads.models import SETTLED, Bead, BeadStatus, Label
 from gastown.beads.queries import children_states
 from gastown.beads.startable import count_ready
-from gastown.beads.vocabulary import hidden_statuses
+from gastown.beads.words.vocabulary import hidden_statuses
 
 
 def count_by_status(session: Session, *, prefix: str | None = None) -> dict[str, int]:

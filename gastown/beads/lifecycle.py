@@ -22,7 +22,7 @@ from gastown.beads.models import (
     Comment,
 )
 from gastown.beads.patches import Patch, update_values
-from gastown.beads.vocabulary import check_status
+from gastown.beads.words.vocabulary import check_status
 from gastown.events import EventKind
 
 

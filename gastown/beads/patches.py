@@ -10,7 +10,7 @@ from sqlmodel import Session
 from gastown.beads import checks as check
 from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
-from gastown.beads.vocabulary import check_type
+from gastown.beads.words.vocabulary import check_type
 
 LONG_TEXTS = ("description", "design", "acceptance_criteria", "notes")
 

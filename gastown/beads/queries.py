@@ -24,7 +24,7 @@ from gastown.beads.models import (
     DependencyType,
     Label,
 )
-from gastown.beads.vocabulary import hidden_statuses
+from gastown.beads.words.vocabulary import hidden_statuses
 
 # Ids in one IN list; SQLite takes 32,766 parameters.
 CHUNK = 5000

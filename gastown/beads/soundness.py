@@ -25,7 +25,7 @@ from gastown.beads.models import (
     DependencyType,
     counts_as_failure,
 )
-from gastown.beads.vocabulary import known_statuses, known_types
+from gastown.beads.words.vocabulary import known_statuses, known_types
 from gastown.events import EventKind
 
 _LONGEST_NUMBER = 9  # digits of a child's number; longer ones are no counters

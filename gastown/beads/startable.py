@@ -15,7 +15,7 @@ from gastown import clock
 from gastown.beads.filters import Filters, Sort, conditions
 from gastown.beads.models import NEVER_READY_TYPES, READY_LATER, READY_NOW, Bead, BeadStatus
 from gastown.beads.queries import find_many, listed
-from gastown.beads.vocabulary import active_statuses
+from gastown.beads.words.vocabulary import active_statuses
 from gastown.db import UtcTime
 
 # A parameter without a value, so that statements can be kept: who runs one says what time it is.

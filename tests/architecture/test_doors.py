@@ -59,7 +59,7 @@ PROCESS_DOORS = {
     "gastown/cli/session_client.py": "git, for the state of the agent's own worktree",
     "gastown/cli/resident/client.py": "the resident",
     "gastown/cli/resident/server.py": "a child of its own for each command",
-    "gastown/beads/github.py": "gh, for gates that wait for GitHub",
+    "gastown/beads/gates/github.py": "gh, for gates that wait for GitHub",
     "gastown/git/run.py": "git",
     "gastown/refinery/command.py": "a rig's gates",
     "gastown/runtimes/host.py": "the keepers' zygote",

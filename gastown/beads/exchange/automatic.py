@@ -10,10 +10,10 @@ from pathlib import Path
 from sqlmodel import Session
 
 from gastown import clock
-from gastown.beads.configuration import get_config, is_on
 from gastown.beads.exchange import marks
 from gastown.beads.exchange.files import Exported, Target, export_file
 from gastown.beads.exchange.syncing import Unit
+from gastown.beads.words.configuration import get_config, is_on
 
 AUTO = "export.auto"
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
-from gastown.beads.deadlocks import ONE_WAY, TypedEdge
+from gastown.beads.graphs.deadlocks import ONE_WAY, TypedEdge
 from gastown.beads.models import DependencyType
 
 _STARTS, _CLOSES, _CHILDREN = range(3)

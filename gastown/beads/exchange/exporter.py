@@ -9,15 +9,15 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.configuration import get_config, list_config
 from gastown.beads.errors import BadField, BeadNotFound
 from gastown.beads.exchange.other_lines import EXCHANGED_KINDS, MEMORY, event_json
 from gastown.beads.jsonl import EXCHANGED
-from gastown.beads.keys import words_of
-from gastown.beads.memory import MEMORIES
 from gastown.beads.models import INFRA_TYPES, Bead, BeadStatus, Comment, Dependency, Label
 from gastown.beads.rendering import line_json
-from gastown.beads.vocabulary import check_status, check_type
+from gastown.beads.words.configuration import get_config, list_config
+from gastown.beads.words.keys import words_of
+from gastown.beads.words.memory import MEMORIES
+from gastown.beads.words.vocabulary import check_status, check_type
 from gastown.events import Event
 
 _CHUNK = 1000

@@ -17,7 +17,7 @@ from gastown.beads.exchange import exporter, marks, replacing, source
 from gastown.beads.exchange.exporter import ExportOptions
 from gastown.beads.exchange.other_lines import EVENT, MEMORY, kind_of
 from gastown.beads.jsonl import LineRefused
-from gastown.beads.memory import MEMORIES
+from gastown.beads.words.memory import MEMORIES
 from gastown.errors import Refused, Unavailable
 from gastown.events import Event, EventKind
 

@@ -11,13 +11,13 @@ from sqlmodel import Session, col, select
 
 from gastown import ids
 from gastown.beads import jsonl
-from gastown.beads.configuration import VALUE_LIMIT, set_config
 from gastown.beads.errors import BadField
 from gastown.beads.exchange.source import FileChanged, line_at
 from gastown.beads.jsonl import LineRefused
-from gastown.beads.memory import MEMORIES, check_memory_key
 from gastown.beads.models import Bead
 from gastown.beads.rendering import iso
+from gastown.beads.words.configuration import VALUE_LIMIT, set_config
+from gastown.beads.words.memory import MEMORIES, check_memory_key
 from gastown.events import Event, EventKind
 
 CHUNK = 1000

@@ -13,13 +13,14 @@ from typing import BinaryIO
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gastown.beads import deadlocks, jsonl
-from gastown.beads.configuration import PREFIX, get_config
-from gastown.beads.deadlocks import ONE_WAY, TypedEdge
+from gastown.beads import jsonl
 from gastown.beads.exchange import circles, other_lines, source
 from gastown.beads.exchange.rows import CHUNK
+from gastown.beads.graphs import deadlocks
+from gastown.beads.graphs.deadlocks import ONE_WAY, TypedEdge
 from gastown.beads.jsonl import LINE_LIMIT, Line, LineRefused
 from gastown.beads.models import BLOCKING_TYPES, SETTLED, Bead, BeadStatus, Dependency, DependencyType
+from gastown.beads.words.configuration import PREFIX, get_config
 from gastown.errors import Conflict
 
 _HELD_TYPES = frozenset({*BLOCKING_TYPES, DependencyType.WAITS_FOR, DependencyType.PARENT_CHILD, *ONE_WAY})

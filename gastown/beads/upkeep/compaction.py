@@ -10,13 +10,13 @@ from sqlmodel import Session, col, select
 from gastown import clock
 from gastown.beads.changes import Cause, apply, lock
 from gastown.beads.checks import check_text
-from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField, CompactionRefused, NotCompacted
 from gastown.beads.history.lineage import list_events
 from gastown.beads.lifecycle import add_comment
 from gastown.beads.models import BLOCKING_TYPES, Bead, BeadStatus, Dependency
 from gastown.beads.patches import LONG_TEXTS
 from gastown.beads.queries import CHUNK
+from gastown.beads.words.configuration import get_config
 from gastown.events import EventKind
 
 # By tier: the key of the store that says after how many days, and the level that a bead must have.

@@ -13,7 +13,7 @@ from gastown.beads.models import Bead
 from gastown.beads.patches import LONG_TEXTS
 from gastown.beads.queries import load_relations
 from gastown.beads.replacing import mark_duplicate
-from gastown.beads.vocabulary import active_statuses
+from gastown.beads.words.vocabulary import active_statuses
 from gastown.errors import GastownError
 
 _WORD = re.compile(r"\w+")

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlmodel import Session, col
 
 from gastown.beads import readiness
+from gastown.beads.bulk.planting import HOLDERS, uproot
 from gastown.beads.changes import Cause, note
 from gastown.beads.models import Bead, Comment, Dependency, Label
-from gastown.beads.planting import HOLDERS, uproot
 from gastown.beads.queries import CHUNK
 from gastown.events import EventKind
 

@@ -11,12 +11,12 @@ from sqlmodel import Session, col, select
 from gastown import clock, ids
 from gastown.beads import externals, readiness
 from gastown.beads.changes import Cause, as_json, note
-from gastown.beads.configuration import PREFIX, get_config, set_config
 from gastown.beads.errors import BadField, BeadExists, RenameRefused
 from gastown.beads.models import Bead, BeadStatus, Comment, Dependency, Label
 from gastown.beads.patches import LONG_TEXTS
 from gastown.beads.queries import CHUNK
 from gastown.beads.upkeep.removal import referred
+from gastown.beads.words.configuration import PREFIX, get_config, set_config
 from gastown.events import EventKind
 
 # Texts in which ids are mentioned. Remarks are never changed.

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
 from gastown.beads.patches import LONG_TEXTS
 from gastown.beads.queries import get
 from gastown.beads.upkeep.compaction import list_candidates, size_of
+from gastown.beads.words.configuration import get_config
 from gastown.errors import Unavailable
 
 PROGRAM = "compact.command"

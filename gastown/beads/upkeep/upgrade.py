@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session
 
 from gastown import __version__
-from gastown.beads.configuration import get_config, set_config
+from gastown.beads.words.configuration import get_config, set_config
 
 _SEEN = "upgrade.acknowledged"
 

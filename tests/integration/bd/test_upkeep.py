@@ -6,7 +6,7 @@ from sqlmodel import SQLModel, col, select, update
 
 from gastown import beads, tables
 from gastown.beads import Bead
-from gastown.beads.planting import HOLDERS
+from gastown.beads.bulk.planting import HOLDERS
 from gastown.db.unit_of_work import unit_of_work
 from tests.integration.bd.conftest import Runner
 from tests.support.fake_clock import FakeClock

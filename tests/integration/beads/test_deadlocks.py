@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from gastown import beads
 from gastown.beads import Bead, BeadStatus, Dependency, DependencyRefused, NewEdge
-from gastown.beads.deadlocks import choose_dropped, circles
+from gastown.beads.graphs.deadlocks import choose_dropped, circles
 from gastown.errors import GastownError
 from tests.support.factories_beads import PERSON, make_bead
 

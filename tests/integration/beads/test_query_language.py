@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from gastown import beads, clock
 from gastown.beads import Bead, Filters
 from gastown.beads.errors import BadField
-from gastown.beads.query_language import COMPARISON_LIMIT, DEPTH_LIMIT, parse_query
+from gastown.beads.views.query_language import COMPARISON_LIMIT, DEPTH_LIMIT, parse_query
 from tests.support.factories_beads import PERSON, make_bead
 
 

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gastown.beads import deadlocks
-from gastown.beads.deadlocks import TypedEdge
 from gastown.beads.exchange import circles
+from gastown.beads.graphs import deadlocks
+from gastown.beads.graphs.deadlocks import TypedEdge
 
 NAMES = st.sampled_from([f"gt-{letter}" for letter in "abcdefg"])
 KINDS = st.sampled_from(["blocks", "parent-child", "waits-for", "conditional-blocks", "duplicates", "supersedes"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gastown.beads import BadField, BatchFailed, format_duration, parse_duration, read_batch, read_page, read_plan
-from gastown.beads.batch import split_words
+from gastown.beads.bulk.batch import split_words
 
 SPANS = {"90s": 90, "1h30m": 5400, "1.5h": 5400, "100ms": 0.1, "2h45m30.5s": 9930.5, "0": 0, "+5m": 300, ".5s": 0.5}
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gastown.beads import graph
+from gastown.beads.graphs import graph
 
 NODES = st.sampled_from("abcdefg")
 EDGES = st.lists(st.tuples(NODES, NODES), max_size=25)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gastown.beads.errors import BadField
-from gastown.beads.patterns import compile_pattern
+from gastown.beads.views.patterns import compile_pattern
 
 LETTERS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a]", "[b-c]", "\\w", "\\d"])
 PATTERNS = st.recursive(

@@ -9,14 +9,15 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from gastown import clock
-from gastown.beads import edges, github
+from gastown.beads import edges
 from gastown.beads.changes import Cause, apply, lock
 from gastown.beads.checks import check_short
 from gastown.beads.closing import close
 from gastown.beads.conditions import GATE_TYPES, Outcome, Verdict, expires_at, judge
 from gastown.beads.creation import create
 from gastown.beads.errors import BadField
-from gastown.beads.github import GithubSilent, Run
+from gastown.beads.gates import github
+from gastown.beads.gates.github import GithubSilent, Run
 from gastown.beads.labels import add_label
 from gastown.beads.lifecycle import add_comment
 from gastown.beads.models import Bead, BeadStatus, NewBead

@@ -9,16 +9,17 @@ from sqlalchemy import column, delete, insert, table
 from sqlmodel import Session, col, select, update
 
 from gastown import clock, ids
-from gastown.beads import deadlocks, readiness
+from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
 from gastown.beads.checks import check_label
 from gastown.beads.creation import insert_new, new_row
 from gastown.beads.errors import BadField, BeadExists, DeleteRefused, DependencyRefused, ParentClosed
+from gastown.beads.graphs import deadlocks
 from gastown.beads.jsonl import wants_any_child
 from gastown.beads.models import Bead, BeadStatus, Dependency, DependencyType, Label, NewBead
 from gastown.beads.queries import CHUNK, find_many
 from gastown.beads.rendering import bead_json
-from gastown.beads.rules import load_rules
+from gastown.beads.words.rules import load_rules
 from gastown.events import EventKind, record_many
 
 SEED_LIMIT = 20_000

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.deadlocks import find_circles
 from gastown.beads.filters import Filters
+from gastown.beads.graphs.deadlocks import find_circles
 from gastown.beads.models import BLOCKING_TYPES, SETTLED, Bead, BeadStatus, Dependency, DependencyType
 from gastown.beads.queries import find_many, list_blocked
 from gastown.beads.shapes import absent_json, list_json, own_json

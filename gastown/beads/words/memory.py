@@ -7,8 +7,8 @@ import re
 
 from sqlmodel import Session
 
-from gastown.beads.configuration import find_config, list_config, set_config, unset_config
 from gastown.beads.errors import BadField
+from gastown.beads.words.configuration import find_config, list_config, set_config, unset_config
 
 SPACE = "kv."
 MEMORIES = "kv.memory."

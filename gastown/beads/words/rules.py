@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from gastown.beads.configuration import get_several
 from gastown.beads.errors import BadField
 from gastown.beads.models import INFRA_TYPES, Bead, NewBead
+from gastown.beads.words.configuration import get_several
 
 _KEYS = (
     *("issue_id_mode", "min_hash_length", "max_hash_length", "max_collision_prob", "hierarchy.max-depth"),

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, TextClause, bindparam, text
 from sqlmodel import Session, col, select
 
-from gastown.beads import graph
 from gastown.beads.errors import DependencyRefused
+from gastown.beads.graphs import graph
 from gastown.beads.models import BLOCKING_TYPES, Bead, BeadStatus, Dependency, DependencyType
 from gastown.db import is_sqlite
 

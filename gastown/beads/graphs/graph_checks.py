@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.deadlocks import find_circles
+from gastown.beads.graphs.deadlocks import find_circles
 from gastown.beads.models import EXTERNAL, Bead, BeadStatus, Dependency, DependencyType
 
 

@@ -2,10 +2,10 @@
 
 from sqlmodel import Session, select
 
-from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField
-from gastown.beads.keys import words_of
 from gastown.beads.models import CATEGORIES, ISSUE_TYPES, TYPE_ALIASES, Bead, BeadStatus, Category
+from gastown.beads.words.configuration import get_config
+from gastown.beads.words.keys import words_of
 
 CUSTOM_TYPES = "types.custom"
 CUSTOM_STATUSES = "status.custom"

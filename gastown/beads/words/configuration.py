@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from gastown import config
-from gastown.beads import keys
 from gastown.beads.errors import BadField
 from gastown.beads.models import ConfigEntry
+from gastown.beads.words import keys
 from gastown.events import EventKind, record
 
 PREFIX = "issue_prefix"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from unicodedata import combining, east_asian_width
 
-from gastown.beads import graph
+from gastown.beads.graphs import graph
 from gastown.beads.models import Bead, BeadStatus, DependencyType
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")

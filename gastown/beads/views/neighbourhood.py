@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.drawings import Drawing, Line
 from gastown.beads.filters import Filters
 from gastown.beads.models import BLOCKING_TYPES, UNDER_WAY, Bead, Dependency, DependencyType
 from gastown.beads.queries import CHUNK, find_many, get, list_
 from gastown.beads.shapes import list_json
+from gastown.beads.views.drawings import Drawing, Line
 
 PICTURE_LIMIT = 2000  # beads; nobody reads more of them at once
 _DRAWN = (*sorted(BLOCKING_TYPES), DependencyType.WAITS_FOR.value, DependencyType.PARENT_CHILD.value)

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads.asking import check_filters
-from gastown.beads.drawings import Drawing, Line, plain
 from gastown.beads.filters import Filters
 from gastown.beads.models import Bead, Dependency, DependencyType
 from gastown.beads.queries import CHUNK, find_many, get
 from gastown.beads.shapes import absent_json, own_json
+from gastown.beads.views.asking import check_filters
+from gastown.beads.views.drawings import Drawing, Line, plain
 
 # A tree of more lines helps nobody.
 NODE_LIMIT = 5000

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlmodel import Session, col
 
 from gastown import clock
-from gastown.beads.asking import check_filters, check_metadata_key
 from gastown.beads.errors import BadField
 from gastown.beads.filters import Filters, contains, has_metadata, is_labelled, metadata_is
 from gastown.beads.models import LOWEST_PRIORITY, TYPE_ALIASES, Bead, BeadStatus, Dependency, DependencyType, Label
+from gastown.beads.views.asking import check_filters, check_metadata_key
 from gastown.beads.when import parse_when
 
 EXPRESSION_LIMIT = 4000  # characters

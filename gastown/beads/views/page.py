@@ -7,8 +7,8 @@ attributes and shows and hides what is there.
 from collections import defaultdict
 from html import escape
 
-from gastown.beads.drawings import Drawing, Line, fit, mark, plain
 from gastown.beads.models import BeadStatus, DependencyType
+from gastown.beads.views.drawings import Drawing, Line, fit, mark, plain
 
 _WIDTH, _HEIGHT = 232, 62  # of a box, in the units of the picture
 _GAP_X, _GAP_Y, _MARGIN = 84, 20, 28

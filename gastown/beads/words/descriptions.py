@@ -6,11 +6,11 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from gastown import config
-from gastown.beads import keys
-from gastown.beads.configuration import find_config, get_config, list_config
 from gastown.beads.errors import BadField
 from gastown.beads.models import CATEGORIES, ISSUE_TYPES, Bead, BeadStatus
-from gastown.beads.vocabulary import custom_statuses, custom_types, known_statuses, known_types
+from gastown.beads.words import keys
+from gastown.beads.words.configuration import find_config, get_config, list_config
+from gastown.beads.words.vocabulary import custom_statuses, custom_types, known_statuses, known_types
 
 _TYPES = {
     "bug": "something that does not work",

@@ -9,8 +9,8 @@ from gastown.beads.checks import MOLECULE_TYPES, WISP_TYPES
 from gastown.beads.errors import BadField
 from gastown.beads.filters import Filters
 from gastown.beads.models import LOWEST_PRIORITY, Bead, BeadStatus, Label
-from gastown.beads.patterns import PATTERN_LIMIT, compile_pattern
-from gastown.beads.vocabulary import known_statuses, known_types
+from gastown.beads.views.patterns import PATTERN_LIMIT, compile_pattern
+from gastown.beads.words.vocabulary import known_statuses, known_types
 
 _METADATA_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,254}")
 _WORDS_LIMIT = 1000  # characters to look for; SQLite refuses patterns of 50,000

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gastown.beads import deadlocks, graph
 from gastown.beads.creation import create
 from gastown.beads.edges import RELATES_TO, add_dependency, set_parent
 from gastown.beads.errors import BadField, BeadExists
 from gastown.beads.filters import Filters, Sort
+from gastown.beads.graphs import deadlocks, graph
 from gastown.beads.models import SETTLED, UNDER_WAY, Bead, BeadStatus, Dependency, DependencyType, NewBead
 from gastown.beads.queries import find_many, get, list_
 

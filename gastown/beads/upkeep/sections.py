@@ -2,10 +2,10 @@
 
 from sqlmodel import Session
 
-from gastown.beads.configuration import get_config
 from gastown.beads.errors import BadField
 from gastown.beads.models import Bead
 from gastown.beads.upkeep.lint import lint_text
+from gastown.beads.words.configuration import get_config
 
 ON_CREATE = "validation.on-create"
 

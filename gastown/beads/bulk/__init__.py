@@ -1,0 +1,1 @@
+"""Many writes as one: plans, batches, whole graphs at once."""

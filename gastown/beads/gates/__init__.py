@@ -1,0 +1,1 @@
+"""Gates: things outside the graph that work waits for."""

@@ -1,0 +1,1 @@
+"""The shape of the graph: circles, waves, and what could never be closed."""

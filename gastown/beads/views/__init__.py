@@ -1,0 +1,1 @@
+"""Ways to look at beads: questions, trees, drawings, explanations."""
