@@ -11,6 +11,7 @@ from gastown.cli.context import Context
 if TYPE_CHECKING:
     from gastown.stores import Report
 
+_LONGEST = 400  # characters of one finding, for people
 _MARKS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 
 
@@ -55,7 +56,7 @@ def _may(context: Context, report: "Report", yes: bool) -> bool:
 def _show(context: Context, report: "Report", verbose: bool) -> None:
     shown = [result for result in report.results if verbose or result.status != "ok"]
     for result in shown:
-        context.echo(f"{_MARKS[result.status]} {result.name}: {result.message}")
+        context.echo(f"{_MARKS[result.status]} {result.name}: {_short(context, result.message)}")
         for line in result.detail.splitlines():
             context.echo(f"    {line}")
         if result.fix and result.status != "ok":
@@ -68,3 +69,9 @@ def _show(context: Context, report: "Report", verbose: bool) -> None:
         context.echo(f"Not mended: {text}")
     counts = [sum(result.status == level for result in report.results) for level in ("ok", "warning", "error")]
     context.echo(f"{counts[0]} checks passed, {counts[1]} warnings, {counts[2]} errors")
+
+
+def _short(context: Context, message: str) -> str:
+    """A finding may name thousands of beads; JSON and --verbose have them all."""
+    is_long = len(message) > _LONGEST and not context.verbose
+    return f"{message[:_LONGEST].rpartition(' ')[0]} ... (--json has them all)" if is_long else message
