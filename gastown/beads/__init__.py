@@ -107,7 +107,6 @@ from gastown.beads.patches import Patch
 from gastown.beads.queries import (
     Relations,
     blockers_of,
-    dependents_of,
     find,
     find_many,
     get,
@@ -115,7 +114,6 @@ from gastown.beads.queries import (
     list_,
     list_blocked,
     list_children,
-    list_edges,
     load_relations,
 )
 from gastown.beads.readiness import catch_up, has_external_news
@@ -263,7 +261,6 @@ __all__ = [
     "cycles",
     "defer",
     "delete",
-    "dependents_of",
     "describe_statuses",
     "describe_types",
     "discover_runs",
@@ -318,7 +315,6 @@ __all__ = [
     "list_children",
     "list_config",
     "list_current",
-    "list_edges",
     "list_epics",
     "list_gated",
     "list_gates",

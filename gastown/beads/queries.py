@@ -210,32 +210,6 @@ def list_children(session: Session, bead_id: str) -> list[Bead]:
     return [found[child] for child in sorted(found, key=lambda name: (len(name), name))]
 
 
-def dependents_of(session: Session, bead_id: str) -> list[str]:
-    """The ids of the unsettled beads with a blocking edge on this one."""
-    rows = session.exec(
-        select(Dependency.issue_id)
-        .join(Bead, col(Bead.id) == col(Dependency.issue_id))
-        .where(
-            Dependency.depends_on_id == bead_id,
-            col(Dependency.type).in_(BLOCKING_TYPES),
-            col(Bead.status).not_in(SETTLED),
-        )
-        .order_by(col(Dependency.issue_id))
-        .distinct()
-    )
-    return list(rows)
-
-
-def list_edges(session: Session, *, types: Iterable[str] = BLOCKING_TYPES) -> list[tuple[str, str]]:
-    """Every edge of these types as (dependant, target)."""
-    rows = session.exec(
-        select(Dependency.issue_id, Dependency.depends_on_id)
-        .where(col(Dependency.type).in_(list(types)))
-        .order_by(Dependency.issue_id, Dependency.depends_on_id)
-    )
-    return [(bead_id, target) for bead_id, target in rows]
-
-
 @dataclass
 class Relations:
     """Labels, edges, comments and counts of some beads, by bead id."""

@@ -120,23 +120,6 @@ def _walk(group: Sequence[str], following: Mapping[str, Sequence[str]]) -> list[
     return [start]
 
 
-def choose_dropped(old: Sequence[Edge], new: Sequence[Edge]) -> list[Edge]:
-    """Those of `new` that would close a cycle when added, in their order, to `old` and the others before them."""
-    knots = {node: number for number, group in enumerate(components([*old, *new])) for node in group}
-    suspects = [edge for edge in new if edge[0] in knots and knots[edge[0]] == knots.get(edge[1])]
-    if not suspects:
-        return []
-    suspected = set(suspects)
-    following = adjacency([*old, *(edge for edge in new if edge not in suspected)])
-    dropped = []
-    for node, target in suspects:
-        if reaches(following, target, node):
-            dropped.append((node, target))
-        else:
-            following.setdefault(node, []).append(target)
-    return dropped
-
-
 def waves(nodes: Iterable[str], edges: Iterable[Edge]) -> list[list[str]]:
     """`nodes` in groups: each group depends only on groups before it. What hangs on a cycle is in no group."""
     known = set(nodes)

@@ -127,7 +127,9 @@ KEYS: dict[str, Key] = {
     "export.auto": Key("false", "write the exchange file after changes", _BOOL),
     "export.path": Key("issues.jsonl", "the exchange file, beside the store"),
     "export.interval": Key("60s", "at most one automatic export in this time", _span),
-    "import.auto": Key("false", "take in the exchange file after git merges and checkouts (needs `bd hooks install`)", _BOOL),
+    "import.auto": Key(
+        "false", "take in the exchange file after git merges and checkouts (needs `bd hooks install`)", _BOOL
+    ),
     "import.path": Key("issues.jsonl", "the exchange file that import.auto reads"),
     "import.orphan_handling": Key(
         "allow", "child beads without a parent: strict, skip, allow", _word("strict", "skip", "allow", "resurrect")

@@ -160,7 +160,7 @@ def test_edges_that_would_close_a_circle_are_skipped_and_named(session: Session)
         "gt-bb -> gt-aa (blocks): would create a cycle",
         "gt-cc -> gt-cc (blocks): would create a cycle",
     ]
-    assert beads.cycles(beads.list_edges(session)) == []
+    assert beads.find_circles(session) == []
 
 
 def test_a_bead_that_an_attempt_is_at_work_on_keeps_its_status(session: Session) -> None:

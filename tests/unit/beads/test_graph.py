@@ -25,10 +25,6 @@ def test_a_chain_of_thousands_needs_no_recursion() -> None:
     assert len(graph.cycles([*chain, ("20000", "0")])[0]) == 20_001
 
 
-def test_only_the_edge_that_closes_the_circle_is_dropped() -> None:
-    assert graph.choose_dropped([("a", "b")], [("b", "c"), ("c", "a"), ("d", "a")]) == [("c", "a")]
-
-
 def test_waves_follow_the_dependencies() -> None:
     assert graph.waves("abcd", [("b", "a"), ("c", "a"), ("d", "b"), ("d", "c")]) == [["a"], ["b", "c"], ["d"]]
 
@@ -46,10 +42,3 @@ def test_cycles_are_real_and_none_is_missed(edges: list[tuple[str, str]]) -> Non
     for node, target in edges:
         if graph.reaches(following, target, node):
             assert any(node in group for group in graph.components(edges))
-
-
-@given(EDGES, EDGES)
-def test_nothing_waits_for_itself_after_dropping(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> None:
-    old = [edge for edge in old if edge not in graph.choose_dropped([], old)]
-    dropped = graph.choose_dropped(old, new)
-    assert graph.cycles([*old, *(edge for edge in new if edge not in dropped)]) == []
