@@ -83,7 +83,7 @@ from gastown.beads.gates.gates import (
     list_gates,
     resolve_gate,
 )
-from gastown.beads.graphs.deadlocks import find_circles
+from gastown.beads.graphs.deadlocks import find_circles, find_living_circles
 from gastown.beads.graphs.graph import cycles, waves
 from gastown.beads.graphs.graph_checks import check_graph
 from gastown.beads.history import *  # noqa: F403 - see there
@@ -290,6 +290,7 @@ __all__ = [
     "find_circles",
     "find_config",
     "find_labels",
+    "find_living_circles",
     "find_many",
     "find_slot",
     "find_status",

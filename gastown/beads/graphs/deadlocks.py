@@ -9,14 +9,14 @@ A gate that any child satisfies counts like one for all of them: the children th
 Chains of `duplicates` and of `supersedes` have an end, too: each of the two types may form no circle of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, TextClause, bindparam, text
 from sqlmodel import Session, col, select
 
 from gastown.beads.errors import DependencyRefused
 from gastown.beads.graphs import graph
-from gastown.beads.models import BLOCKING_TYPES, Bead, BeadStatus, Dependency, DependencyType
+from gastown.beads.models import BLOCKING_TYPES, SETTLED, Bead, BeadStatus, Dependency, DependencyType
 from gastown.db import is_sqlite
 
 TypedEdge = tuple[str, str, str]
@@ -193,12 +193,13 @@ def _bead(node: str) -> str:
     return name if kind in ONE_WAY else node[1:]
 
 
-def circles(edges: Iterable[TypedEdge]) -> list[list[str]]:
-    """One circle of each knot that these edges make, as the beads along it; none is named twice."""
+def circles(edges: Iterable[TypedEdge], settled: Collection[str] = ()) -> list[list[str]]:
+    """One circle of each knot that these edges make, as the beads along it; none is of `settled` beads alone."""
     said = [edge for edge in edges if edge[2] in (*_WAITING, *ONE_WAY)]
     # A bead that waits for itself is a circle of its own, and would hide the larger one that it is in.
-    found = [[name] for name in sorted({bead_id for bead_id, target, _ in said if bead_id == target})]
-    for way in graph.cycles(_order(edge for edge in said if edge[0] != edge[1])):
+    found = [[name] for name in sorted({bead_id for bead_id, target, _ in said if bead_id == target} - {*settled})]
+    order = _order(edge for edge in said if edge[0] != edge[1])
+    for way in graph.cycles(order, lambda node: _bead(node) not in settled):
         beads = list(dict.fromkeys(_bead(node) for node in way))
         first = beads.index(min(beads))
         found.append(beads[first:] + beads[:first])
@@ -208,6 +209,11 @@ def circles(edges: Iterable[TypedEdge]) -> list[list[str]]:
 def find_circles(session: Session) -> list[list[str]]:
     """The circles in the whole store. There are none but those that came with a file."""
     return circles(list_waiting(session))
+
+
+def find_living_circles(session: Session) -> list[list[str]]:
+    """Those circles with a bead that is still to be closed: the others keep nothing from being done any more."""
+    return circles(list_waiting(session), set(session.exec(select(Bead.id).where(col(Bead.status).in_(SETTLED)))))
 
 
 def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[TypedEdge]:

@@ -50,7 +50,7 @@ def _columns(here: Here) -> Iterable[Fault]:
 
 def _cycles(here: Here) -> Iterable[Fault]:
     with snapshot(here) as session:
-        found = beads.find_circles(session)
+        found = beads.find_living_circles(session)
     for way in found[:_NAMED]:
         shown = " -> ".join([*way, way[0]])
         yield error(way[0], f"these can never all be closed: {shown}", "Take one away: `bd dep remove ID DEPENDS_ON`.")
