@@ -2,10 +2,13 @@
 
 SQLite: WAL, full synchronisation, write transactions that begin IMMEDIATE (a deferred read-then-write fails with
 SQLITE_BUSY in spite of any time-out), and the library of the `pysqlite3` wheel where there is one, since versions
-before 3.51.3 can corrupt a WAL database that two connections checkpoint at once.
+before 3.51.3 can corrupt a WAL database that two connections checkpoint at once. Writers wait for each other here and
+not in SQLite, whose own waiting lets newcomers pass: who has waited long sleeps 100 ms and finds the lock taken again.
 """
 
+import random
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +23,16 @@ from sqlmodel import Session
 from gastown import clock, config
 from gastown.errors import Invalid, Unavailable
 
-# How long a writer waits for another one; the longest write of ours takes well under a second.
+# How long SQLite itself waits for what is soon over: somebody recovers the log, or closes the file as the last one.
 BUSY_TIMEOUT_S = 30
+# How long a writer waits for the others; the longest write of ours takes well under a second.
+WRITER_PATIENCE_S = 60.0
+# Between two looks at the lock. The pause is random, so that every waiter has a like chance at each moment, and it
+# grows, so that a hundred of them do not eat the processor; but little, or those who came last would win.
+_SHORTEST_PAUSE_S = 0.001
+_FIRST_PAUSE_S = 0.008
+_LONGEST_PAUSE_S = 0.02
+_PAUSE_GROWTH = 1.02
 CONNECT_TIMEOUT_S = 10
 # Versions with the WAL-reset bug mended.
 SAFE_SQLITE = (3, 51, 3)
@@ -61,7 +72,10 @@ def sqlite_module() -> ModuleType:
 def _on_sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we begin transactions ourselves, see _on_begin
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA busy_timeout=0")
+    # The first to open a new file writes this into it. Two of those at once refuse each other without any waiting.
+    if not _is_granted(cursor, "PRAGMA journal_mode=WAL"):
+        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
@@ -70,7 +84,39 @@ def _on_sqlite_connect(connection: Any, _record: object) -> None:
 
 def _on_sqlite_begin(connection: Connection) -> None:
     read_only = connection.get_execution_options().get("gastown_read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if read_only:
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    cursor = driver.cursor()
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        if not _is_granted(cursor, "BEGIN IMMEDIATE"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # whose error is of the kind that others expect
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+        cursor.close()
+
+
+def _is_granted(cursor: Any, statement: str) -> bool:
+    """Whether `statement` was carried out within a writer's patience, however often others were in its way."""
+    deadline = clock.monotonic() + WRITER_PATIENCE_S
+    longest = _FIRST_PAUSE_S
+    while True:
+        try:
+            cursor.execute(statement)
+        except sqlite_module().OperationalError as error:
+            if not _is_busy(error) or clock.monotonic() >= deadline:
+                return False
+        else:
+            return True
+        time.sleep(random.uniform(_SHORTEST_PAUSE_S, longest))  # noqa: S311 - a turn, not a secret
+        longest = min(longest * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite says that others are in the way."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def make_engine(url: str) -> Engine:
