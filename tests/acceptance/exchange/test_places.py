@@ -87,13 +87,3 @@ mount -o remount,ro {disk}
     assert "Traceback" not in done.stderr
     errors = [each for each in done.stderr.splitlines() if each.startswith("Error: ")]
     assert len(errors) == 2
-
-
-def test_a_file_that_is_write_protected_stays(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("nothing is protected from root")
-    put(tmp_path / "out.jsonl", 1)
-    (tmp_path / "out.jsonl").chmod(0o444)
-    script = f"cd {tmp_path} && {BD} init --prefix gt --skip-hooks && {BD} create x && {BD} export -o out.jsonl"
-    done = subprocess.run(["sh", "-c", script], env=environment(tmp_path), capture_output=True, text=True, check=False)
-    assert (done.returncode, "Permission denied" in done.stderr) == (1, True)

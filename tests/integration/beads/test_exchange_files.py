@@ -14,6 +14,7 @@ from gastown import beads
 from gastown.beads import ExportOptions, Target, WouldShrink
 from gastown.beads.errors import BeadNotFound
 from gastown.db.engine import make_engine
+from tests.support.databases import PostgresServer
 from tests.support.exchange import edge, line, text
 from tests.support.factories_beads import PERSON, make_bead
 
@@ -235,10 +236,11 @@ def test_an_incremental_file_is_what_a_whole_export_would_be(session: Session, t
     run_state_machine_as_test(machine, settings=chosen)
 
 
-def test_a_change_that_was_under_way_during_an_export_is_in_the_next(database_url: str, target: Target) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite has one writer: numbers of events are given in the order of commits")
-    engine = make_engine(database_url)
+def test_a_change_that_was_under_way_during_an_export_is_in_the_next(
+    postgres_server: PostgresServer, target: Target
+) -> None:
+    """SQLite has one writer, and gives numbers of events in the order of commits."""
+    engine = make_engine(postgres_server.create_database())
     with Session(engine, expire_on_commit=False) as early, Session(engine, expire_on_commit=False) as late:
         one, two = make_bead(early, "one"), make_bead(early, "two")
         early.commit()
