@@ -45,7 +45,7 @@ def command(dice: random.Random, names: list[str], number: int, turn: int) -> tu
     one, other = dice.sample(names, 2)
     line = {
         "id": dice.choice([one, f"app-in{number}{turn}"]),
-        "title": "imported",
+        "title": f"imported {number}.{turn}",
         "status": dice.choice(["open", "closed"]),
     }
     line |= {"created_at": "2026-01-01T00:00:00Z", "updated_at": f"2999-01-01T00:00:{turn % 60:02}Z"}
@@ -55,7 +55,7 @@ def command(dice: random.Random, names: list[str], number: int, turn: int) -> tu
         (["create", f"bead {number}.{turn}"], ""),
         (["create", f"bead {number}.{turn}", "--deps", f"blocks:{one},discovered-from:{other}"], ""),
         (["create", f"child {number}.{turn}", "--parent", one], ""),
-        (["update", one, "-p", str(turn % 5), "--title", f"title {turn}"], ""),
+        (["update", one, "-p", str(turn % 5), "--title", f"title {number}.{turn}"], ""),
         (["update", one, "--status", dice.choice(["open", "in_progress", "blocked"])], ""),
         (["update", one, "--claim"], ""),
         (["ready", "--claim"], ""),
