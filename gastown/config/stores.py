@@ -101,7 +101,7 @@ def load_store(
     if folder is None:
         raise StoreNotFound(
             f"no beads database found in {here} or above it",
-            hint="Make one with `bd init`, or go to a folder that has one.",
+            hint="Make one with `bd init` (a town: `gt install DIR`), or go to a folder that has one.",
         )
     return _store(folder)
 

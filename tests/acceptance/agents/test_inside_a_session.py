@@ -129,7 +129,7 @@ def test_agent_gets_its_own_login_and_no_other_secret(place: Place) -> None:
     secrets = [*SECRETS, agent["GT_SESSION_PASS"]]
     assert agent["OWN_KEY"] == OWN_KEY
     # Names the session's folder, by which its processes are known; nothing else of the town's own is handed on.
-    assert [name for name in agent if name.startswith("GASTOWN_")] == ["GASTOWN_SESSION_DIR"]
+    assert [name for name in agent if name.startswith("GASTOWN_")] == ["GASTOWN_RESIDENT", "GASTOWN_SESSION_DIR"]
     assert not FOREIGN.keys() & agent.keys()
     assert not [name for name, value in agent.items() if "redis" in value or "sqlite" in value or ".db" in value]
     assert not [name for name, value in keeper.items() if value in secrets or name.startswith("GASTOWN_")], keeper

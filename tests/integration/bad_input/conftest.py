@@ -67,7 +67,9 @@ class Town:
                 table.name: sorted(str(tuple(row)) for row in connection.execute(select(table)))
                 for table in found.sorted_tables
             }
-        paths = sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+        # Which bead was named last is noted by commands that only look, too.
+        found = (str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+        paths = sorted(name for name in found if not name.startswith("last-touched"))
         return rows, [path for path in paths if not path.startswith("gastown.db")]
 
 
