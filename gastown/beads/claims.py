@@ -5,21 +5,20 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal_column, null, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, SQLModel
 
-from gastown import clock
+from gastown import clock, config
 from gastown.beads import filters as sql
 from gastown.beads import startable
-from gastown.beads.changes import Cause, note
 from gastown.beads.errors import AlreadyClaimed
 from gastown.beads.filters import Filters, Sort
 from gastown.beads.models import Bead, BeadStatus
 from gastown.beads.queries import get
-from gastown.beads.words.vocabulary import ACTIVE, active_statuses
+from gastown.beads.words.vocabulary import ACTIVE, CUSTOM_STATUSES, active_statuses
 from gastown.db import is_sqlite
-from gastown.events import EventKind
+from gastown.events import EventKind, record_many
 
 # How many candidates one statement looks at; each caller of the same moment holds one of them. When all are held, the
 # next caller waits for the first.
@@ -55,8 +54,12 @@ def claim(session: Session, bead_id: str, *, actor: str) -> Bead:
 
 def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | None:
     """Take the most urgent ready bead that nobody has; None when there is none. No two callers get the same one."""
-    active = active_statuses(session)
     filters = replace(filters, unassigned=True, limit=_WINDOW, reverse=False)
+    at_once = None if config.override_of(CUSTOM_STATUSES) else _first_at_once(filters)
+    taken = _take(session, at_once, actor) if at_once is not None else None
+    if taken is not None:
+        return taken
+    active = active_statuses(session)
     if is_sqlite(session):  # which has one writer
         return _take(session, _taking_first(replace(filters, limit=1), active), actor)
     while True:
@@ -67,6 +70,15 @@ def claim_ready(session: Session, filters: Filters, *, actor: str) -> Bead | Non
                 return taken
         if session.execute(startable.first_ids(filters, active), {"now": clock.now()}).first() is None:
             return None
+
+
+@lru_cache(maxsize=32)
+def _first_at_once(filters: Filters) -> ReturningUpdate[Any] | None:
+    first = startable.first_at_once(filters)
+    if first is None:
+        return None
+    # SQLite, which has one writer, leaves the lock out.
+    return _taking(_BEADS.c.id == first.with_for_update(skip_locked=True, of=_BEADS).scalar_subquery())
 
 
 def _taking_first(filters: Filters, active: tuple[str, ...], lock: _Lock = _Lock.NONE) -> ReturningUpdate[Any]:
@@ -94,11 +106,11 @@ def _taking(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
         update(_BEADS)
         .where(which)
         .values(
-            status=BeadStatus.IN_PROGRESS.value,
+            status=literal_column("'in_progress'"),
             assignee=_WHO,
             started_at=func.coalesce(_BEADS.c.started_at, startable.NOW),
             updated_at=startable.NOW,
-            defer_until=None,
+            defer_until=null(),
         )
         .returning(*_BEADS.c)
     )
@@ -116,5 +128,5 @@ def _take(session: Session, taking: ReturningUpdate[Any], actor: str) -> Bead | 
         return None
     values = {"status": taken.status, "assignee": actor, "defer_until": None}
     times = {"started_at": (taken.started_at or now).isoformat(), "updated_at": now.isoformat()}
-    note(session, EventKind.BEAD_CLAIMED, taken.id, Cause(actor), **values, **times)
+    record_many(session, [(EventKind.BEAD_CLAIMED, taken.id, {**values, **times})], actor=actor)
     return taken

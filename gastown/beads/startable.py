@@ -5,10 +5,23 @@ read, however many beads are ready, blocked or put off.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, bindparam, func, or_, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlmodel import Session, SQLModel, col
 
 from gastown import clock
@@ -28,6 +41,7 @@ def _condition(sql: str) -> Any:
 
 
 _READY_NOW, _READY_LATER = _condition(READY_NOW), _condition(READY_LATER)
+_NOBODYS = _condition("assignee = ''")
 # OFFSET 0 and CROSS JOIN: looked up bead by bead, since few are asked about. Without them PostgreSQL goes through all
 # edges first, and SQLite through all beads with a date.
 _NOBODYS_CONTAINER = _condition(
@@ -36,6 +50,14 @@ _NOBODYS_CONTAINER = _condition(
    WHERE edge.depends_on_id = beads.id AND edge.type = 'parent-child' AND child.id = edge.issue_id
      AND child.status NOT IN ('closed', 'tombstone')
    LIMIT 1 OFFSET 0)"""
+)
+# That the default order of the first index is the whole answer: no bead is back from being put off, and no status of
+# the store's own takes part.
+_FIRST_PART_IS_ALL = (
+    _condition(
+        f"NOT EXISTS (SELECT 1 FROM beads later WHERE {READY_LATER} AND defer_until <= :now)"  # noqa: S608 - constants
+    ).bindparams(NOW),
+    _condition("NOT EXISTS (SELECT 1 FROM bead_config WHERE key = 'status.custom' AND value <> '')"),
 )
 _PARENT_IS_DUE = _condition(
     """NOT EXISTS (
@@ -121,6 +143,19 @@ def first_ids(filters: Filters, active: tuple[str, ...]) -> Select[str] | Compou
     ]
     together = union_all(*(select(first) for first in firsts)).subquery()
     return select(together.c.id).order_by(*_default_order(together)).limit(filters.limit)
+
+
+@lru_cache(maxsize=32)
+def first_at_once(filters: Filters) -> Select[str] | None:
+    """The id of the first that nobody has, straight from the index; None where these filters need more than that.
+
+    It finds nothing either while the index alone cannot say what comes first: then ask `first_ids`.
+    """
+    parts = ready_parts(replace(filters, unassigned=False))
+    if len(parts) == 1 or not _is_bounded(filters):
+        return None
+    wanted = (*parts[0], _NOBODYS, *_FIRST_PART_IS_ALL)
+    return select(_BEADS.c.id).where(*wanted).order_by(*_default_order(_BEADS)).limit(literal_column("1"))
 
 
 def _default_order(rows: FromClause) -> list[Any]:

@@ -16,7 +16,8 @@ from gastown.db.unit_of_work import unit_of_work
 from tests.benchmarks.beads_stores import databases
 from tests.support.processes import run_at_once
 
-PRELOAD = ("gastown.beads", "gastown.tables", "tests.benchmarks.beads_claims")
+# Not this module: where it is run, each process runs it under another name.
+PRELOAD = ("gastown.beads", "gastown.tables", "tests.benchmarks.beads_stores")
 WITHIN_S = 600
 
 
