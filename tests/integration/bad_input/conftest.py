@@ -75,7 +75,7 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    for name in [name for name in os.environ if name.startswith("GASTOWN_")]:
+    for name in [name for name in os.environ if name.startswith("GASTOWN_") and name != "GASTOWN_RESIDENT"]:
         monkeypatch.delenv(name)
     somewhere = tmp_path / "a" / "b" / "c"  # so that `../..` stays within the test's own folder
     somewhere.mkdir(parents=True)

@@ -67,7 +67,7 @@ def town(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch)
     folder.mkdir(mode=0o700)
     (folder / config.TOWN_FILE).write_text("")
     shutil.copyfile(sqlite_template, folder / "gastown.db")
-    for name in [name for name in os.environ if name.startswith("GASTOWN_")]:
+    for name in [name for name in os.environ if name.startswith("GASTOWN_") and name != "GASTOWN_RESIDENT"]:
         monkeypatch.delenv(name)
     settings = config.Settings(town=folder, host="here")
     config.use(settings)

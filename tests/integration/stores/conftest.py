@@ -32,7 +32,7 @@ Runner = Callable[..., Result]
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing of the developer's environment or git settings reaches the commands."""
     for name in list(os.environ):
-        if name.startswith(("BEADS_", "BD_", "GASTOWN_", "GT_", "GIT_")):
+        if name.startswith(("BEADS_", "BD_", "GASTOWN_", "GT_", "GIT_")) and name != "GASTOWN_RESIDENT":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
