@@ -9,7 +9,7 @@ A gate that any child satisfies counts like one for all of them: the children th
 Chains of `duplicates` and of `supersedes` have an end, too: each of the two types may form no circle of its own.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, TextClause, bindparam, text
 from sqlmodel import Session, col, select
@@ -193,13 +193,12 @@ def _bead(node: str) -> str:
     return name if kind in ONE_WAY else node[1:]
 
 
-def circles(edges: Iterable[TypedEdge], settled: Collection[str] = ()) -> list[list[str]]:
-    """One circle of each knot that these edges make, as the beads along it; none is of `settled` beads alone."""
+def circles(edges: Iterable[TypedEdge]) -> list[list[str]]:
+    """One circle of each knot that these edges make, as the beads along it; none is named twice."""
     said = [edge for edge in edges if edge[2] in (*_WAITING, *ONE_WAY)]
     # A bead that waits for itself is a circle of its own, and would hide the larger one that it is in.
-    found = [[name] for name in sorted({bead_id for bead_id, target, _ in said if bead_id == target} - {*settled})]
-    order = _order(edge for edge in said if edge[0] != edge[1])
-    for way in graph.cycles(order, lambda node: _bead(node) not in settled):
+    found = [[name] for name in sorted({bead_id for bead_id, target, _ in said if bead_id == target})]
+    for way in graph.cycles(_order(edge for edge in said if edge[0] != edge[1])):
         beads = list(dict.fromkeys(_bead(node) for node in way))
         first = beads.index(min(beads))
         found.append(beads[first:] + beads[:first])
@@ -212,8 +211,9 @@ def find_circles(session: Session) -> list[list[str]]:
 
 
 def find_living_circles(session: Session) -> list[list[str]]:
-    """Those circles with a bead that is still to be closed: the others keep nothing from being done any more."""
-    return circles(list_waiting(session), set(session.exec(select(Bead.id).where(col(Bead.status).in_(SETTLED)))))
+    """The circles of beads that are all still to be closed: an edge from or to a settled one holds nobody up."""
+    settled = set(session.exec(select(Bead.id).where(col(Bead.status).in_(SETTLED))))
+    return circles(edge for edge in list_waiting(session) if settled.isdisjoint(edge[:2]))
 
 
 def choose_dropped(old: Sequence[TypedEdge], new: Sequence[TypedEdge]) -> list[TypedEdge]:

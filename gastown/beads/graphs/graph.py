@@ -1,7 +1,7 @@
 """Pure questions about edges: who reaches whom, cycles, waves. An edge (a, b) says that a depends on b."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 Edge = tuple[str, str]
 
@@ -93,16 +93,15 @@ def _take_component(root: str, path: list[str], on_path: set[str]) -> list[str]:
             return group
 
 
-def cycles(edges: Sequence[Edge], through: Callable[[str], bool] = bool) -> list[list[str]]:
-    """One cycle of each knot, as the nodes along it, starting with the smallest that it must go `through`."""
+def cycles(edges: Sequence[Edge]) -> list[list[str]]:
+    """One cycle of each knot, as the nodes along it, starting with its smallest."""
     following = adjacency(edges)
-    knots = [(group, next(filter(through, group), None)) for group in components(edges)]
-    return [_walk(start, group, following) for group, start in knots if start is not None]
+    return [_walk(group, following) for group in components(edges)]
 
 
-def _walk(start: str, group: Sequence[str], following: Mapping[str, Sequence[str]]) -> list[str]:
-    """The shortest way from `start` within `group` back to itself."""
-    inside = set(group)
+def _walk(group: Sequence[str], following: Mapping[str, Sequence[str]]) -> list[str]:
+    """The shortest way from the first of `group` back to itself."""
+    start, inside = group[0], set(group)
     came_from: dict[str, str] = {}
     frontier = [start]
     while frontier:

@@ -144,7 +144,7 @@ def test_circles_are_seen_and_left_to_a_person(
 
 
 @pytest.mark.usefixtures("graph")
-def test_a_circle_is_told_of_while_some_bead_of_it_can_still_be_closed(bd: Runner, damage: Damage) -> None:
+def test_a_circle_is_told_of_while_none_of_its_beads_is_closed(bd: Runner, damage: Damage) -> None:
     for one, two in (("blocker", "held"), ("free", "free")):
         damage(
             "INSERT INTO dependencies (issue_id, depends_on_id, type, created_by, metadata, thread_id, any_child,"
@@ -154,14 +154,13 @@ def test_a_circle_is_told_of_while_some_bead_of_it_can_still_be_closed(bd: Runne
     ids = {row["title"]: row["id"] for row in bd("sql", "SELECT id, title FROM beads", "--json").json}
 
     told = []
-    for title in ("free", "blocker", "held"):
+    for title in ("free", "blocker"):
         told.append(checks(bd)["Dependency Cycles"])
         assert bd("close", ids[title], "--force").code == 0
 
     assert ids["free"] in told[0]["message"] + told[0]["detail"]
-    for found in told[1:]:
-        assert ids["held"] in found["message"] + found["detail"]
-        assert ids["free"] not in found["message"] + found["detail"]
+    assert ids["held"] in told[1]["message"] + told[1]["detail"]
+    assert ids["free"] not in told[1]["message"] + told[1]["detail"]
     assert checks(bd) == {}
 
 
