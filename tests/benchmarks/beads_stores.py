@@ -119,7 +119,9 @@ def _insert(engine: Engine, size: int, mix: Mix, row: Mapping[str, Any]) -> None
         if is_sqlite
         else "(SELECT generate_series(1, :size) AS n)"
     )
-    source = f"(SELECT n, (n * 7919) % 1000003 AS k, CAST(:size AS INTEGER) AS size FROM {numbers} AS s) AS numbered"
+    # 64 bits: a million times 7919 is more than an integer of PostgreSQL holds.
+    mixed = "CAST((CAST(n AS BIGINT) * 7919) % 1000003 AS INTEGER) AS k"
+    source = f"(SELECT n, {mixed}, CAST(:size AS INTEGER) AS size FROM {numbers} AS s) AS numbered"
     # A minute between two beads.
     moment = (
         "strftime('%Y-%m-%d %H:%M:%S.000000', '2025-01-01', '+' || n || ' minutes')"
