@@ -54,9 +54,7 @@ def back_up(settings: Settings, destination: str) -> Copy:
     """Make a checked copy in `destination`, which may have to be made; others go on writing meanwhile."""
     folder = copies_folder(settings, destination)
     try:
-        made = new_name(folder, settings.database_file.stem)
-        copy_store(settings.database_file, made)
-        return _look(made)
+        return _look(copy_store(settings.database_file, new_name(folder, settings.database_file.stem)))
     except OSError as error:
         raise cannot_write(folder, error) from error
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 from gastown import clock
@@ -28,11 +29,13 @@ def new_name(folder: Path, stem: str = "beads") -> Path:
     return next(path for name in names if not os.path.lexists(path := folder / name))
 
 
-def copy_store(database: Path, target: Path) -> None:
-    """A whole copy of `database` at `target`, which is not there yet; others may write meanwhile."""
-    waiting = target.with_name(f".{target.name}.new")
+def copy_store(database: Path, target: Path) -> Path:
+    """A whole copy of `database` at `target`, or beside it where another copy took that name; return where it is.
+
+    Others may write, and make copies, meanwhile.
+    """
+    waiting = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.new")
     try:
-        waiting.unlink(missing_ok=True)
         waiting.touch()
         with open_raw(database) as source, open_raw(waiting, read_only=False) as copy:
             source.backup(copy)
@@ -41,10 +44,23 @@ def copy_store(database: Path, target: Path) -> None:
         if found != "ok":
             raise BadCopy(f"the copy of {database} is not whole: {found}", hint="`bd doctor` looks at the store.")
         _to_disk(waiting)
-        waiting.replace(target)
+        placed = _place(waiting, target)
         layout.sync_folder(target.parent)
+        return placed
     finally:
         waiting.unlink(missing_ok=True)
+
+
+def _place(waiting: Path, target: Path) -> Path:
+    """Give the file its name, unless that is taken; then the next that is not."""
+    names = (target.with_stem(f"{target.stem}-{number}") for number in range(2, 10_000))
+    for path in (target, *names):
+        try:
+            os.link(waiting, path)
+        except FileExistsError:
+            continue
+        return path
+    raise BadCopy(f"no name is left beside {target}", hint="`bd backup remove` takes copies away.")
 
 
 def _to_disk(file: Path) -> None:

@@ -192,6 +192,5 @@ def mend(here: "Here", report: Report, write: Write, *, actor: str, deep: bool =
 def _keep_copy(settings: Settings, report: Report) -> str:
     if settings.is_town or not (_CHANGE_ROWS & set(report.fixable)):
         return ""
-    kept = new_name(settings.town / layout.BACKUPS, "before-fix")
-    copy_store(settings.database_file, kept)
+    kept = copy_store(settings.database_file, new_name(settings.town / layout.BACKUPS, "before-fix"))
     return str(kept)

@@ -81,5 +81,4 @@ def move(settings: Settings, to: str | None = None) -> Migrated:
 def _keep(settings: Settings, revision: str) -> Path:
     file = settings.database_file
     kept = new_name(file.parent / layout.BACKUPS, f"{file.stem}-schema-{revision}")
-    copy_store(file, kept)
-    return kept
+    return copy_store(file, kept)
