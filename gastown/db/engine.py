@@ -106,7 +106,7 @@ def _is_granted(cursor: Any, statement: str) -> bool:
         try:
             cursor.execute(statement)
         except sqlite_module().OperationalError as error:
-            if not _is_busy(error) or clock.monotonic() >= deadline:
+            if not is_busy(error) or clock.monotonic() >= deadline:
                 return False
         else:
             return True
@@ -114,7 +114,7 @@ def _is_granted(cursor: Any, statement: str) -> bool:
         longest = min(longest * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
 
 
-def _is_busy(error: BaseException | None) -> bool:
+def is_busy(error: BaseException | None) -> bool:
     """Whether SQLite says that others are in the way."""
     return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 

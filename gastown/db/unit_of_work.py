@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from gastown import clock, logs, queue
 from gastown.db.columns import UtcTime
-from gastown.db.engine import DatabaseAway, get_engine
+from gastown.db.engine import DatabaseAway, get_engine, is_busy
 from gastown.errors import Conflict
 
 T = TypeVar("T")
@@ -87,8 +87,7 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(cause, DBAPIError):
         return False
     state = getattr(cause.orig, "sqlstate", None)
-    busy = str(getattr(cause.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-    return state in _RETRY_STATES or busy
+    return state in _RETRY_STATES or is_busy(cause.orig)
 
 
 @contextmanager

@@ -14,17 +14,17 @@ class NoMcp(Unavailable):
 def mcp(context: Context) -> None:
     """Serve beads to an agent without a shell (Model Context Protocol, on standard input and output).
 
-    Needs `pip install 'gastown[mcp]'`. The agent's client starts this by itself once it is configured.
+    Needs the extra `mcp` of this package. The agent's client starts this by itself once it is configured.
 
     \b
     Example:
       bd -C ~/project mcp
     """
+    from gastown.cli.mcp.calls import HOW_TO_INSTALL, local_runner
+
     try:
         from gastown.cli.mcp.server import make_server
     except ModuleNotFoundError as error:
-        raise NoMcp(f"the package {error.name} is missing", hint="pip install 'gastown[mcp]'") from None
-    from gastown.cli.mcp.calls import local_runner
-
+        raise NoMcp(f"the package {error.name} is missing", hint=HOW_TO_INSTALL) from None
     context.check_ready()
     make_server(local_runner(context)).run("stdio")

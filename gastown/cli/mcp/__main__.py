@@ -2,7 +2,7 @@
 
 import sys
 
-from gastown.cli.mcp.calls import session_runner
+from gastown.cli.mcp.calls import HOW_TO_INSTALL, session_runner
 
 
 def main() -> int:
@@ -10,7 +10,7 @@ def main() -> int:
     try:
         from gastown.cli.mcp.server import make_server
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"Error: the package {error.name} is missing\nHint: pip install 'gastown[mcp]' on this host\n")
+        sys.stderr.write(f"Error: the package {error.name} is missing\nHint: {HOW_TO_INSTALL}\n")
         return 6
     make_server(session_runner()).run("stdio")
     return 0

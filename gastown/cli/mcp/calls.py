@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gastown import config
 from gastown.cli import session_client
 from gastown.cli.context import Context
 
+# What is missing is named itself, never by the name of this project: that may be somebody else's on an index.
+HOW_TO_INSTALL = f"{config.python()} -m pip install 'mcp>=2.3'"
 # One line of a listing for a model: what it needs to choose. `show` has the rest.
 _BRIEF = ("id", "title", "status", "priority", "issue_type", "assignee", "parent", "blocked_by", "labels")
 
