@@ -7,6 +7,7 @@ from gastown.convoys.models import Convoy, ConvoyMember
 from gastown.db.locks import Lease
 from gastown.db.revision import OLDER_REVISIONS, REVISION
 from gastown.events.models import Event
+from gastown.patrols.models import FindingRow
 from gastown.policy.models import Setting
 from gastown.refinery.models import GateRun, LandingIntent, MergeHead, MergeRequest, Refinery
 from gastown.rigs.models import Gate, Rig
@@ -19,6 +20,7 @@ __all__ = [
     "Convoy",
     "ConvoyMember",
     "Event",
+    "FindingRow",
     "Gate",
     "GateRun",
     "LandingIntent",

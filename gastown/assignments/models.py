@@ -46,6 +46,7 @@ class Desired(StrEnum):
     """What the holder is asked to do; it reads this at every heartbeat."""
 
     RUN = "run"
+    RESTART = "restart"  # save the work, end the agent's process, and run it again in the same attempt
     STOP = "stop"  # save the work, end the session, release
     HAND_OVER = "hand_over"  # save the work, end the session, leave the bead slung
 
@@ -119,6 +120,8 @@ class Assignment(SQLModel, table=True):
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     claimed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     started_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))  # first exec
+    active_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))  # last sign of life
+    progress_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))  # its work changed
     ended_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     outcome: str = Field(default="", max_length=1000)  # why it ended, for people
     # the work
@@ -129,6 +132,8 @@ class Assignment(SQLModel, table=True):
     rework: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonObject, nullable=False))
     # the session
     runs: int = Field(default=0)  # times the agent's process was started
+    adoptions: int = Field(default=0)  # times another worker took the session over from one that died
+    restarts: int = Field(default=0)  # times a patrol had the agent started anew
     booked_runs: int = Field(default=0)  # runs whose end and cost are in this row
     session_pass: str = Field(default="", max_length=64)  # SHA-256 of the pass
     agent_session_id: str = Field(default="", max_length=128)  # the runtime's own, for resuming

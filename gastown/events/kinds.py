@@ -31,6 +31,10 @@ class EventKind(StrEnum):
     RIG_REMOVED = "rig.removed"
     RIG_PARKED = "rig.parked"
     RIG_UNPARKED = "rig.unparked"
+    RIG_DOCKED = "rig.docked"
+    RIG_UNDOCKED = "rig.undocked"
+    RIG_FROZEN = "rig.frozen"
+    RIG_THAWED = "rig.thawed"
     RIG_UPDATED = "rig.updated"
     # agents
     POLECAT_NAMED = "polecat.named"
@@ -44,6 +48,7 @@ class EventKind(StrEnum):
     ASSIGNMENT_SUBMITTED = "assignment.submitted"
     ASSIGNMENT_ENDED = "assignment.ended"
     ASSIGNMENT_STOP_ASKED = "assignment.stop_asked"
+    ASSIGNMENT_RESTART_ASKED = "assignment.restart_asked"
     ASSIGNMENT_NOTED = "assignment.noted"
     # sessions: one run of an agent's process each
     SESSION_STARTED = "session.started"
@@ -78,6 +83,9 @@ class EventKind(StrEnum):
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"
     WORKER_LOST = "worker.lost"
+    FINDING_RAISED = "finding.raised"  # by a patrol: somebody should know
+    FINDING_MENDED = "finding.mended"  # what a patrol or `gt doctor --fix` did about it
+    FINDING_CLEARED = "finding.cleared"
 
 
 # Facts from which something follows in a higher noun; `workers/reactions.py` says what.

@@ -9,16 +9,33 @@ from gastown.patrols.catalog import ALL, QUICK, run
 from gastown.patrols.checks.agents import faults_of
 from gastown.patrols.checks.database import look_at_sqlite
 from gastown.patrols.commands import absence, missing_program, path_in_tree
-from gastown.patrols.findings import Check, Fault, Finding, Here, Level, error, warning
+from gastown.patrols.findings import (
+    Category,
+    Check,
+    Fault,
+    Finding,
+    Hands,
+    Here,
+    NotMended,
+    Patrol,
+    error,
+    warning,
+)
+from gastown.patrols.models import FindingRow, Level
 
 __all__ = [
     "ALL",
     "QUICK",
+    "Category",
     "Check",
     "Fault",
     "Finding",
+    "FindingRow",
+    "Hands",
     "Here",
     "Level",
+    "NotMended",
+    "Patrol",
     "absence",
     "error",
     "faults_of",

@@ -22,7 +22,8 @@ from gastown.patrols.checks import (
     ticks,
     workers,
 )
-from gastown.patrols.findings import Check, Fault, Finding, Here, Level, error
+from gastown.patrols.findings import Check, Fault, Finding, Here, error
+from gastown.patrols.models import Level
 
 ALL: tuple[Check, ...] = (
     database.CHECK,

@@ -1,21 +1,44 @@
-"""What a check says, and what it is given."""
+"""What a check says, what it is given, and what may be done about what it found."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from sqlmodel import Session
 
 from gastown.config import Settings
+from gastown.errors import Refused
+from gastown.patrols.models import Level
+
+T = TypeVar("T")
 
 
-class Level(StrEnum):
-    """How much a finding matters."""
+class Category(StrEnum):
+    """What a check is about; `gt doctor` groups by it."""
 
-    OK = "ok"
-    WARNING = "warning"  # somebody should look when there is time
-    ERROR = "error"  # work stands still, or may be lost
+    CORE = "core"  # the town's own folder, database, settings
+    INFRASTRUCTURE = "infrastructure"  # what the town's processes need: Redis, git, disk, workers, ticks
+    RIG = "rig"  # repositories, remotes, targets, gates
+    AGENTS = "agents"  # presets, sessions, worktrees
+    WORK = "work"  # attempts, requests, convoys, escalations
+    CLEANUP = "cleanup"  # what crashes leave behind
+
+
+class Patrol(StrEnum):
+    """Who looks at a check by itself, time and again."""
+
+    WITNESS = "witness"  # the rigs' sessions and what hangs on their hooks
+    DEACON = "deacon"  # the town: workers, queues, convoys, gates, disk
+    BOOT = "boot"  # the deacon itself
+
+
+class Transact(Protocol):
+    """Runs a function in a unit of work, again when the database asks for that."""
+
+    def __call__(self, act: Callable[[Session], T], /) -> T:
+        """Run `act`."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,19 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Hands:
+    """What a mend works with."""
+
+    here: Here
+    transact: Transact
+    actor: str
+
+
+class NotMended(Refused):
+    """The step was not taken: what it would have put at risk is said."""
+
+
+@dataclass(frozen=True)
 class Check:
     """One thing to look at."""
 
@@ -58,6 +94,15 @@ class Check:
     look: Callable[[Here], Iterable[Fault]]
     all_well: str
     """What to say when nothing is wrong."""
+    category: Category = Category.CORE
+    patrol: Patrol | None = None
+    """Who looks periodically; None: only people who ask."""
+    mend: Callable[[Hands, Fault], str] | None = None
+    """The next safe step about one fault. Looks again first, changes nothing when the fault is gone, never destroys
+    work, is harmless twice; returns what it did, for people, empty when there was nothing to do. Raises NotMended."""
+    is_automatic: bool = False
+    """Whether the patrol takes that step by itself; else only `gt doctor --fix` does."""
+    needs_network: bool = False
     needs_sql: bool = True
     is_first: bool = False
     """When it says an error, those that need SQL are left out."""

@@ -49,6 +49,30 @@ KEYS: dict[str, Key] = {
     "done.max_behind": Key(200, "commits behind the target from which `gt done` is refused", 1, 100000),
     "doorbell.again_s": Key(30, "seconds after which offered work that nobody claimed is rung again", 1, 3600),
     "dispatch.paused": Key(0, "1: nothing new is claimed (set by `gt shutdown`, cleared by `gt up`)", 0, 1),
+    "scheduler.paused": Key(0, "1: slung work waits until `gt scheduler resume`; what runs goes on", 0, 1),
+    "estop": Key("", "why nothing is dispatched, started or pushed; empty: all goes on (`gt estop`, `gt thaw`)"),
+    "save_s": Key(600, "seconds between two saves of a running agent's work to its branch", 10, 86400),
+    "cap.adoptions": Key(
+        20, "deaths of workers that hold one session after which it is taken for their cause", 3, 1000
+    ),
+    "witness.spawn_grace_s": Key(300, "seconds after its start in which a session is not judged", 0, 86400),
+    "witness.silent_s": Key(1800, "seconds without a sign of life after which a session is restarted", 30, 604800),
+    "witness.progress_s": Key(
+        3600, "seconds of output without changed work after which a session is restarted", 60, 604800
+    ),
+    "witness.restarts": Key(2, "restarts of one attempt by the witness before it counts as failed", 0, 20),
+    "witness.hooked_s": Key(1800, "seconds a ready bead may hang on a hook while room is free", 30, 604800),
+    "witness.idle_s": Key(900, "seconds a free slot may wait beside work that is ready", 30, 604800),
+    "deacon.mass_deaths": Key(3, "sessions that die within deacon.mass_death_s and are one alarm", 2, 1000),
+    "deacon.mass_death_s": Key(30, "seconds within which deaths of sessions count together", 1, 3600),
+    "deacon.crash_restarts": Key(5, "starts of one worker within deacon.crash_window_s that make a crash loop", 2, 100),
+    "deacon.crash_window_s": Key(900, "seconds within which a worker's starts count together", 10, 86400),
+    "deacon.stale_escalation_s": Key(
+        14400, "seconds after which an escalation that nobody took up is raised again", 60, 2592000
+    ),
+    "deacon.mend_pause_s": Key(30, "seconds before a patrol tries again what did not help; doubles", 1, 3600),
+    "deacon.mend_pause_most_s": Key(600, "the longest such pause", 1, 86400),
+    "boot.deacon_late_s": Key(300, "seconds without a patrol after which boot runs one itself", 60, 86400),
     "disk.floor_mb": Key(500, "free megabytes under which no new work is claimed", 0, 10_000_000),
     "polecat.names": Key(
         "mad-max",

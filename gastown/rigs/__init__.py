@@ -5,6 +5,7 @@ prefix are unique for ever; a rig without gates says so explicitly; rows are nev
 history.
 """
 
+from gastown.rigs.halts import find_freeze, find_pause
 from gastown.rigs.lifecycle import GateSpec, NewRig, add, park, remove, set_gates, set_target_state, unpark, update
 from gastown.rigs.models import Gate, Rig, TargetState
 from gastown.rigs.paths import gates_dir, land_git, polecats_dir, rig_dir, work_git
@@ -34,6 +35,8 @@ __all__ = [
     "check_free",
     "config_hash",
     "find_by_prefix",
+    "find_freeze",
+    "find_pause",
     "gates_dir",
     "get",
     "land_git",

@@ -31,6 +31,9 @@ class Rig(SQLModel, table=True):
     agent: str = Field(default="", max_length=40)  # preset; empty: the town's default
     no_gates: bool = Field(default=False)  # said explicitly: what merges cleanly lands
     is_parked: bool = Field(default=False)  # nothing new starts; what runs goes on
+    is_docked: bool = Field(default=False)  # put out of service: nothing starts, what runs is saved and put back
+    frozen_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))  # emergency stop
+    frozen_why: str = Field(default="", max_length=1000)
     push_atomic: bool = Field(default=True)  # the remote takes --atomic
     push_fence: bool = Field(default=True)  # the remote takes refs/gastown/fence
     updates_checkout: bool = Field(default=False)  # the remote is somebody's checkout that takes pushes
