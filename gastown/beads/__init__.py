@@ -54,6 +54,7 @@ from gastown.beads.exchange.files import Exported, Target, WouldShrink, export_f
 from gastown.beads.exchange.importer import import_lines
 from gastown.beads.exchange.merging import Resolve
 from gastown.beads.exchange.plan import Imported, ImportOptions, Orphans
+from gastown.beads.exchange.repeats import import_file
 from gastown.beads.exchange.reports import (
     exported_json,
     exported_text,
@@ -300,6 +301,7 @@ __all__ = [
     "get_config",
     "get_gate",
     "has_external_news",
+    "import_file",
     "import_json",
     "import_lines",
     "import_text",

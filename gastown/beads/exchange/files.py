@@ -77,7 +77,7 @@ def export_file(session: Session, target: Target, options: ExportOptions = expor
         replacing.stream(target.path, lines)
         return Exported(str(target.path), len(names), len(names), True)
     path = Path(os.path.realpath(target.path))
-    asked, store = json.dumps(asdict(options), sort_keys=True), _store(session)
+    asked, store = json.dumps(asdict(options), sort_keys=True), store_name(session)
     mark = marks.take_mark(session)
     before = marks.find_written(target.state, path, asked, store)
     changes = marks.changes_since(session, before) if before is not None else None
@@ -94,7 +94,7 @@ def export_file(session: Session, target: Target, options: ExportOptions = expor
     return Exported(str(target.path), len(names), sum(counted), is_changed, sealed)
 
 
-def _store(session: Session) -> str:
+def store_name(session: Session) -> str:
     """Which store this is: two may write to one file."""
     url = session.get_bind().engine.url
     return url.render_as_string(hide_password=True)

@@ -49,7 +49,7 @@ def import_(
     with context.open_bytes(source) as data, context.write() as session:
         orphans = orphan_handling or beads.get_config(session, "import.orphan_handling", "allow")
         options = beads.ImportOptions(dedup=dedup, orphans=beads.Orphans(orphans))
-        result = beads.import_lines(session, data, actor=context.actor, options=options)
+        result = beads.import_file(session, data, context.settings.town, actor=context.actor, options=options)
         if dry_run:
             session.rollback()
     for text in beads.import_warnings(result, all_lines=context.json):
