@@ -254,11 +254,48 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
             return row
         row.desired = Desired.STOP
         row.outcome = why[:1000]
-        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why)
+        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
         return row
     _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
     return row
+
+
+def ask_to_restart(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> bool:
+    """Ask the holder to save the work, end the agent's process and run it again, telling it `why`.
+
+    False when the holder was asked for something already, which comes first. Refuses an attempt that is over.
+    """
+    row = running(session, assignment_id, fence)
+    if row.desired is not Desired.RUN:
+        return False
+    row.desired = Desired.RESTART
+    row.restarts += 1
+    row.outcome = why[:1000]
+    tell(
+        session,
+        EventKind.ASSIGNMENT_RESTART_ASKED,
+        row,
+        actor=actor,
+        why=row.outcome,
+        restarts=row.restarts,
+        desired=row.desired.value,
+    )
+    return True
+
+
+def ask_to_give_up(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> bool:
+    """Ask the holder to save the work and to end the attempt as failed, for `why`; caps and cool-down decide the rest.
+
+    False when the holder was asked to end it already. Refuses an attempt that is over.
+    """
+    row = running(session, assignment_id, fence)
+    if row.desired not in (Desired.RUN, Desired.RESTART):
+        return False
+    row.desired = Desired.GIVE_UP
+    row.outcome = why[:1000]
+    tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=row.outcome, desired=row.desired.value)
+    return True
 
 
 def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
@@ -268,7 +305,10 @@ def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
     """
     changed = session.execute(
         update(Assignment)
-        .where(col(Assignment.state) == AssignmentState.RUNNING, col(Assignment.desired) == Desired.RUN)
+        .where(
+            col(Assignment.state) == AssignmentState.RUNNING,
+            col(Assignment.desired).in_((Desired.RUN, Desired.RESTART)),
+        )
         .values(desired=Desired.HAND_OVER)
         .returning(col(Assignment.id)),
         execution_options={"synchronize_session": False},
@@ -279,7 +319,8 @@ def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
     for row in rows:
         if row.id not in asked:
             continue
-        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why="the town is being shut down")
+        why = "the town is being shut down"
+        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
     return rows
 
 

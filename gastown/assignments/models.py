@@ -47,6 +47,7 @@ class Desired(StrEnum):
 
     RUN = "run"
     RESTART = "restart"  # save the work, end the agent's process, and run it again in the same attempt
+    GIVE_UP = "give_up"  # save the work, end the session; the attempt failed
     STOP = "stop"  # save the work, end the session, release
     HAND_OVER = "hand_over"  # save the work, end the session, leave the bead slung
 

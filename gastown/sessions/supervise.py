@@ -263,6 +263,9 @@ def _what_follows(session: Session, office: Office, row: Assignment, ending: End
         case EndKind.STOPPED if row.desired is Desired.HAND_OVER:
             assignments.resume_later(session, row.id, row.fence, actor=office.holder)
             return "handed over"
+        case EndKind.STOPPED if row.desired is Desired.GIVE_UP:
+            assignments.fail(session, row.id, row.fence, actor=office.holder, outcome=row.outcome or ending.words)
+            return "failed"
         case EndKind.STOPPED:
             assignments.put_back(session, row.id, row.fence, actor=office.holder)
             return "released"
