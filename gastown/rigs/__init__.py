@@ -5,8 +5,30 @@ prefix are unique for ever; a rig without gates says so explicitly; rows are nev
 history.
 """
 
-from gastown.rigs.halts import find_freeze, find_pause
-from gastown.rigs.lifecycle import GateSpec, NewRig, add, park, remove, set_gates, set_target_state, unpark, update
+from gastown.rigs.halts import (
+    Halt,
+    HaltKind,
+    find_freeze,
+    find_pause,
+    find_town_pause,
+    list_halts,
+    takes_work,
+)
+from gastown.rigs.lifecycle import (
+    GateSpec,
+    NewRig,
+    add,
+    dock,
+    freeze,
+    park,
+    remove,
+    set_gates,
+    set_target_state,
+    thaw,
+    undock,
+    unpark,
+    update,
+)
 from gastown.rigs.models import Gate, Rig, TargetState
 from gastown.rigs.paths import gates_dir, land_git, polecats_dir, rig_dir, work_git
 from gastown.rigs.queries import (
@@ -25,6 +47,8 @@ from gastown.rigs.queries import (
 __all__ = [
     "Gate",
     "GateSpec",
+    "Halt",
+    "HaltKind",
     "NewRig",
     "NoGates",
     "Rig",
@@ -34,14 +58,18 @@ __all__ = [
     "add",
     "check_free",
     "config_hash",
+    "dock",
     "find_by_prefix",
     "find_freeze",
     "find_pause",
+    "find_town_pause",
+    "freeze",
     "gates_dir",
     "get",
     "land_git",
     "list_all",
     "list_gates",
+    "list_halts",
     "park",
     "polecats_dir",
     "remove",
@@ -49,6 +77,9 @@ __all__ = [
     "set_gates",
     "set_target_state",
     "taken_prefixes",
+    "takes_work",
+    "thaw",
+    "undock",
     "unpark",
     "update",
     "work_git",

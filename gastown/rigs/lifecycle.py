@@ -132,6 +132,44 @@ def unpark(session: Session, name: str, *, actor: str) -> Rig:
     return rig
 
 
+def dock(session: Session, name: str, *, actor: str) -> Rig:
+    """Put this rig out of service: nothing starts in it. What runs is asked to hand over by the caller."""
+    rig = get(session, name)
+    if not rig.is_docked:
+        rig.is_docked = True
+        record(session, EventKind.RIG_DOCKED, actor=actor, rig=name, is_docked=True)
+    return rig
+
+
+def undock(session: Session, name: str, *, actor: str) -> Rig:
+    """Put this rig into service again."""
+    rig = get(session, name)
+    if rig.is_docked:
+        rig.is_docked = False
+        record(session, EventKind.RIG_UNDOCKED, actor=actor, rig=name, is_docked=False)
+    return rig
+
+
+def freeze(session: Session, name: str, *, actor: str, why: str) -> Rig:
+    """Stop this rig: nothing is dispatched, started or pushed in it, and what runs is frozen where it is."""
+    rig = get(session, name)
+    if rig.frozen_at is None or rig.frozen_why != why:
+        rig.frozen_at = rig.frozen_at or clock.now()
+        rig.frozen_why = why
+        at = rig.frozen_at.isoformat()
+        record(session, EventKind.RIG_FROZEN, actor=actor, rig=name, frozen_at=at, frozen_why=why)
+    return rig
+
+
+def thaw(session: Session, name: str, *, actor: str) -> Rig:
+    """Let a stopped rig go on exactly where it was."""
+    rig = get(session, name)
+    if rig.frozen_at is not None:
+        rig.frozen_at, rig.frozen_why = None, ""
+        record(session, EventKind.RIG_THAWED, actor=actor, rig=name, frozen_at=None, frozen_why="")
+    return rig
+
+
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
     """Change what the remote allows, how worktrees are set up, or which preset is used."""
     rig = get(session, name)
