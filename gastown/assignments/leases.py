@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from gastown import agents, beads, policy, queue
+from gastown import agents, beads, policy, queue, rigs
 from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import queries
 from gastown.assignments.facts import tell
@@ -62,8 +62,13 @@ def lock_name(bead_id: str) -> str:
 
 
 def offer(session: Session, row: Assignment, *, actor: str) -> bool:
-    """Let any worker of the rig claim a waiting attempt; hooks the bead and rings. False: it waits no more."""
+    """Let any worker of the rig claim a waiting attempt; hooks the bead and rings.
+
+    False: it waits no more, or has to wait on, because the rig's work is held up.
+    """
     session.flush()
+    if rigs.find_pause(session, session.get_one(Rig, row.rig)) is not None:
+        return False
     changed = session.execute(
         update(Assignment)
         .where(
@@ -110,13 +115,13 @@ def claim(
     the rig's row and the host's name are locked meanwhile, so that both limits hold.
     """
     settings = policy.load(session)
-    if settings.count("dispatch.paused"):
-        raise NothingToClaim("dispatch is paused")
     now = database_time(session)
     _hold_host(session, host)
-    rig = session.exec(select(Rig).where(Rig.name == rig_name).with_for_update()).one_or_none()
-    if rig is None or rig.removed_at is not None or rig.is_parked:
-        raise NothingToClaim(f"rig {rig_name} takes no work now")
+    held = select(Rig).where(Rig.name == rig_name).with_for_update().execution_options(populate_existing=True)
+    rig = session.exec(held).one_or_none()
+    halted = rigs.find_pause(session, rig) if rig is not None else f"there is no rig {rig_name}"
+    if halted is not None:
+        raise NothingToClaim(halted)
     running = queries.list_running(session)
     if sum(row.host == host for row in running) >= slots:
         raise NoRoom(f"all {slots} slots of {host} are taken")

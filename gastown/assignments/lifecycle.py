@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, true, update
 from sqlmodel import Session, col, select
 
 from gastown import beads, clock, policy
@@ -298,35 +298,39 @@ def ask_to_give_up(session: Session, assignment_id: int, fence: int, *, actor: s
     return True
 
 
-def ask_to_hand_over(session: Session, *, actor: str) -> list[Assignment]:
-    """Ask every running attempt's holder to save, stop, and leave the bead slung: the town is being shut down.
+def ask_to_hand_over(
+    session: Session, *, actor: str, rig: str | None = None, why: str = "the town was shut down"
+) -> list[Assignment]:
+    """Ask every running attempt's holder, in the town or in one rig, to save, stop, and leave the bead slung.
 
     What was asked to stop already is asked nothing else. Returns all that are to end.
     """
+    in_rig = col(Assignment.rig) == rig if rig is not None else true()
     changed = session.execute(
         update(Assignment)
         .where(
             col(Assignment.state) == AssignmentState.RUNNING,
             col(Assignment.desired).in_((Desired.RUN, Desired.RESTART)),
+            in_rig,
         )
-        .values(desired=Desired.HAND_OVER)
+        .values(desired=Desired.HAND_OVER, outcome=why[:1000])
         .returning(col(Assignment.id)),
         execution_options={"synchronize_session": False},
     )
     asked = set(changed.scalars())
     session.expire_all()
-    rows = list(queries.list_running(session))
+    rows = list(queries.list_running(session, rig))
     for row in rows:
         if row.id not in asked:
             continue
-        why = "the town is being shut down"
         tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
     return rows
 
 
 def resume_later(session: Session, assignment_id: int, fence: int, *, actor: str) -> Assignment | None:
-    """A session was saved for a shutdown: its attempt ends, the next one waits for the town to come up."""
-    row = end(session, assignment_id, fence, AssignmentState.RELEASED, actor=actor, outcome="the town was shut down")
+    """A session was saved for a shutdown or a dock: its attempt ends, the next one waits until work goes on."""
+    why = queries.get(session, assignment_id).outcome or "the town was shut down"
+    row = end(session, assignment_id, fence, AssignmentState.RELEASED, actor=actor, outcome=why)
     return follow(session, row, Reason.RESUME, actor=actor, notes=row.notes)
 
 

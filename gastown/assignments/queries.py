@@ -7,6 +7,7 @@ from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from gastown import rigs
 from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired
 from gastown.beads import Bead, BeadStatus
 from gastown.errors import NotFound
@@ -61,7 +62,9 @@ def list_waiting(session: Session) -> Sequence[Assignment]:
 
 
 def list_due(session: Session, now: datetime, *, limit: int) -> Sequence[Assignment]:
-    """Waiting attempts that may start: cooled down, rig not parked, bead ready; best first."""
+    """Waiting attempts that may start: cooled down, nothing halted, bead ready; best first."""
+    if rigs.find_town_pause(session) is not None:
+        return ()
     undeferred = (col(Bead.status) == BeadStatus.DEFERRED.value) & (col(Bead.defer_until) <= now)
     return session.exec(
         select(Assignment)
@@ -72,7 +75,7 @@ def list_due(session: Session, now: datetime, *, limit: int) -> Sequence[Assignm
             or_(col(Assignment.not_before).is_(None), col(Assignment.not_before) <= now),
             col(Bead.is_blocked).is_(False),
             or_(col(Bead.status).in_(_STARTABLE), undeferred),
-            col(Rig.is_parked).is_(False),
+            rigs.takes_work(),
         )
         .order_by(*_BEST_FIRST)
         .limit(limit)
@@ -95,14 +98,16 @@ def list_unwanted(session: Session, *, limit: int) -> Sequence[Assignment]:
 
 
 def list_unanswered(session: Session, rung_before: datetime, *, limit: int) -> Sequence[Assignment]:
-    """Offered attempts in rigs that are not parked, whose doorbell was last rung before then; best first."""
+    """Offered attempts where nothing is halted, whose doorbell was last rung before then; best first."""
+    if rigs.find_town_pause(session) is not None:
+        return ()
     return session.exec(
         select(Assignment)
         .join(Rig, col(Rig.name) == col(Assignment.rig))
         .where(
             Assignment.state == AssignmentState.OFFERED,
             or_(col(Assignment.rung_at).is_(None), col(Assignment.rung_at) <= rung_before),
-            col(Rig.is_parked).is_(False),
+            rigs.takes_work(),
         )
         .order_by(*_BEST_FIRST)
         .limit(limit)

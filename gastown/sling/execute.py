@@ -27,7 +27,8 @@ class Slung:
     assignment_id: int
     fence: int
     is_offered: bool
-    """False: it waits for its blockers."""
+    waits_for: str = ""
+    """Why it is not offered yet."""
 
 
 def sling(
@@ -110,7 +111,15 @@ def _one(session: Session, bead: Bead, rig: rigs.Rig, preset: str, *, actor: str
         ready=ready,
     )
     assert row.id is not None
-    return Slung(bead.id, rig.name, preset, row.id, row.fence, row.state == assignments.AssignmentState.OFFERED)
+    is_offered = row.state is assignments.AssignmentState.OFFERED
+    waits_for = "" if is_offered else _why_not(session, rig, ready=ready)
+    return Slung(bead.id, rig.name, preset, row.id, row.fence, is_offered, waits_for)
+
+
+def _why_not(session: Session, rig: rigs.Rig, *, ready: bool) -> str:
+    if not ready:
+        return "waiting for its blockers"
+    return f"waiting: {rigs.find_pause(session, rig) or 'the next dispatch offers it'}"
 
 
 def unsling(session: Session, bead_ids: Sequence[str], *, actor: str, why: str) -> list[Assignment]:

@@ -72,6 +72,8 @@ def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool) -> Refusal | No
         return Refusal(
             bead.id, f"its prefix is not {rig.prefix}, the one of rig {rig.name}", "Name its own rig, or give --force."
         )
+    if rig.is_docked:
+        return Refusal(bead.id, f"rig {rig.name} is docked", f"`gt rig undock {rig.name}` first.")
     if rig.is_parked:
         return Refusal(bead.id, f"rig {rig.name} is parked", f"`gt rig unpark {rig.name}` first.")
     return None

@@ -36,7 +36,7 @@ def sling(context: Context, words: tuple[str, ...], preset: str | None, no_code:
         context.print_json([vars(one) for one in slung])
         return
     for one in slung:
-        state = "offered" if one.is_offered else "waiting for its blockers"
+        state = "offered" if one.is_offered else one.waits_for
         context.echo(f"Slung {one.bead_id} to {one.rig} ({one.preset}): {state}")
     if not reaches_redis:
         context.warn("Redis is away; the workers find the work in SQL within ten seconds. Is the town up? `gt status`")
