@@ -33,18 +33,8 @@ _SHORTEST_PAUSE_S = 0.001
 _FIRST_PAUSE_S = 0.008
 _LONGEST_PAUSE_S = 0.02
 _PAUSE_GROWTH = 1.02
-CONNECT_TIMEOUT_S = 10
 # Versions with the WAL-reset bug mended.
 SAFE_SQLITE = (3, 51, 3)
-
-# Without these a query whose answer is lost on the way (a partition, a host that went down) waits for 15 minutes to
-# two hours, and with it the heartbeat of every session of the process.
-_NOTICE_SILENCE = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,  # milliseconds
-}
 
 _engines: dict[str, Engine] = {}
 # An SQLite engine without connections, kept for the statements that it has compiled (see `keep_warm`).
@@ -141,18 +131,18 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _on_sqlite_begin)
         _follow_url(engine)
         return engine
-    return create_engine(
+    from gastown.db import postgres  # its driver is slow to import, and most towns have none
+
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=20,
         pool_timeout=30,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": "-c lock_timeout=30s -c statement_timeout=120s",
-            **_NOTICE_SILENCE,
-        },
+        connect_args=postgres.CONNECT_ARGUMENTS,
     )
+    postgres.be_impatient(engine)
+    return engine
 
 
 def _follow_url(engine: Engine) -> None:

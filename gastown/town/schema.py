@@ -152,7 +152,10 @@ def _changing(url: str, *, read_only: bool = False) -> Iterator[Connection]:
         engine = get_engine(url).execution_options(gastown_read_only=read_only)
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql" and not read_only:
+                from gastown.db import postgres
+
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+                postgres.wait_for_ever(connection)
             yield connection
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"

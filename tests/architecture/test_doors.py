@@ -98,7 +98,7 @@ def test_processes_are_started_at_their_doors_only() -> None:
     [
         ({"celery", "kombu", "redis", "billiard", "vine"}, ("gastown/queue.py", "workers/", "beat/")),
         ({"git"}, ("gastown/git/",)),
-        ({"pysqlite3", "sqlite3", "psycopg"}, ("gastown/db/engine.py",)),
+        ({"pysqlite3", "sqlite3", "psycopg"}, ("gastown/db/engine.py", "gastown/db/postgres.py")),
         ({"alembic"}, ("gastown/migrations/", "gastown/town/schema.py")),
     ],
     ids=["celery and redis", "GitPython", "database drivers", "alembic"],

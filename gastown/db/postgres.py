@@ -1,0 +1,98 @@
+"""PostgreSQL's connections: no wait on one is without an end.
+
+A server that is gone is noticed by TCP. One that hangs (stopped, its disk stalled, swapping) keeps its connections up
+and answers nothing, not even that a statement took too long: so we look at the clock ourselves.
+"""
+
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import psycopg
+from sqlalchemy import Connection, Engine, event
+
+from gastown import clock
+
+CONNECT_TIMEOUT_S = 10
+# What the server ends by itself. The longest statement of ours takes seconds; a transaction that says nothing belongs
+# to a process that was stopped, and holds up everybody who waits for its rows.
+STATEMENT_TIMEOUT_S = 60
+LOCK_TIMEOUT_S = 15
+IDLE_TIMEOUT_S = 30
+# A server that has not even said that a statement took too long does not answer any more.
+SILENCE_S = STATEMENT_TIMEOUT_S + 5
+
+# Without these a query whose answer is lost on the way (a partition, a host that went down) waits for 15 minutes to
+# two hours, and with it the heartbeat of every session of the process.
+_NOTICE_SILENCE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+CONNECT_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "options": (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s "
+        f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s"
+    ),
+    **_NOTICE_SILENCE,
+}
+
+
+class ServerSilent(psycopg.OperationalError):
+    """The server has not said a word for longer than any statement may take."""
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that is given up when the server stays silent."""
+
+    silence_s: ClassVar[float] = SILENCE_S
+    waits_for_ever = False
+    """For the one who changes the schema, which may take hours."""
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """Wait for the server; `ServerSilent`, with the connection closed, when nothing comes."""
+        if self.waits_for_ever:
+            return super().wait(gen, *args, **options)
+        try:
+            return super().wait(_watch(gen, self.silence_s), *args, **options)
+        except ServerSilent:
+            self.pgconn.finish()  # what it may still answer is nobody's answer any more
+            raise
+
+
+def _watch(gen: Generator[Any, Any, Any], silence_s: float) -> Generator[Any, Any, Any]:
+    """Pass everything between psycopg's loop and its step, which hears ten times a second that there is nothing."""
+    try:
+        state = next(gen)
+        heard = clock.monotonic()
+        while True:
+            ready = yield state
+            if ready:
+                heard = clock.monotonic()
+            elif clock.monotonic() - heard > silence_s:
+                raise ServerSilent(f"the database has not answered for {silence_s:g} s")
+            state = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+def be_impatient(engine: Engine) -> None:
+    """Have every connection of a PostgreSQL engine made of ours."""
+
+    def connect(_dialect: Any, _record: object, words: list[Any], options: dict[str, Any]) -> ImpatientConnection:
+        return ImpatientConnection.connect(*words, **options)
+
+    event.listen(engine, "do_connect", connect)
+
+
+def wait_for_ever(connection: Connection) -> None:
+    """Let the statements of this transaction, which changes the schema, take what they take; the connection is not
+    used again after it.
+    """
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, ImpatientConnection)
+    driver.waits_for_ever = True
+    connection.detach()
