@@ -15,7 +15,7 @@ from gastown.assignments.models import Assignment, AssignmentState, Desired
 from gastown.beads import BeadStatus
 from gastown.db import database_time, is_sqlite
 from gastown.errors import Conflict
-from gastown.events import EventKind
+from gastown.events import EventKind, say_time
 from gastown.rigs import Rig
 
 # Any constant will do: it keeps these advisory locks apart from others on PostgreSQL.
@@ -182,11 +182,12 @@ def _grant(
         raise NothingToClaim(f"{row.bead_id} was claimed by somebody else")
     session.refresh(row)
     polecat.worktree_state = WorktreeState.BUSY
-    _note_claim(session, row, actor=polecat.address, holder=holder, host=host)
+    _note_claim(session, row, polecat, holder=holder)
     return Claim(row, polecat, settings)
 
 
-def _note_claim(session: Session, row: Assignment, *, actor: str, holder: str, host: str) -> None:
+def _note_claim(session: Session, row: Assignment, polecat: Polecat, *, holder: str) -> None:
+    actor = polecat.address
     beads.set_status(
         session,
         row.bead_id,
@@ -198,7 +199,9 @@ def _note_claim(session: Session, row: Assignment, *, actor: str, holder: str, h
         rig=row.rig,
         assignee=actor,
     )
-    tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=host)
+    times = {"claimed_at": say_time(row.claimed_at), "last_used_at": say_time(polecat.last_used_at)}
+    site = {"worktree": polecat.worktree, "worktree_state": polecat.worktree_state.value}
+    tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=row.host, **times, **site)
 
 
 def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float) -> list[HeldLease]:

@@ -16,7 +16,7 @@ from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState,
 from gastown.beads import Bead, BeadStatus
 from gastown.db import database_time
 from gastown.errors import Conflict
-from gastown.events import EventKind
+from gastown.events import EventKind, say_time
 
 
 class AlreadySlung(Conflict):
@@ -77,8 +77,14 @@ def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) 
         reason=row.reason.value,
         preset=row.preset,
         priority=row.priority,
-        not_before=row.not_before.isoformat() if row.not_before else None,
+        not_before=say_time(row.not_before),
         preferred=row.preferred,
+        preferred_until=say_time(row.preferred_until),
+        slung_by=row.slung_by,
+        notes=row.notes,
+        base_oid=row.base_oid,
+        rework=row.rework,
+        created_at=say_time(row.created_at),
     )
     if ready and row.not_before is None:
         offer(session, row, actor=actor)
@@ -97,7 +103,8 @@ def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor:
         raise StaleFence(f"attempt {row.fence} at {row.bead_id} is over")
     session.refresh(row)
     kind = EventKind.ASSIGNMENT_SUBMITTED if state is AssignmentState.SUBMITTED else EventKind.ASSIGNMENT_ENDED
-    tell(session, kind, row, actor=actor, state=state.value, outcome=outcome[:1000], head_oid=row.head_oid)
+    said = {"outcome": row.outcome, "head_oid": row.head_oid, "ended_at": say_time(row.ended_at)}
+    tell(session, kind, row, actor=actor, state=state.value, **said)
 
 
 def running(session: Session, assignment_id: int, fence: int) -> Assignment:
@@ -353,7 +360,10 @@ def _put_back(session: Session, row: Assignment, *, actor: str, why: str) -> Non
 def note_site(session: Session, assignment_id: int, fence: int, *, branch: str, base_oid: str) -> Assignment:
     """Note the attempt's branch and where it starts."""
     row = running(session, assignment_id, fence)
-    row.branch, row.base_oid = branch, base_oid
+    if (row.branch, row.base_oid) != (branch, base_oid):
+        row.branch, row.base_oid = branch, base_oid
+        actor = row.polecat or row.slung_by
+        tell(session, EventKind.ASSIGNMENT_NOTED, row, actor=actor, branch=branch, base_oid=base_oid)
     return row
 
 

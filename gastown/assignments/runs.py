@@ -10,7 +10,13 @@ from gastown.assignments import queries
 from gastown.assignments.facts import tell
 from gastown.assignments.lifecycle import running
 from gastown.assignments.models import Assignment, AssignmentState
-from gastown.events import EventKind
+from gastown.events import EventKind, say_time
+
+# Of an attempt: what the runs that were booked so far made of it.
+TOTALS = (
+    *("booked_runs", "model", "agent_session_id", "cost_usd"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, st
         preset=row.preset,
         branch=row.branch,
         base_oid=row.base_oid,
+        agent_session_id=row.agent_session_id,
+        started_at=say_time(row.started_at),
+        desired=row.desired.value,
     )
     return row
 
@@ -88,4 +97,5 @@ def book_usage(  # noqa: PLR0913 - one keyword a column
         done=row.state is not AssignmentState.RUNNING,
         tokens=dict(tokens),
         error=dict(error or {}),
+        totals={name: getattr(row, name) for name in TOTALS},
     )

@@ -7,9 +7,28 @@ state can be rebuilt, so a row carries the new values. Rows are never changed, e
 
 from gastown.events import outbox
 from gastown.events.feed import after, for_bead, latest, latest_id
+from gastown.events.folding import Contradiction, Fact, Gap, Step, Tables, fold, say_time
 from gastown.events.kinds import EventKind
 from gastown.events.models import Event
 from gastown.events.record import record, record_many
 from gastown.events.tail import Tail
 
-__all__ = ["Event", "EventKind", "Tail", "after", "for_bead", "latest", "latest_id", "outbox", "record", "record_many"]
+__all__ = [
+    "Contradiction",
+    "Event",
+    "EventKind",
+    "Fact",
+    "Gap",
+    "Step",
+    "Tables",
+    "Tail",
+    "after",
+    "fold",
+    "for_bead",
+    "latest",
+    "latest_id",
+    "outbox",
+    "record",
+    "record_many",
+    "say_time",
+]
