@@ -30,7 +30,7 @@ from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_q
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
 from gastown.refinery.recheck import recheck
 from gastown.refinery.step import StepResult, lease_name, step
-from gastown.refinery.ticks import list_requested, tick_rigs
+from gastown.refinery.ticks import list_requested, ring_all, tick_rigs
 
 __all__ = [
     "OPEN_REQUESTS",
@@ -62,6 +62,7 @@ __all__ = [
     "recheck",
     "red_first_parents",
     "retry",
+    "ring_all",
     "run_gates",
     "status",
     "step",

@@ -71,6 +71,8 @@ class View:
     repository: Repository
     intent: LandingIntent | None
     entries: Sequence[Entry]
+    frozen: str | None
+    """Why nothing may be pushed; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
@@ -111,16 +113,18 @@ def look(desk: Desk) -> View:
             repository=Repository.of(desk.town, rig),
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,
+            frozen=rigs.find_freeze(session, rig),
             mark=mark(session, desk.rig),
         )
 
 
 def mark(session: Session, rig: str) -> object:
-    """What others change and the queue reacts to: requests, runs that end, gates, a person's "try again"."""
+    """What others change and the queue reacts to: requests, runs that end, gates, halts, a person's "try again"."""
     row = session.get(Rig, rig)
     requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
     config = rigs.config_hash(row, rigs.list_gates(session, rig)) if row else ""
-    return (config, requests, _open_runs(session, rig), _voided(session, rig))
+    halts = (rigs.find_freeze(session, row), row.is_docked) if row else None
+    return (config, halts, requests, _open_runs(session, rig), _voided(session, rig))
 
 
 def _open_runs(session: Session, rig: str) -> list[int | None]:

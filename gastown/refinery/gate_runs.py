@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
-from gastown import clock
+from gastown import clock, rigs
 from gastown.db import database_time
 from gastown.errors import Conflict
 from gastown.events import EventKind, record
 from gastown.queue import GATES_QUEUE, Doorbell, Task, refinery_queue
 from gastown.refinery import queries
 from gastown.refinery.models import GateRun, RunState, Verdict
+from gastown.rigs import Rig
 
 
 class GateRunLost(Conflict):
@@ -89,6 +90,8 @@ def request(session: Session, wanted: Wanted, *, attempt: int, actor: str) -> Ga
 
 def claim(session: Session, run_id: int, *, holder: str, host: str, ttl_s: float) -> GateRun | None:
     """Take a requested run, or one whose holder's lease has expired by the database's clock; None: not to be had."""
+    if is_frozen(session, run_id):
+        return None
     now = database_time(session)
     takeable = or_(
         col(GateRun.state) == RunState.REQUESTED,
@@ -121,6 +124,13 @@ def claim(session: Session, run_id: int, *, holder: str, host: str, ttl_s: float
         attempt=run.attempt,
     )
     return run
+
+
+def is_frozen(session: Session, run_id: int) -> bool:
+    """Whether somebody stopped the run's rig: its gates neither start nor go on."""
+    rig = session.exec(select(Rig).join(GateRun, col(GateRun.rig) == col(Rig.name)).where(GateRun.id == run_id))
+    row = rig.one_or_none()
+    return row is not None and rigs.find_freeze(session, row) is not None
 
 
 def renew(session: Session, run_id: int, *, holder: str, ttl_s: float) -> None:

@@ -72,7 +72,7 @@ def run_gates(
 ) -> GateRunResult:
     """Run one requested gate run to its verdict, in minutes; at once when it is not to be had.
 
-    When `stopping()` turns true, or the lease is lost, the gates are killed and nothing is recorded of them.
+    When `stopping()` turns true, the rig is stopped, or the lease is lost, the gates are killed, nothing is recorded.
     """
     claimed = _claim(work, gate_run_id, settings, holder)
     if claimed is None:
@@ -80,6 +80,8 @@ def run_gates(
     run, ttl_s, every_s = claimed
 
     def beat(session: Session) -> None:
+        if gate_runs.is_frozen(session, gate_run_id):
+            raise GateRunLost("the rig was stopped: its gates run again when it goes on")
         gate_runs.renew(session, gate_run_id, holder=holder, ttl_s=ttl_s)
 
     with logs.bound(rig=run.rig, gate_run=gate_run_id), Heartbeat(work, beat, every_s=every_s) as heart:

@@ -125,6 +125,9 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
         expect_fence=fence,
         support=_support(view.rig),
     )
+    frozen = find_freeze(desk)
+    if frozen is not None:
+        return rest(frozen)  # the intent stays open: it is pushed, or settled, when work goes on
     outcome = git.push_landing(view.repository.land, landing)
     log.info("pushed %s to %s: %s %s", intent.new_oid[:12], view.rig.branch, outcome.kind, outcome.reason)
     match outcome.kind:
@@ -137,6 +140,12 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
             return _refused(desk, view, intent, outcome.reason)
         case Pushed.UNKNOWN:
             return rest(f"the remote's answer to a push was lost: {outcome.reason}")
+
+
+def find_freeze(desk: Desk) -> str | None:
+    """Why nothing may be pushed by now, whatever was decided a moment ago; None: go on."""
+    with desk.write() as session:
+        return rigs.find_freeze(session, rigs.get(session, desk.rig))
 
 
 def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:

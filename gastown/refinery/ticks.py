@@ -35,6 +35,14 @@ def tick_rigs(session: Session) -> list[Doorbell]:
     return bells
 
 
+def ring_all(session: Session) -> list[Doorbell]:
+    """Doorbells for every queue with something to do and every gate run that waits: what held them up is over."""
+    bells = gate_runs.ring_again(session, clock.now())
+    busy = {request.rig for request in queries.list_in_queue(session)}
+    found = [rig for rig in rigs.list_all(session) if rig.name in busy or is_in_question(rig)]
+    return bells + [gate_runs.refinery_bell(rig.name) for rig in found]
+
+
 def _is_due(rig: Rig, seen: Refinery | None, *, is_busy: bool) -> bool:
     looked_at = seen.looked_at if seen else None
     return (is_busy or is_in_question(rig)) and (looked_at is None or clock.now() - looked_at >= LOOK_EVERY)

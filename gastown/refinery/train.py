@@ -32,13 +32,9 @@ def advance(desk: Desk) -> tuple[Move, View]:
 
 
 def _advance(desk: Desk, view: View) -> Move:
-    if view.intent is not None:
-        return landing.recover(desk, view, view.intent)
-    for entry in view.entries:
-        if entry.bead_status != BeadStatus.SUBMITTED:
-            return _drop(desk, entry)
-    if not view.entries and not view.wants_look:
-        return rest()
+    first = _settle(desk, view)
+    if first is not None:
+        return first
     target = view.repository.target()
     pause = landing.find_pause(desk, target)
     if pause is not None:
@@ -50,7 +46,23 @@ def _advance(desk: Desk, view: View) -> Move:
     if stop is not None:
         return stop
     testing = view.in_state(RequestState.TESTING)
-    return _judge(desk, view, testing[0]) if testing else _board_next(desk, view, target)
+    if testing:
+        return _judge(desk, view, testing[0])
+    if view.rig.is_docked:
+        return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
+    return _board_next(desk, view, target)
+
+
+def _settle(desk: Desk, view: View) -> Move | None:
+    """What comes before any look at the remote; None when there is reason to look."""
+    if view.intent is not None:
+        return landing.recover(desk, view, view.intent)
+    if view.frozen is not None:
+        return rest(view.frozen)
+    for entry in view.entries:
+        if entry.bead_status != BeadStatus.SUBMITTED:
+            return _drop(desk, entry)
+    return None if view.entries or view.wants_look else rest()
 
 
 def _drop(desk: Desk, entry: Entry) -> Move:
