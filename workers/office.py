@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from gastown import assignments, config, policy, town
-from gastown.assignments import HeldLease
+from gastown.assignments import HeldLease, Sign
 from gastown.db.unit_of_work import reading, transact
 from gastown.runtimes import host
 from gastown.sessions import LeaseBook, Office, make_holder
@@ -35,12 +35,14 @@ def _office() -> Office:
         values = policy.load(session)
     ttl_s = values.number("lease.ttl_s")
 
-    def renew(leases: Mapping[int, int]) -> list[HeldLease]:
-        return transact(lambda session: assignments.heartbeat(session, leases, holder=holder(), ttl_s=ttl_s))
+    def renew(leases: Mapping[int, int], signs: Mapping[int, Sign]) -> list[HeldLease]:
+        return transact(
+            lambda session: assignments.heartbeat(session, leases, holder=holder(), ttl_s=ttl_s, signs=signs)
+        )
 
     # A TTL that was shortened alone must not leave leases expired between two heartbeats.
     heartbeat_s = min(values.number("lease.heartbeat_s"), ttl_s / 3)
-    book = LeaseBook(renew, heartbeat_s=heartbeat_s, grace_s=values.number("lease.grace_s"))
+    book = LeaseBook(renew, heartbeat_s=heartbeat_s, grace_s=values.number("lease.grace_s"), ttl_s=ttl_s)
     return Office(
         settings=settings,
         holder=holder(),

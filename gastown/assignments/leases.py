@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import case, func, literal, update
 from sqlmodel import Session, col, select
 
 from gastown import agents, beads, policy, queue, rigs
@@ -54,6 +55,16 @@ class HeldLease:
     is_over: bool
     """Whether the attempt ended, or a higher fence exists: save the work and stop the session."""
     desired: Desired
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What a holder has seen of a session since it said so last."""
+
+    silent_s: float | None = None
+    """Seconds since the agent's last sign of life; None: none that is new."""
+    idle_s: float | None = None
+    """Seconds since its work was last seen to have changed; None: it has not."""
 
 
 def lock_name(bead_id: str) -> str:
@@ -204,9 +215,17 @@ def _note_claim(session: Session, row: Assignment, polecat: Polecat, *, holder: 
     tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=row.host, **times, **site)
 
 
-def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float) -> list[HeldLease]:
-    """Renew the attempts in `leases` (id -> fence) that `holder` still has; say how each of them stands."""
+def heartbeat(
+    session: Session, leases: Mapping[int, int], *, holder: str, ttl_s: float, signs: Mapping[int, Sign] | None = None
+) -> list[HeldLease]:
+    """Renew the attempts in `leases` (id -> fence) that `holder` still has; say how each of them stands.
+
+    `signs` (by id) are written by the same statement; what shows none costs nothing.
+    """
     now = database_time(session)
+    silences = {number: sign.silent_s for number, sign in (signs or {}).items()}
+    idles = {number: sign.idle_s for number, sign in (signs or {}).items()}
+    seen = {**_since("active_at", silences, now), **_since("progress_at", idles, now)}
     session.execute(
         update(Assignment)
         .where(
@@ -214,7 +233,8 @@ def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s
             col(Assignment.holder) == holder,
             col(Assignment.state) == AssignmentState.RUNNING,
         )
-        .values(expires_at=now + timedelta(seconds=ttl_s))
+        .values(expires_at=now + timedelta(seconds=ttl_s), **seen),
+        execution_options={"synchronize_session": False},
     )
     rows = session.exec(select(Assignment).where(col(Assignment.id).in_(leases))).all()
     found = []
@@ -225,13 +245,23 @@ def heartbeat(session: Session, leases: Mapping[int, int], *, holder: str, ttl_s
     return found
 
 
+def _since(column: str, ages: Mapping[int, float | None], now: datetime) -> dict[str, Any]:
+    times = {number: now - timedelta(seconds=age) for number, age in ages.items() if age is not None}
+    if not times:
+        return {}
+    kept = getattr(Assignment, column)
+    whens = [(col(Assignment.id) == number, literal(time, kept.type)) for number, time in times.items()]
+    return {column: case(*whens, else_=kept)}
+
+
 def adopt(
     session: Session, assignment_id: int, *, holder: str, host: str, is_dead: Callable[[str], bool]
 ) -> Claim | None:
     """Take over a running attempt of this host from a holder that is dead or whose lease has expired.
 
     The fence stays: the session goes on. None when there is nothing to adopt. `is_dead` is asked about holders of this
-    host only; a living one keeps its lease until it expires.
+    host only; a living one keeps its lease until it expires. Deaths of holders are counted in the row; a planned stop,
+    or a holder that was only cut off, is none.
     """
     row = queries.get(session, assignment_id, lock=True)
     now = database_time(session)
@@ -242,6 +272,10 @@ def adopt(
         return None
     old_holder = row.holder
     settings = policy.load(session)
+    ttl = timedelta(seconds=settings.number("lease.ttl_s"))
+    # A heartbeat never reaches further ahead than the TTL: such a lease was detached by a worker that meant to stop.
+    was_planned = row.expires_at is not None and row.expires_at > now + ttl
+    deaths = int(not was_planned and old_holder != holder and is_dead(old_holder))
     changed = session.execute(
         update(Assignment)
         .where(
@@ -250,12 +284,20 @@ def adopt(
             col(Assignment.holder) == old_holder,
             col(Assignment.state) == AssignmentState.RUNNING,
         )
-        .values(holder=holder, expires_at=now + timedelta(seconds=settings.number("lease.ttl_s")))
+        .values(holder=holder, expires_at=now + ttl, adoptions=Assignment.adoptions + deaths)
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         return None
-    tell(session, EventKind.ASSIGNMENT_ADOPTED, row, actor=holder, old_holder=old_holder, holder=holder)
     session.refresh(row)
+    tell(
+        session,
+        EventKind.ASSIGNMENT_ADOPTED,
+        row,
+        actor=holder,
+        old_holder=old_holder,
+        holder=holder,
+        adoptions=row.adoptions,
+    )
     assert row.polecat is not None
     return Claim(row, session.get_one(Polecat, row.polecat), settings)
 

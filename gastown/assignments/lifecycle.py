@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from gastown import beads, clock, policy
 from gastown.assignments import queries, retry
 from gastown.assignments.facts import tell
-from gastown.assignments.leases import offer
+from gastown.assignments.leases import LeaseLost, offer
 from gastown.assignments.models import TRANSITIONS, Assignment, AssignmentState, Desired, Reason
 from gastown.beads import Bead, BeadStatus
 from gastown.db import database_time
@@ -115,6 +115,21 @@ def running(session: Session, assignment_id: int, fence: int) -> Assignment:
             f"this attempt at {row.bead_id} is over ({row.state})",
             hint="Nothing more is to be done here: leave your commits as they are and end the session.",
         )
+    return row
+
+
+def held(session: Session, assignment_id: int, fence: int, *, holder: str) -> Assignment:
+    """The attempt, locked, if it runs under this fence in the hands of `holder`; StaleFence or LeaseLost otherwise."""
+    row = running(session, assignment_id, fence)
+    if row.holder != holder:
+        raise LeaseLost(f"{row.holder} holds the attempt at {row.bead_id} now")
+    return row
+
+
+def note_progress(session: Session, assignment_id: int, fence: int) -> Assignment:
+    """The attempt, locked for a write of its agent's, which counts as progress; StaleFence when it is over."""
+    row = running(session, assignment_id, fence)
+    row.active_at = row.progress_at = database_time(session)
     return row
 
 

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.assignments import queries
 from gastown.assignments.facts import tell
-from gastown.assignments.lifecycle import running
-from gastown.assignments.models import Assignment, AssignmentState
+from gastown.assignments.lifecycle import held
+from gastown.assignments.models import Assignment, AssignmentState, Desired
+from gastown.db import database_time
 from gastown.events import EventKind, say_time
 
 # Of an attempt: what the runs that were booked so far made of it.
@@ -25,13 +26,22 @@ class RunStart:
 
     pass_hash: str
     """SHA-256 of the session's pass."""
+    holder: str
+    """Who is about to start it."""
     agent_session_id: str = ""
     is_resumed: bool = False
 
 
 def note_run(session: Session, assignment_id: int, fence: int, *, actor: str, start: RunStart) -> Assignment:
-    """Count one start of the agent's process, before it is started; the pass of the run before is worth nothing now."""
-    row = running(session, assignment_id, fence)
+    """Count one start of the agent's process, before it is started; the pass of the run before is worth nothing now.
+
+    Whoever asked for a restart has it. A start counts as a sign of life and as progress. Refuses (`LeaseLost`) a holder
+    that another one has followed: it must start nothing.
+    """
+    row = held(session, assignment_id, fence, holder=start.holder)
+    if row.desired is Desired.RESTART:
+        row.desired = Desired.RUN
+    row.active_at = row.progress_at = database_time(session)
     row.runs += 1
     row.agent_session_id = start.agent_session_id
     row.session_pass = start.pass_hash

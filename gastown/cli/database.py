@@ -83,7 +83,7 @@ def writing_for(settings: config.Settings, assignment_id: int, fence: int) -> It
     from gastown import assignments
 
     with writing(settings) as session:
-        assignments.running(session, assignment_id, fence)
+        assignments.note_progress(session, assignment_id, fence)
         yield session
 
 

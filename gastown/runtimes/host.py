@@ -21,6 +21,7 @@ from gastown.errors import Bug, Conflict, Invalid, Refused, Unavailable
 from gastown.runtimes import session_facts as facts
 from gastown.runtimes.base import CommandMissing
 from gastown.runtimes.session_facts import boot_id as boot_id
+from gastown.runtimes.session_facts import boot_seconds as boot_seconds
 from gastown.runtimes.session_facts import process_start as process_start
 from gastown.runtimes.session_wire import DIR_VARIABLE
 

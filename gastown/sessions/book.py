@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gastown import clock, logs
-from gastown.assignments import Desired, HeldLease
+from gastown.assignments import Desired, HeldLease, Sign
 from gastown.errors import GastownError, Unavailable
 from gastown.runtimes import host
 
 log = logs.get(__name__)
 
-# Renews what it is given (attempt -> fence) and says how each stands; raises Unavailable while the database is away.
-Renew = Callable[[Mapping[int, int]], list[HeldLease]]
+# Renews what it is given (attempt -> fence, attempt -> what was seen of it) and says how each stands; raises Unavailable
+# while the database is away.
+Renew = Callable[[Mapping[int, int], Mapping[int, Sign]], list[HeldLease]]
 
 
 @dataclass
@@ -30,6 +31,33 @@ class Entry:
     standing: HeldLease | None = None
     wake: tuple[int, int] = field(default_factory=lambda: os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK))
     is_closed: bool = False
+    renewed_at: float = field(default_factory=host.boot_seconds)
+    """When the lease was last known to be ours, by a clock that goes on while the machine sleeps."""
+    active_at: float = field(default_factory=clock.monotonic)
+    """The agent's last sign of life: output, a command, changed work."""
+    progress_at: float = field(default_factory=clock.monotonic)
+    """When its work was last seen to have changed."""
+    told_active_at: float = 0.0
+    told_progress_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        # The claim and the start of a run say so in SQL themselves.
+        self.told_active_at, self.told_progress_at = self.active_at, self.progress_at
+
+    def note_life(self) -> None:
+        """The agent gave a sign of life."""
+        self.active_at = clock.monotonic()
+
+    def note_progress(self) -> None:
+        """The agent's work has changed."""
+        self.active_at = self.progress_at = clock.monotonic()
+
+    def sign(self) -> Sign | None:
+        """What is to be told of this session; None when there is nothing new."""
+        now = clock.monotonic()
+        silent_s = now - self.active_at if self.active_at != self.told_active_at else None
+        idle_s = now - self.progress_at if self.progress_at != self.told_progress_at else None
+        return Sign(silent_s, idle_s) if silent_s is not None or idle_s is not None else None
 
     def stir(self) -> None:
         """Wake the thread that supervises this session."""
@@ -49,8 +77,17 @@ class Entry:
 
     @property
     def is_asked_to_stop(self) -> bool:
-        """Whether somebody took the bead off its hook, or the town is being shut down."""
-        return self.standing is not None and self.standing.is_mine and self.standing.desired is not Desired.RUN
+        """Whether somebody took the bead off its hook, gave the attempt up, or shuts the town down."""
+        return self._wants is not None and self._wants not in (Desired.RUN, Desired.RESTART)
+
+    @property
+    def is_asked_to_restart(self) -> bool:
+        """Whether the agent is to be ended and started again in the same attempt."""
+        return self._wants is Desired.RESTART
+
+    @property
+    def _wants(self) -> Desired | None:
+        return self.standing.desired if self.standing is not None and self.standing.is_mine else None
 
 
 class LeaseBook:
@@ -60,15 +97,17 @@ class LeaseBook:
     grace, counted from the last heartbeat that succeeded, is over.
     """
 
-    def __init__(self, renew: Renew, *, heartbeat_s: float, grace_s: float) -> None:
+    def __init__(self, renew: Renew, *, heartbeat_s: float, grace_s: float, ttl_s: float = 60.0) -> None:
         self._renew = renew
         self.heartbeat_s = heartbeat_s
         self.grace_s = grace_s
+        self.ttl_s = ttl_s
+        self._beating = threading.Lock()
+        self.last_beat = clock.monotonic()
         self._entries: dict[int, Entry] = {}
         self._lock = threading.Lock()
         self._busy = threading.Event()
         self._thread: threading.Thread | None = None
-        self.last_beat = clock.monotonic()
 
     def add(self, assignment_id: int, fence: int, bead_id: str) -> Entry:
         """Start renewing an attempt that was just claimed or adopted."""
@@ -102,6 +141,20 @@ class LeaseBook:
         with self._lock:
             return assignment_id in self._entries
 
+    def may_act(self, entry: Entry) -> bool:
+        """Whether effects may go out under this lease: it is known to be ours. Asks the database when that is long ago.
+
+        A process that was stopped, or cut off, for longer than the TTL finds out here before it pushes or answers.
+        """
+        if host.boot_seconds() - entry.renewed_at > self.ttl_s:
+            self.beat()
+        return host.boot_seconds() - entry.renewed_at <= self.ttl_s and not entry.is_lost
+
+    def find(self, assignment_id: int) -> Entry | None:
+        """What is held under this number."""
+        with self._lock:
+            return self._entries.get(assignment_id)
+
     def stir_all(self) -> None:
         """Wake every supervising thread."""
         with self._lock:
@@ -121,11 +174,17 @@ class LeaseBook:
 
     def beat(self) -> None:
         """One heartbeat for all: renew, push the keepers' deadlines out, wake those whose standing changed."""
-        entries = self.entries()
-        if not entries:
-            return
+        with self._beating:
+            entries = self.entries()
+            if entries:
+                self._beat(entries)
+
+    def _beat(self, entries: list[Entry]) -> None:
+        asked_at = host.boot_seconds()
+        told = {entry.assignment_id: (entry.active_at, entry.progress_at) for entry in entries}
+        signs = {entry.assignment_id: sign for entry in entries if (sign := entry.sign()) is not None}
         try:
-            standings = self._renew({entry.assignment_id: entry.fence for entry in entries})
+            standings = self._renew({entry.assignment_id: entry.fence for entry in entries}, signs)
         except Unavailable as error:
             log.warning("leases not renewed, agents go on: %s", error)
             return
@@ -133,12 +192,19 @@ class LeaseBook:
         found = {standing.assignment_id: standing for standing in standings}
         with self._lock:
             for entry in entries:
-                entry.standing = found.get(entry.assignment_id)
-                folder = entry.folder  # its own thread may clear it between two looks
-                if entry.standing is not None and entry.standing.is_mine and folder is not None:
-                    self._push_deadline(folder)
-                if entry.is_lost or entry.is_over or entry.is_asked_to_stop:
-                    entry.stir()
+                entry.told_active_at, entry.told_progress_at = told[entry.assignment_id]
+                self._note(entry, found.get(entry.assignment_id), asked_at)
+
+    def _note(self, entry: Entry, standing: HeldLease | None, asked_at: float) -> None:
+        # An attempt whose row is gone is over, whoever removed it.
+        gone = HeldLease(entry.assignment_id, entry.fence, is_mine=False, is_over=True, desired=Desired.STOP)
+        entry.standing = standing or gone
+        entry.renewed_at = asked_at
+        folder = entry.folder  # its own thread may clear it between two looks
+        if entry.standing.is_mine and folder is not None:
+            self._push_deadline(folder)
+        if not entry.standing.is_mine or entry.standing.desired is not Desired.RUN:
+            entry.stir()
 
     def _push_deadline(self, folder: Path) -> None:
         try:

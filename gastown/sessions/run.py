@@ -114,6 +114,7 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
     prompt, launch, is_resumed = _compose(office, held, preset)
     start = RunStart(
         hashlib.sha256(secret.encode()).hexdigest(),
+        holder=office.holder,
         agent_session_id=launch.session_id or row.agent_session_id,
         is_resumed=is_resumed,
     )

@@ -21,7 +21,7 @@ from sqlmodel import select
 
 from gastown import assignments, beads, config, events, policy, sessions
 from gastown.agents import Polecat, WorktreeState
-from gastown.assignments import Assignment, AssignmentState, HeldLease, Reason
+from gastown.assignments import Assignment, AssignmentState, HeldLease, Reason, Sign
 from gastown.beads import BeadStatus, NewBead
 from gastown.cli import database
 from gastown.db import DatabaseAway, database_time
@@ -48,8 +48,10 @@ class Host:
         """One more worker process, as far as supervising goes."""
         holder = f"here:{os.getpid()}:{len(self.offices)}:boot"
 
-        def renew(leases: Mapping[int, int]) -> list[HeldLease]:
-            return transact(lambda session: assignments.heartbeat(session, leases, holder=holder, ttl_s=60))
+        def renew(leases: Mapping[int, int], signs: Mapping[int, Sign]) -> list[HeldLease]:
+            return transact(
+                lambda session: assignments.heartbeat(session, leases, holder=holder, ttl_s=60, signs=signs)
+            )
 
         office = Office(
             settings=self.settings,
@@ -361,7 +363,7 @@ def test_a_session_is_stopped_when_the_disk_has_no_room_for_the_reason(
 
 def test_leases_are_renewed_for_the_others_when_one_session_ends_in_the_middle_of_a_beat(tmp_path: Path) -> None:
     standings = [HeldLease(number, 1, True, False, assignments.Desired.RUN) for number in (1, 2)]
-    book = LeaseBook(lambda _leases: standings, heartbeat_s=3600, grace_s=600)
+    book = LeaseBook(lambda _leases, _signs: standings, heartbeat_s=3600, grace_s=600)
     ending, other = book.add(1, 1, "a"), book.add(2, 1, "b")
     ending.folder, other.folder = tmp_path / "gone", tmp_path
     book.remove(ending)
