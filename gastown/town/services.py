@@ -19,6 +19,8 @@ from gastown.town.readiness import NotReady, Reading, Watch
 from gastown.town.supervision import ProcessState
 
 Say = Callable[[str], None]
+Amend = Callable[[list[Process]], list[Process]]
+"""Changes which processes are started, and how."""
 
 READY_WITHIN_S = 60.0
 # Workers get 30 s to let go of what they do, then Redis and the supervisor a little more.
@@ -47,15 +49,15 @@ class CannotStart(Unavailable):
     """The town's folder cannot be written."""
 
 
-def up(settings: config.Settings, options: Options, *, reading: Reading, say: Say) -> float:
-    """Start this host's processes and return, once every one is ready, the seconds that took.
+def up(settings: config.Settings, options: Options, *, reading: Reading, say: Say, amend: Amend = list) -> float:
+    """Start this host's processes (`amend` has the last word) and return, once every one is ready, the seconds it took.
 
     Refuses when they run already. When one does not come up in a minute, everything is stopped again and NotReady says
     which and why.
     """
     began = clock.monotonic()
     services = supervision.services_dir(settings)
-    planned = processes.plan_processes(settings, options, services)
+    planned = amend(processes.plan_processes(settings, options, services))
     with _folders(settings) as made, supervision.starting(settings) as lock:
         _preflight(settings, options)
         for name in supervision.end_leftovers(settings):

@@ -1,0 +1,97 @@
+"""What a run came to, in the shape that `gt chaos --json` prints. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gastown.beads import BeadStatus
+from gastown.chaos.evidence import Evidence
+from gastown.chaos.wanted import Wanted
+from gastown.events import EventKind
+
+BEAD = "Bead"  # the trailer of a landing that names its bead
+RED_REASONS = frozenset({"red", "gates_cannot_run"})
+
+
+@dataclass(frozen=True)
+class Result:
+    """The run's figures and verdicts."""
+
+    wanted: Wanted
+    counts: Mapping[str, int]
+    faults: Mapping[str, int]
+    violations: Mapping[str, Sequence[str]]
+    recovery_s: Mapping[str, float | None]
+    replay_equal: bool
+    duration_s: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every invariant held."""
+        return not any(self.violations.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that is printed."""
+        wanted = self.wanted
+        kills = sum(number for kind, number in self.faults.items() if kind.startswith("kill."))
+        return {
+            **self.counts,
+            "kills": kills,
+            "faults": dict(sorted(self.faults.items())),
+            "invariants": {name: "violated" if found else "held" for name, found in self.violations.items()},
+            "violations": {name: list(found) for name, found in self.violations.items() if found},
+            "recovery_s": dict(self.recovery_s),
+            "replay_equal": self.replay_equal,
+            "seed": wanted.seed,
+            "duration_s": round(self.duration_s, 1),
+            "ttl_s": wanted.ttl_s,
+            "rigs": wanted.rigs,
+            "hosts": wanted.hosts,
+            "slots": wanted.slots,
+            "beats": wanted.beats,
+            "database": wanted.database if "://" not in wanted.database else "named",
+            "skew_s": wanted.skew_s,
+            "drop_doorbells": wanted.drop_doorbells,
+            "doorbell_faults_percent": wanted.doorbell_faults,
+        }
+
+
+def judge(
+    wanted: Wanted,
+    evidence: Evidence,
+    violations: Mapping[str, Sequence[str]],
+    recovery_s: Mapping[str, float | None],
+    duration_s: float,
+    meddled: Counter[str],
+) -> Result:
+    """Count what happened."""
+    status = {str(row["id"]): row["status"] for row in evidence.tables["beads"]}
+    landed = sum(status.get(bead) == BeadStatus.CLOSED for bead in evidence.slung)
+    escalated = sum(status.get(bead) == BeadStatus.ESCALATED for bead in evidence.slung)
+    landings = Counter(
+        commit.trailers[BEAD]
+        for repository in evidence.repositories.values()
+        for commit in repository.first_parents
+        if BEAD in commit.trailers
+    )
+    returned = [row for row in evidence.events if row["kind"] == EventKind.REQUEST_RETURNED]
+    wrong = [row for row in returned if row["payload"].get("reason") in RED_REASONS]
+    counts = {
+        "beads": len(evidence.slung),
+        "landed": landed,
+        "escalated": escalated,
+        "lost": len(evidence.slung) - landed - escalated,
+        "double_landed": sum(number > 1 for number in landings.values()),
+        "red_commits": sum(len(repository.red) for repository in evidence.repositories.values()),
+        "wrong_ejections": sum(row["bead_id"] not in evidence.bad for row in wrong),
+    }
+    return Result(
+        wanted=wanted,
+        counts=counts,
+        faults=Counter(fault.kind for fault in evidence.faults) + meddled,
+        violations=violations,
+        recovery_s=recovery_s,
+        replay_equal=not evidence.replay_differences,
+        duration_s=duration_s,
+    )
