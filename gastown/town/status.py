@@ -12,7 +12,7 @@ from gastown.assignments import Assignment, AssignmentState
 from gastown.beads import Bead, BeadStatus, Filters
 from gastown.db import database_time
 from gastown.refinery import RequestState
-from gastown.rigs import Rig
+from gastown.rigs import Halt, Rig
 from gastown.town import presence
 from gastown.town.models import Worker
 from gastown.town.queries import get_town
@@ -67,6 +67,8 @@ class Snapshot:
     workers: Sequence[WorkerLine]
     rigs: Sequence[RigLine]
     escalated: Sequence[Bead]
+    halts: Sequence[Halt]
+    """What holds work up by somebody's word."""
 
 
 def take_snapshot(session: Session) -> Snapshot:
@@ -75,7 +77,8 @@ def take_snapshot(session: Session) -> Snapshot:
     now = database_time(session)
     workers = [WorkerLine(row, row.seen_at > now - presence.SILENT_AFTER) for row in presence.list_workers(session)]
     escalated = beads.list_(session, Filters(statuses=(BeadStatus.ESCALATED,), limit=_MOST_LISTED))
-    return Snapshot(town.id, town.name, now, workers, _rigs(session), escalated)
+    halts = rigs.list_halts(session)
+    return Snapshot(town.id, town.name, now, workers, _rigs(session), escalated, halts)
 
 
 def _rigs(session: Session) -> list[RigLine]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @group("rig")
 def rig() -> None:
-    """Add, list, park and remove repositories.
+    """Add, list, park, dock and remove repositories.
 
     \b
     Examples:
@@ -148,7 +148,7 @@ def list_(context: Context) -> None:
                 row.prefix,
                 row.branch,
                 row.target_state.value,
-                "parked" if row.is_parked else "active",
+                _state(row),
                 ", ".join(gate.name for gate in gates) or "none",
                 _shown_url(row),
             )
@@ -236,6 +236,57 @@ def unpark(context: Context, name: str) -> None:
     _changed(context, row, f"Rig {name} takes work again.")
 
 
+@rig.command("dock")
+@click.argument("name")
+@pass_context
+def dock(context: Context, name: str) -> None:
+    """Put a rig out of service: nothing starts, agents save their work and stop, its merge queue boards nothing more.
+
+    Its beads stay slung and go on after `gt rig undock`.
+
+    \b
+    Example:
+      gt rig dock app
+    """
+    from gastown.town import halts
+
+    with context.write() as session:
+        asked = halts.dock(session, name, actor=context.actor)
+    if context.json:
+        context.print_json({"name": name, "is_docked": True, "handing_over": [row.bead_id for row in asked]})
+        return
+    context.echo(f"Rig {name} is docked: nothing starts. `gt rig undock {name}` ends that.")
+    if asked:
+        context.echo(f"Asked to save and hand over: {', '.join(row.bead_id for row in asked)}")
+
+
+@rig.command("undock")
+@click.argument("name")
+@pass_context
+def undock(context: Context, name: str) -> None:
+    """Put a docked rig into service again: what was handed over goes on.
+
+    \b
+    Example:
+      gt rig undock app
+    """
+    from gastown.town import halts
+
+    with context.write() as session:
+        left = halts.undock(session, name, actor=context.actor)
+    if context.json:
+        context.print_json({"name": name, "is_docked": False, "halts": [halt.why for halt in left]})
+        return
+    context.echo(f"Rig {name} is in service again.")
+    for halt in left:
+        context.warn(f"Note: {halt.why}")
+
+
+def _state(row: "Rig") -> str:
+    words = (("stopped", row.frozen_at is not None), ("docked", row.is_docked), ("parked", row.is_parked))
+    return ", ".join(word for word, is_so in words if is_so) or "active"
+
+
 def _changed(context: Context, row: "Rig", words: str) -> None:
     if context.json:
         context.print_json(
@@ -260,6 +311,9 @@ def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
         "agent": row.agent or None,
         "setup": row.setup_command or None,
         "is_parked": row.is_parked,
+        "is_docked": row.is_docked,
+        "frozen_at": iso(row.frozen_at),
+        "frozen_why": row.frozen_why or None,
         "target_state": row.target_state.value,
         "target_oid": row.target_oid or None,
         "push_atomic": row.push_atomic,

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from gastown.cli.context import Context
+from gastown.cli.gt.halt import as_json as halts_as_json
 from gastown.cli.output import ago, iso, short, table
 from gastown.config import Settings
+from gastown.rigs import HaltKind
 from gastown.town.status import PolecatLine, RigLine, Snapshot, WorkerLine
 from gastown.town.supervision import ProcessState
 
@@ -24,6 +26,7 @@ def as_json(settings: Settings, snapshot: Snapshot, running: Sequence[ProcessSta
         ],
         "workers": [_worker(line) for line in snapshot.workers],
         "rigs": [_rig(snapshot, line) for line in snapshot.rigs],
+        **halts_as_json(snapshot.halts),
         "escalated": [{"bead": bead.id, "title": bead.title, "priority": bead.priority} for bead in snapshot.escalated],
     }
 
@@ -49,6 +52,8 @@ def _rig(snapshot: Snapshot, line: RigLine) -> dict[str, Any]:
         "prefix": line.rig.prefix,
         "branch": line.rig.branch,
         "parked": line.rig.is_parked,
+        "docked": line.rig.is_docked,
+        "frozen": line.rig.frozen_at is not None,
         "target": line.rig.target_state.value,
         "polecats": [_polecat(snapshot, polecat) for polecat in line.polecats],
         "work": {"running": line.running, "offered": line.offered, "waiting": line.waiting},
@@ -81,6 +86,8 @@ def print_text(context: Context, snapshot: Snapshot, running: Sequence[ProcessSt
     """For people: what is wrong first, then who works on what."""
     host = context.settings.host_id
     context.echo(f"{snapshot.name} ({context.settings.town}), host {host}")
+    for halt in snapshot.halts:
+        context.echo(f"{'STOPPED' if halt.kind is HaltKind.ESTOP else 'Halted'}: {halt.why}")
     if running:
         bad = [f"{state.name} {state.state.lower()}" for state in running if state.state != "RUNNING"]
         context.echo(f"Services: {', '.join(state.name for state in running)}" + (f"; {', '.join(bad)}" if bad else ""))
@@ -96,6 +103,12 @@ def print_text(context: Context, snapshot: Snapshot, running: Sequence[ProcessSt
             context.echo(f"  {bead.id}  {bead.title[:_TITLE_WIDTH]}")
 
 
+def _note(line: RigLine) -> str:
+    rig = line.rig
+    words = (("stopped", rig.frozen_at is not None), ("docked", rig.is_docked), ("parked", rig.is_parked))
+    return ", ".join(word for word, is_so in words if is_so) or line.stands_still
+
+
 def _print_rigs(context: Context, snapshot: Snapshot) -> None:
     table(
         context,
@@ -108,7 +121,7 @@ def _print_rigs(context: Context, snapshot: Snapshot) -> None:
                 line.offered,
                 line.waiting,
                 f"{line.queued}+{line.testing + line.landing} ({line.returned} returned)",
-                "parked" if line.rig.is_parked else line.stands_still,
+                _note(line),
             ]
             for line in snapshot.rigs
         ],

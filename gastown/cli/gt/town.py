@@ -2,7 +2,6 @@
 
 import contextlib
 import shlex
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,14 +108,17 @@ def _unless_unread(context: Context) -> "Callable[[str], None]":
 
 
 def _resume_dispatch(context: Context) -> None:
-    """What a `gt shutdown` paused begins again, and what was offered while nobody was there is rung at once."""
-    from gastown import queue, sling
+    """What a `gt shutdown` paused begins again, and what waits is rung at once; what people stopped stays so."""
+    from gastown import rigs
     from gastown.cli.gt.stopping import set_paused
+    from gastown.town import halts
 
     set_paused(context, False)
     with context.write() as session:
-        bells = sling.list_stale_offers(session, rung_before=timedelta(0))
-    queue.ring_all(bells)
+        halts.run_now(session, actor=context.actor)
+        left = rigs.list_halts(session)
+    for halt in left:
+        context.warn(f"Note: {halt.why}")
 
 
 def _say_ready(context: Context, options: "Options", seconds: float) -> None:
