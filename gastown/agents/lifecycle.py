@@ -8,7 +8,7 @@ from gastown import clock
 from gastown.agents.address import polecat_address
 from gastown.agents.models import Polecat, WorktreeState
 from gastown.agents.names import choose_name
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 
 
 def take_polecat(  # noqa: PLR0913 - one keyword a condition
@@ -37,7 +37,16 @@ def take_polecat(  # noqa: PLR0913 - one keyword a condition
         chosen = Polecat(address=polecat_address(rig, name), rig=rig, name=name, host=host, created_at=clock.now())
         session.add(chosen)
         session.flush()
-        record(session, EventKind.POLECAT_NAMED, actor=actor, rig=rig, agent=chosen.address, host=host)
+        record(
+            session,
+            EventKind.POLECAT_NAMED,
+            actor=actor,
+            rig=rig,
+            agent=chosen.address,
+            host=host,
+            name=name,
+            created_at=say_time(chosen.created_at),
+        )
     chosen.last_used_at = clock.now()
     if chosen.worktree_state is WorktreeState.SPENT:
         chosen.worktree = ""  # a path is never used again after a crash
@@ -46,7 +55,8 @@ def take_polecat(  # noqa: PLR0913 - one keyword a condition
 
 def mark_worktree(session: Session, address: str, state: WorktreeState, *, worktree: str | None = None) -> None:
     """Note the state of a polecat's worktree, and its path where that is new; whoever waits for the polecat is rung."""
-    row = session.get(Polecat, address)
+    session.flush()
+    row = session.get(Polecat, address, with_for_update={"key_share": True}, populate_existing=True)
     if row is None:
         return
     row.worktree_state = state

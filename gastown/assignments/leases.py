@@ -210,9 +210,9 @@ def _note_claim(session: Session, row: Assignment, polecat: Polecat, *, holder: 
         rig=row.rig,
         assignee=actor,
     )
-    times = {"claimed_at": say_time(row.claimed_at), "last_used_at": say_time(polecat.last_used_at)}
-    site = {"worktree": polecat.worktree, "worktree_state": polecat.worktree_state.value}
-    tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=row.host, **times, **site)
+    site: dict[str, Any] = {"claimed_at": say_time(row.claimed_at), "last_used_at": say_time(polecat.last_used_at)}
+    site |= {"worktree": polecat.worktree, "worktree_state": polecat.worktree_state.value}
+    tell(session, EventKind.ASSIGNMENT_CLAIMED, row, actor=holder, holder=holder, host=row.host, **site)
 
 
 def heartbeat(

@@ -103,7 +103,7 @@ def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor:
         raise StaleFence(f"attempt {row.fence} at {row.bead_id} is over")
     session.refresh(row)
     kind = EventKind.ASSIGNMENT_SUBMITTED if state is AssignmentState.SUBMITTED else EventKind.ASSIGNMENT_ENDED
-    said = {"outcome": row.outcome, "head_oid": row.head_oid, "ended_at": say_time(row.ended_at)}
+    said: dict[str, Any] = {"outcome": row.outcome, "head_oid": row.head_oid, "ended_at": say_time(row.ended_at)}
     tell(session, kind, row, actor=actor, state=state.value, **said)
 
 

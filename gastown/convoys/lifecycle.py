@@ -10,7 +10,7 @@ from gastown.convoys import queries
 from gastown.convoys.models import TRANSITIONS, Convoy, ConvoyMember, ConvoyStatus
 from gastown.convoys.progress import measure
 from gastown.errors import Bug, Invalid
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 
 ID_PREFIX = "hq-cv-"
 TITLE_LIMIT = 500  # characters, as for beads
@@ -46,6 +46,7 @@ def create(session: Session, title: str, bead_ids: Sequence[str], *, actor: str)
         title=title,
         owner=convoy.owner,
         status=convoy.status.value,
+        created_at=say_time(convoy.created_at),
     )
     add_members(session, convoy.id, bead_ids, actor=actor)
     return convoy
@@ -120,7 +121,7 @@ def _settle(session: Session, convoy: Convoy, *, actor: str) -> bool:
         actor=actor,
         convoy=convoy.id,
         status=wanted.value,
-        landed_at=convoy.landed_at.isoformat() if convoy.landed_at else None,
+        landed_at=say_time(convoy.landed_at),
         title=convoy.title,
         members=progress.total,
     )

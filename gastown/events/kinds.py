@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     # refinery
     REQUEST_SUBMITTED = "request.submitted"
     REQUEST_BOARDED = "request.boarded"
+    REQUEST_RETESTED = "request.retested"  # waits for another run of the tree that it boarded with
     REQUEST_REQUEUED = "request.requeued"
     REQUEST_RETURNED = "request.returned"
     REQUEST_LANDED = "request.landed"
@@ -77,8 +78,12 @@ class EventKind(StrEnum):
     LANDING_VOIDED = "landing.voided"
     TARGET_RED = "target.red"
     TARGET_GREEN = "target.green"
+    TARGET_MOVED = "target.moved"  # and is as red or green as before
+    TARGET_FOUND = "target.found"  # when the town first saw it
     # town
     TOWN_FOUNDED = "town.founded"
+    SNAPSHOT_ROWS = "snapshot.rows"  # a piece of the state tables, as they are
+    SNAPSHOT_TAKEN = "snapshot.taken"  # the last piece: replay may start here
     SETTING_CHANGED = "setting.changed"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from gastown import clock
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name
 from gastown.policy.keys import KEYS, Value, check_together, get_key, parse
 from gastown.policy.models import Setting
@@ -48,24 +49,35 @@ def set_value(session: Session, name: str, text: str, *, actor: str) -> Value:
         from gastown import runtimes  # which most readers of settings do without
 
         runtimes.catalog.get(text, presets(session))
-    row = session.get(Setting, name)
+    row = _lock(session, name)
+    now = clock.now()
     old = row.value if row else KEYS[name].default
     if row is None:
-        session.add(Setting(name=name, value=value, updated_at=clock.now()))
+        session.add(Setting(name=name, value=value, updated_at=now))
     else:
-        row.value, row.updated_at = value, clock.now()
-    record(session, EventKind.SETTING_CHANGED, actor=actor, name=name, old=old, new=value)
+        row.value, row.updated_at = value, now
+    _tell(session, name, actor=actor, old=old, new=value, updated_at=say_time(now))
     return value
+
+
+def _lock(session: Session, name: str) -> Setting | None:
+    session.flush()
+    return session.get(Setting, name, with_for_update=True, populate_existing=True)
+
+
+def _tell(session: Session, name: str, *, actor: str, **values: Any) -> None:
+    """`updated_at` is empty where the setting went back to its default."""
+    record(session, EventKind.SETTING_CHANGED, actor=actor, **{"name": name, **values})
 
 
 def clear_value(session: Session, name: str, *, actor: str) -> Value:
     """Go back to the default."""
     default = get_key(name).default
     check_together({**load(session).values, name: default})
-    row = session.get(Setting, name)
+    row = _lock(session, name)
     if row is not None:
         session.delete(row)
-        record(session, EventKind.SETTING_CHANGED, actor=actor, name=name, old=row.value, new=default)
+        _tell(session, name, actor=actor, old=row.value, new=default, updated_at=None)
     return default
 
 
@@ -78,12 +90,13 @@ def presets(session: Session) -> dict[str, dict[str, object]]:
 def set_preset(session: Session, name: str, values: dict[str, object], *, actor: str) -> None:
     """Add or change an agent preset, or, without values, forget the town's own; the caller has checked `values`."""
     key = PRESET_PREFIX + check_label_name(name)
-    row = session.get(Setting, key)
+    row = _lock(session, key)
+    now = clock.now()
     if row is not None and not values:
         session.delete(row)
     elif row is not None:
-        row.value, row.updated_at = values, clock.now()
+        row.value, row.updated_at = values, now
     elif values:
-        session.add(Setting(name=key, value=values, updated_at=clock.now()))
+        session.add(Setting(name=key, value=values, updated_at=now))
     session.flush()
-    record(session, EventKind.SETTING_CHANGED, actor=actor, name=key, new=values)
+    _tell(session, key, actor=actor, new=values, updated_at=say_time(now) if values else None)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from gastown import clock, rigs
 from gastown.db import database_time
 from gastown.errors import Conflict
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.queue import GATES_QUEUE, Doorbell, Task, refinery_queue
 from gastown.refinery import queries
 from gastown.refinery.models import GateRun, RunState, Verdict
@@ -84,6 +84,7 @@ def request(session: Session, wanted: Wanted, *, attempt: int, actor: str) -> Ga
         request=run.request_id,
         tree=run.tree_oid,
         attempt=attempt,
+        created_at=say_time(now),
     )
     return run
 
@@ -122,6 +123,7 @@ def claim(session: Session, run_id: int, *, holder: str, host: str, ttl_s: float
         holder=holder,
         host=host,
         attempt=run.attempt,
+        started_at=say_time(now),
     )
     return run
 
@@ -163,11 +165,12 @@ def finish(
         red = next((past for past in earlier if past.verdict is Verdict.FAIL and not past.is_void), None)
         if red is not None:
             verdict, results = Verdict.FLAKY, _mark_flaky(results, red.results)
+    now = clock.now()
     values = {
         "state": RunState.FINISHED,
         "verdict": verdict,
         "results": [dict(result) for result in results],
-        "finished_at": clock.now(),
+        "finished_at": now,
         "expires_at": None,
     }
     _held(session, run_id, holder, values)
@@ -184,6 +187,7 @@ def finish(
         attempt=run.attempt,
         verdict=verdict.value,
         results=values["results"],
+        finished_at=say_time(now),
     )
     return queries.get_run(session, run_id)
 
@@ -196,17 +200,19 @@ def _mark_flaky(now: Sequence[Mapping[str, Any]], red: Sequence[Mapping[str, Any
 
 def cancel(session: Session, run_id: int, *, actor: str, why: str, ring: bool = False) -> bool:
     """Call an open run off (False: not open) and, with `ring`, wake its refinery; its runner notices at a heartbeat."""
+    now = clock.now()
     ended = session.execute(
         update(GateRun)
         .where(col(GateRun.id) == run_id, col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING)))
-        .values(state=RunState.CANCELLED, finished_at=clock.now(), holder=None, expires_at=None)
+        .values(state=RunState.CANCELLED, finished_at=now, holder=None, expires_at=None)
     )
     if ended.rowcount != 1:  # type: ignore[attr-defined]
         return False
     run = queries.get_run(session, run_id)
     wake = refinery_bell(run.rig) if ring else None
     kind = EventKind.GATE_RUN_CANCELLED
-    record(session, kind, actor=actor, bead_id=run.bead_id, rig=run.rig, ring=wake, run=run_id, why=why)
+    said: dict[str, Any] = {"run": run_id, "why": why, "finished_at": say_time(now)}
+    record(session, kind, actor=actor, bead_id=run.bead_id, rig=run.rig, ring=wake, **said)
     return True
 
 

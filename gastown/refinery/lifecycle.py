@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from gastown import assignments, beads, clock, rigs
 from gastown.beads import BeadStatus
 from gastown.errors import Conflict
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.ids import check_bead_id
 from gastown.refinery import gate_runs, queries
 from gastown.refinery.models import (
@@ -78,11 +78,12 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         submitted_at=clock.now(),
     )
     request = _open_request(session, bead_id, rig, actor) or _add_request(session, bead_id, rig, priority)
+    superseded = None
     if request.head_id is not None:
         newest = queries.get_head(session, request.head_id)
         if (newest.fence, newest.head_oid) == (fence, head_oid):
             return request
-        _supersede(session, request, newest, fence=fence, actor=actor)
+        superseded = _supersede(session, request, newest, fence=fence, actor=actor)
     head.request_id = request.id or 0
     session.add(head)
     session.flush()
@@ -95,10 +96,12 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
         actor=actor,
         ring=gate_runs.refinery_bell(rig),
         head=head_oid,
-        head_id=head.id,
         branch=branch,
         priority=priority,
         retries=request.retries,
+        superseded=superseded,
+        created_at=say_time(request.created_at),
+        submitted_at=say_time(head.submitted_at),
     )
     return queries.get_request(session, request.id or 0)
 
@@ -134,8 +137,8 @@ def _add_request(session: Session, bead_id: str, rig: str, priority: int) -> Mer
     return request
 
 
-def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fence: int, actor: str) -> None:
-    """Make way for a newer head of the same request."""
+def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fence: int, actor: str) -> int | None:
+    """Make way for a newer head of the same request; the number of the one that it supersedes, where one waited."""
     if fence <= newest.fence:
         raise StaleSubmit(
             f"attempt {newest.fence} at {request.bead_id} has submitted already",
@@ -143,10 +146,12 @@ def _supersede(session: Session, request: MergeRequest, newest: MergeHead, *, fe
         )
     if request.state is RequestState.LANDING:
         raise LandsNow(f"{request.bead_id} is being landed just now", hint="Try again in a few seconds.")
-    if request.state is not RequestState.RETURNED:
-        newest.result = "superseded"
-        session.add(newest)
     _call_off(session, request, actor=actor, why="a newer head was submitted")
+    if request.state is RequestState.RETURNED:
+        return None
+    newest.result = "superseded"
+    session.add(newest)
+    return newest.id
 
 
 def _call_off(session: Session, request: MergeRequest, *, actor: str, why: str) -> None:
@@ -171,7 +176,7 @@ def cancel(session: Session, bead_id: str, *, actor: str, why: str) -> MergeRequ
     head.result = head.result or "cancelled"
     session.add(head)
     _move(session, request, RequestState.CANCELLED, **NO_CANDIDATE)
-    _record(session, EventKind.REQUEST_CANCELLED, request, head, actor=actor, why=why)
+    _record(session, EventKind.REQUEST_CANCELLED, request, head, actor=actor, why=why, result=head.result)
     return queries.get_request(session, request.id or 0)
 
 
@@ -191,16 +196,20 @@ def board(
     )
     head = queries.get_head(session, request.head_id)
     values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid}
+    values["boarded_at"] = candidate.made_at.isoformat()
     _record(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, run=run.id, **values)
 
 
-def follow_run(session: Session, request: MergeRequest, run: GateRun) -> None:
+def follow_run(session: Session, request: MergeRequest, run: GateRun, *, actor: str) -> None:
     """Let a testing request wait for another run of its tree."""
-    session.execute(
+    followed = session.execute(
         update(MergeRequest)
         .where(col(MergeRequest.id) == request.id, col(MergeRequest.state) == RequestState.TESTING)
         .values(gate_run_id=run.id)
     )
+    if followed.rowcount:  # type: ignore[attr-defined]
+        head = queries.get_head(session, request.head_id)
+        _record(session, EventKind.REQUEST_RETESTED, request, head, actor=actor, run=run.id)
 
 
 def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, why: str) -> None:
@@ -271,29 +280,34 @@ def intend(
         tree=intent.tree_oid,
         run=intent.gate_run_id,
         verdict=verdict.value,
+        boarded_at=candidate.made_at.isoformat(),
+        created_at=say_time(intent.created_at),
     )
     return intent
 
 
 def void(session: Session, intent: LandingIntent, *, actor: str, lease: int, why: str, refused: bool = False) -> None:
     """Close an intent that can never land any more; its request queues again, without penalty."""
-    if not _close_intent(session, intent, IntentState.VOID, why=why[:1000], refused=refused):
+    now = clock.now()
+    if not _close_intent(session, intent, IntentState.VOID, now, why=why[:1000], refused=refused):
         return
     request = queries.get_request(session, intent.request_id)
     _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
     head = queries.get_head(session, intent.head_id)
     kind = EventKind.LANDING_VOIDED
-    _record(session, kind, request, head, actor=actor, lease=lease, intent=intent.id, why=why[:1000], refused=refused)
+    said = {"intent": intent.id, "why": why[:1000], "refused": refused, "closed_at": say_time(now)}
+    _record(session, kind, request, head, actor=actor, lease=lease, **said)
 
 
 def land(
     session: Session, intent: LandingIntent, *, actor: str, lease: int, after_landing: Callable[[Session, str], None]
 ) -> bool:
     """Record a landing that the remote has shown: intent, request, head and bead at once. False: done before."""
-    if not _close_intent(session, intent, IntentState.LANDED):
+    now = clock.now()
+    if not _close_intent(session, intent, IntentState.LANDED, now):
         return False
     request = queries.get_request(session, intent.request_id)
-    _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=clock.now())
+    _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=now)
     head = queries.get_head(session, intent.head_id)
     head.result = "landed"
     session.add(head)
@@ -311,6 +325,7 @@ def land(
         tree=intent.tree_oid,
         target=rig.branch,
         run=intent.gate_run_id,
+        landed_at=say_time(now),
     )
     # A person may have closed it by hand while the push was under way: the landing is a fact all the same.
     if beads.get(session, request.bead_id).status != BeadStatus.CLOSED:
@@ -328,11 +343,11 @@ def land(
     return True
 
 
-def _close_intent(session: Session, intent: LandingIntent, state: IntentState, **values: Any) -> bool:
+def _close_intent(session: Session, intent: LandingIntent, state: IntentState, now: datetime, **values: Any) -> bool:
     closed = session.execute(
         update(LandingIntent)
         .where(col(LandingIntent.id) == intent.id, col(LandingIntent.state) == IntentState.OPEN)
-        .values(state=state, closed_at=clock.now(), **values)
+        .values(state=state, closed_at=now, **values)
     )
     return bool(closed.rowcount == 1)  # type: ignore[attr-defined]
 
@@ -366,5 +381,5 @@ def _record(
         agent=head.polecat,
         assignment_id=head.assignment_id,
         fence=head.fence,
-        **{"request": request.id, **values},
+        **{"request": request.id, "head_id": head.id, **values},
     )

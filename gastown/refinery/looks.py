@@ -1,5 +1,7 @@
 """What a queue saw when it last looked, and a person's word to look anew."""
 
+from typing import Any
+
 from sqlalchemy import update
 from sqlmodel import Session, col
 
@@ -11,12 +13,16 @@ from gastown.refinery.models import GateRun, LandingIntent, Refinery, RunState, 
 
 def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
     """Note when the queue last looked at the remote, where the target stood, and what it waits for."""
-    row = queries.find_refinery(session, rig) or Refinery(rig=rig)
+    row = queries.find_refinery(session, rig)
+    is_news = row is None or (bool(seen_oid) and not row.first_oid)
+    row = row or Refinery(rig=rig)
     row.first_oid = row.first_oid or seen_oid
     row.seen_oid = seen_oid or row.seen_oid
     row.looked_at = clock.now()
     row.waits_for = waits_for[:1000]
     session.add(row)
+    if is_news:
+        record(session, EventKind.TARGET_FOUND, actor=f"{rig}/refinery", rig=rig, oid=row.first_oid)
 
 
 def retry(session: Session, rig: str, *, actor: str) -> int:
@@ -31,13 +37,16 @@ def retry(session: Session, rig: str, *, actor: str) -> int:
             col(GateRun.verdict).in_((Verdict.FAIL, Verdict.INFRASTRUCTURE_ERROR)),
         )
         .values(is_void=True)
+        .returning(col(GateRun.id))
     )
     refusals = session.execute(
         update(LandingIntent)
         .where(col(LandingIntent.rig) == rig, col(LandingIntent.refused).is_(True))
         .values(refused=False)
+        .returning(col(LandingIntent.id))
     )
-    count = int(forgotten.rowcount + refusals.rowcount)  # type: ignore[attr-defined]
+    said: dict[str, Any] = {"runs": sorted(forgotten.scalars()), "intents": sorted(refusals.scalars())}
+    count = len(said["runs"]) + len(said["intents"])
     bell = gate_runs.refinery_bell(rig)
-    record(session, EventKind.VERDICTS_VOIDED, actor=actor, rig=rig, ring=bell, forgotten=count)
+    record(session, EventKind.VERDICTS_VOIDED, actor=actor, rig=rig, ring=bell, forgotten=count, **said)
     return count

@@ -161,7 +161,7 @@ def _ask(session: Session, desk: Desk, view: View, entry: Entry, candidate: Cand
     )
     run = gate_runs.request(session, wanted, attempt=attempt, actor=desk.actor)
     if request.gate_run_id != run.id:
-        lifecycle.follow_run(session, request, run)
+        lifecycle.follow_run(session, request, run, actor=desk.actor)
     return run
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from gastown import clock
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
 from gastown.rigs.models import Gate, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
@@ -68,8 +68,14 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         prefix=new.prefix,
         branch=new.branch,
         gates={gate.name: gate.command for gate in new.gates},
+        checks=_checks(new.gates),
         setup=new.setup_command,
         preset=new.agent,
+        no_gates=rig.no_gates,
+        push_atomic=rig.push_atomic,
+        push_fence=rig.push_fence,
+        updates_checkout=rig.updates_checkout,
+        created_at=say_time(rig.created_at),
     )
     return rig
 
@@ -82,6 +88,10 @@ def _check_some(name: str, gates: Sequence[GateSpec], *, no_gates: bool) -> None
         )
 
 
+def _checks(gates: Sequence[GateSpec]) -> list[dict[str, object]]:
+    return [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates]
+
+
 def _write_gates(session: Session, name: str, gates: Sequence[GateSpec]) -> None:
     for position, gate in enumerate(gates):
         label = check_label_name(gate.name)
@@ -90,7 +100,7 @@ def _write_gates(session: Session, name: str, gates: Sequence[GateSpec]) -> None
 
 def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gates: bool, actor: str) -> Rig:
     """Give a rig these gates instead of those it has; refuse to leave it without one unless `no_gates` says so."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     _check_some(name, gates, no_gates=no_gates)
     for gate in list_gates(session, name):
         session.delete(gate)
@@ -101,6 +111,7 @@ def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gate
         "no_gates": rig.no_gates,
         "gates": {gate.name: gate.command for gate in gates},
         "timeouts": {gate.name: gate.timeout_s for gate in gates if gate.timeout_s is not None},
+        "checks": _checks(gates),
     }
     record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, changed=changed)
     return rig
@@ -108,15 +119,15 @@ def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gate
 
 def remove(session: Session, name: str, *, actor: str) -> Rig:
     """Take the rig off the town's list. Its beads, its history and its folder stay."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     rig.removed_at = clock.now()
-    record(session, EventKind.RIG_REMOVED, actor=actor, rig=name)
+    record(session, EventKind.RIG_REMOVED, actor=actor, rig=name, removed_at=say_time(rig.removed_at))
     return rig
 
 
 def park(session: Session, name: str, *, actor: str) -> Rig:
     """Start nothing new in this rig; what runs goes on."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if not rig.is_parked:
         rig.is_parked = True
         record(session, EventKind.RIG_PARKED, actor=actor, rig=name, is_parked=True)
@@ -125,7 +136,7 @@ def park(session: Session, name: str, *, actor: str) -> Rig:
 
 def unpark(session: Session, name: str, *, actor: str) -> Rig:
     """Start work in this rig again."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if rig.is_parked:
         rig.is_parked = False
         record(session, EventKind.RIG_UNPARKED, actor=actor, rig=name, is_parked=False)
@@ -134,7 +145,7 @@ def unpark(session: Session, name: str, *, actor: str) -> Rig:
 
 def dock(session: Session, name: str, *, actor: str) -> Rig:
     """Put this rig out of service: nothing starts in it. What runs is asked to hand over by the caller."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if not rig.is_docked:
         rig.is_docked = True
         record(session, EventKind.RIG_DOCKED, actor=actor, rig=name, is_docked=True)
@@ -143,7 +154,7 @@ def dock(session: Session, name: str, *, actor: str) -> Rig:
 
 def undock(session: Session, name: str, *, actor: str) -> Rig:
     """Put this rig into service again."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if rig.is_docked:
         rig.is_docked = False
         record(session, EventKind.RIG_UNDOCKED, actor=actor, rig=name, is_docked=False)
@@ -152,7 +163,7 @@ def undock(session: Session, name: str, *, actor: str) -> Rig:
 
 def freeze(session: Session, name: str, *, actor: str, why: str) -> Rig:
     """Stop this rig: nothing is dispatched, started or pushed in it, and what runs is frozen where it is."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if rig.frozen_at is None or rig.frozen_why != why:
         rig.frozen_at = rig.frozen_at or clock.now()
         rig.frozen_why = why
@@ -163,7 +174,7 @@ def freeze(session: Session, name: str, *, actor: str, why: str) -> Rig:
 
 def thaw(session: Session, name: str, *, actor: str) -> Rig:
     """Let a stopped rig go on exactly where it was."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     if rig.frozen_at is not None:
         rig.frozen_at, rig.frozen_why = None, ""
         record(session, EventKind.RIG_THAWED, actor=actor, rig=name, frozen_at=None, frozen_why="")
@@ -172,7 +183,7 @@ def thaw(session: Session, name: str, *, actor: str) -> Rig:
 
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
     """Change what the remote allows, how worktrees are set up, or which preset is used."""
-    rig = get(session, name)
+    rig = get(session, name, lock=True)
     for key, value in values.items():
         setattr(rig, key, value)
     record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, changed=values)
@@ -180,13 +191,13 @@ def update(session: Session, name: str, *, actor: str, **values: str | bool) -> 
 
 
 def set_target_state(session: Session, name: str, state: TargetState, oid: str, *, actor: str, why: str = "") -> Rig:
-    """Note what the gates said of the target's head; an event only when that changes."""
+    """Note what the gates said of the target's head."""
     rig = get(session, name)
     if (rig.target_state, rig.target_oid) == (state, oid):
         return rig
-    turned = rig.target_state != state
-    rig.target_state, rig.target_oid = state, oid
-    if turned and state in (TargetState.RED, TargetState.BROKEN, TargetState.GREEN):
+    kind = EventKind.TARGET_MOVED
+    if rig.target_state != state and state is not TargetState.UNKNOWN:
         kind = EventKind.TARGET_GREEN if state is TargetState.GREEN else EventKind.TARGET_RED
-        record(session, kind, actor=actor, rig=name, oid=oid, state=state.value, why=why)
+    rig.target_state, rig.target_oid = state, oid
+    record(session, kind, actor=actor, rig=name, oid=oid, state=state.value, why=why)
     return rig

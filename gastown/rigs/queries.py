@@ -25,9 +25,11 @@ class NoGates(Invalid):
     """A rig needs a gate, or the words that it has none."""
 
 
-def get(session: Session, name: str) -> Rig:
-    """The rig called `name`, or RigNotFound; a removed one is not found."""
-    rig = session.get(Rig, name)
+def get(session: Session, name: str, *, lock: bool = False) -> Rig:
+    """The rig called `name`, or RigNotFound; a removed one is not found. Locked: until the transaction ends."""
+    if lock:
+        session.flush()
+    rig = session.get(Rig, name, with_for_update={"key_share": True} if lock else None, populate_existing=lock)
     if rig is None or rig.removed_at is not None:
         known = ", ".join(row.name for row in list_all(session)) or "none yet"
         raise RigNotFound(f"no rig is called {name[:60]!r}", hint=f"Rigs of this town: {known}.")

@@ -5,7 +5,7 @@ import uuid
 from sqlmodel import Session
 
 from gastown.db import database_time
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.town.models import Town
 from gastown.town.queries import find_town
 
@@ -20,5 +20,6 @@ def found(session: Session, name: str, *, actor: str) -> tuple[Town, bool]:
         return town, False
     town = Town(number=1, id=uuid.uuid4().hex, name=name, created_at=database_time(session))
     session.add(town)
-    record(session, EventKind.TOWN_FOUNDED, actor=actor, id=town.id, name=name)
+    founded = say_time(town.created_at)
+    record(session, EventKind.TOWN_FOUNDED, actor=actor, id=town.id, name=name, created_at=founded)
     return town, True
