@@ -11,6 +11,8 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+CONFLICT = "conflict"
+
 
 class Note(StrEnum):
     """What an agent writes into its journal, outside of the system, with one atomic append a line."""
@@ -72,6 +74,10 @@ class Repository:
     red: tuple[str, ...] = ()
     """First-parent commits whose tree fails the rig's gate when it is run again."""
     temporary_refs: tuple[str, ...] = ()
+    merges: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What merging a returned head into the target of then really comes to: a tree, or `CONFLICT`; by (target, head)."""
+    trees: Mapping[str, str] = field(default_factory=dict)
+    """The trees of the commits that `merges` and the landings speak of, where the remote still has them."""
 
 
 @dataclass(frozen=True)

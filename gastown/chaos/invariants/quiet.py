@@ -1,0 +1,173 @@
+"""I21 and I22: everything comes to rest, nothing is left lying about, and no ready work waits beside room for it."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+from gastown.chaos.evidence import Evidence, Fault, Invariant, Row
+from gastown.chaos.reading import collected, moments, of_kind, setting, table
+from gastown.events import EventKind
+
+# A ready bead is leased within this time while there is room.
+PATIENCE = timedelta(seconds=60)
+
+
+@collected
+def nothing_is_left(evidence: Evidence) -> Iterator[str]:
+    """I21. What the host showed, and what the tables still hold open."""
+    yield from evidence.leftovers
+    for repository in evidence.repositories.values():
+        yield from (f"{repository.rig}: the ref {name} is left at the remote" for name in repository.temporary_refs)
+    yield from (
+        f"attempt {row['id']} at {row['bead_id']} is still leased to {row['holder']}"
+        for row in table(evidence, "assignments")
+        if row["state"] == "running"
+    )
+    yield from (
+        f"landing intent {row['id']} of {row['rig']} is open"
+        for row in table(evidence, "landing_intents")
+        if row["state"] == "open"
+    )
+    yield from (
+        f"gate run {row['id']} of {row['rig']} is {row['state']}"
+        for row in table(evidence, "gate_runs")
+        if row["state"] in ("requested", "running")
+    )
+    yield from (
+        f"the worktree of {row['address']} is still busy"
+        for row in table(evidence, "polecats")
+        if row["worktree_state"] == "busy"
+    )
+
+
+@collected
+def ready_work_is_leased(evidence: Evidence) -> Iterator[str]:
+    """I22. It comes to rest, and an offer waits 60 s at most while a slot is free and nothing is wrong.
+
+    Time within two leases of a fault is not counted: so long recovery may take. A preferred polecat may be waited for.
+    """
+    if evidence.quiet_at is None:
+        yield "the town never came to rest"
+    room = _Room(evidence)
+    troubles = _troubles(evidence.faults, timedelta(seconds=2 * setting(evidence, "lease.ttl_s")))
+    for offer in _offers(evidence, moments(evidence)):
+        waited = timedelta(0)
+        for start, end in room.for_(offer):
+            waited += _calm(start, end, troubles)
+        if waited > PATIENCE:
+            yield f"{offer.bead}@{offer.fence}: offered for {waited.total_seconds():.0f} s while there was room for it"
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """An attempt from its offer to its lease, or to whatever ended it first."""
+
+    bead: str
+    fence: int
+    rig: str
+    since: datetime
+    until: datetime
+
+
+def _offers(evidence: Evidence, when: Mapping[int, datetime]) -> Iterator[_Offer]:
+    kinds = (EventKind.ASSIGNMENT_OFFERED, EventKind.ASSIGNMENT_CLAIMED, EventKind.ASSIGNMENT_ENDED)
+    kept = timedelta(seconds=setting(evidence, "affinity_s"))
+    preferred = {
+        event["assignment_id"]
+        for event in of_kind(evidence, EventKind.ASSIGNMENT_SLUNG)
+        if event["payload"].get("preferred")
+    }
+    open_: dict[int, Row] = {}
+
+    def offer(row: Row, until: datetime) -> _Offer:
+        since = when[row["id"]] + (kept if row["assignment_id"] in preferred else timedelta(0))
+        return _Offer(row["bead_id"], row["fence"], row["rig"], since, until)
+
+    for event in of_kind(evidence, *kinds):
+        if event["kind"] == EventKind.ASSIGNMENT_OFFERED:
+            open_[event["assignment_id"]] = event
+        elif (row := open_.pop(event["assignment_id"], None)) is not None:
+            yield offer(row, when[event["id"]])
+    yield from (offer(row, evidence.quiet_at or evidence.ended_at) for row in open_.values())
+
+
+class _Room:
+    """When there was a free slot, and how many sessions each rig had then."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.most_in_rig = setting(evidence, "rig.max_polecats")
+        self.spans: list[tuple[datetime, datetime, Mapping[str, int]]] = []
+        changes = sorted(_changes(evidence), key=lambda change: change[0])
+        slots = _slots(evidence, changes)
+        running: dict[str, int] = defaultdict(int)
+        since = datetime.min.replace(tzinfo=UTC)
+        for at, rig, change in [*changes, (datetime.max.replace(tzinfo=UTC), "", 0)]:
+            if at > since and sum(running.values()) < slots:
+                self.spans.append((since, at, dict(running)))
+            since = at
+            running[rig] += change
+
+    def for_(self, offer: _Offer) -> Iterator[tuple[datetime, datetime]]:
+        """The spans of an offer in which it could have been leased."""
+        first = bisect_left(self.spans, offer.since, key=lambda span: span[1])
+        for start, end, running in self.spans[first:]:
+            if start >= offer.until:
+                break
+            if running.get(offer.rig, 0) < self.most_in_rig:
+                yield max(start, offer.since), min(end, offer.until)
+
+
+def _changes(evidence: Evidence) -> Iterator[tuple[datetime, str, int]]:
+    """Each lease that was granted (1) or ended (-1), with its time and rig."""
+    when = moments(evidence)
+    held: set[int] = set()
+    kinds = (EventKind.ASSIGNMENT_CLAIMED, EventKind.ASSIGNMENT_SUBMITTED, EventKind.ASSIGNMENT_ENDED)
+    for event in of_kind(evidence, *kinds):
+        number = event["assignment_id"]
+        if event["kind"] == EventKind.ASSIGNMENT_CLAIMED:
+            held.add(number)
+            yield when[event["id"]], event["rig"], 1
+        elif number in held:
+            held.discard(number)
+            yield when[event["id"]], event["rig"], -1
+
+
+def _slots(evidence: Evidence, changes: Sequence[tuple[datetime, str, int]]) -> int:
+    """How many sessions there was room for: as the workers say, else the driver, else as many as ever ran at once."""
+    of_host: dict[str, int] = {}
+    for row in table(evidence, "workers"):
+        if row["role"] in ("sessions", "all"):
+            of_host[row["host"]] = max(of_host.get(row["host"], 0), row["slots"])
+    most = max(accumulate((change for _, _, change in changes)), default=0)
+    return sum(of_host.values()) or int(evidence.settings.get("slots", most))
+
+
+def _troubles(faults: Sequence[Fault], after: timedelta) -> list[tuple[datetime, datetime]]:
+    """Faults and the time that recovery from them may take, as spans that do not overlap."""
+    spans: list[tuple[datetime, datetime]] = []
+    for fault in sorted(faults, key=lambda fault: fault.at):
+        start, end = fault.at, (fault.until or fault.at) + after
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _calm(start: datetime, end: datetime, troubles: Sequence[tuple[datetime, datetime]]) -> timedelta:
+    """How much of a span lies outside of trouble."""
+    lost = sum((max(timedelta(0), min(end, over) - max(start, began)) for began, over in troubles), timedelta(0))
+    return end - start - lost
+
+
+QUIET = (
+    Invariant(
+        "I21", "Nothing is left when all is quiet: process, lease, worktree, lock, ref or intent.", nothing_is_left
+    ),
+    Invariant(
+        "I22", "It comes to rest, and ready work is leased within 60 s while there is room.", ready_work_is_leased
+    ),
+)

@@ -1,0 +1,181 @@
+"""Reading evidence: events by what they are about, attempts put together, and times that a wrong clock cannot spoil."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from gastown import policy
+from gastown.chaos.evidence import Evidence, Row
+from gastown.events import EventKind
+
+ENDS = frozenset({EventKind.ASSIGNMENT_SUBMITTED, EventKind.ASSIGNMENT_ENDED})
+TERMINAL = frozenset({EventKind.BEAD_CLOSED, EventKind.BEAD_ESCALATED})
+BLOCKING = frozenset({"blocks"})
+# Faults of this kind make the times of some events worthless.
+CLOCK_FAULT = "clock"
+# How far an event may be from its neighbours before its writer's clock is not believed, and how many are asked.
+_BELIEVED = timedelta(seconds=120)
+_NEIGHBOURS = 25
+
+
+@dataclass
+class Attempt:
+    """One attempt at a bead, as the log tells it."""
+
+    bead: str
+    fence: int
+    slung: Row
+    claims: list[Row] = field(default_factory=list)
+    adoptions: list[Row] = field(default_factory=list)
+    ends: list[Row] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why it was made."""
+        return str(self.slung["payload"].get("reason", ""))
+
+    @property
+    def ended_as(self) -> str:
+        """The state in which it ended; empty while it is open."""
+        if not self.ends:
+            return ""
+        return str(self.ends[0]["payload"].get("state", ""))
+
+
+def setting(evidence: Evidence, name: str) -> float:
+    """A numeric setting of the town, or its default."""
+    value = evidence.settings.get(name)
+    return float(policy.KEYS[name].default if value is None else value)
+
+
+def of_kind(evidence: Evidence, *kinds: EventKind) -> Iterator[Row]:
+    """The events of these kinds, by number."""
+    return (event for event in evidence.events if event["kind"] in kinds)
+
+
+def by_bead(events: Iterable[Row]) -> dict[str, list[Row]]:
+    """Events by the bead that they are about."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for event in events:
+        if event["bead_id"]:
+            found[event["bead_id"]].append(event)
+    return found
+
+
+def by_payload(events: Iterable[Row], name: str) -> dict[Any, list[Row]]:
+    """Events by a value that they carry; those without it are left out."""
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for event in events:
+        if event["payload"].get(name) is not None:
+            found[event["payload"][name]].append(event)
+    return found
+
+
+def table(evidence: Evidence, name: str) -> Sequence[Row]:
+    """The rows of a table; none where it was not collected."""
+    return evidence.tables.get(name, ())
+
+
+def indexed(evidence: Evidence, name: str, key: str = "id") -> dict[Any, Row]:
+    """A table's rows by a unique column."""
+    return {row[key]: row for row in table(evidence, name)}
+
+
+def attempts(evidence: Evidence) -> dict[str, list[Attempt]]:
+    """Every bead's attempts, in the order in which they were made."""
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    known: dict[tuple[str, int], Attempt] = {}
+    for event in evidence.events:
+        key = (event["bead_id"], event["fence"])
+        if event["kind"] == EventKind.ASSIGNMENT_SLUNG:
+            new = Attempt(*key, slung=event)
+            known.setdefault(key, new)
+            found[event["bead_id"]].append(new)
+        elif (attempt := known.get(key)) is not None:
+            _add(attempt, event)
+    return found
+
+
+def _add(attempt: Attempt, event: Row) -> None:
+    if event["kind"] == EventKind.ASSIGNMENT_CLAIMED:
+        attempt.claims.append(event)
+    elif event["kind"] == EventKind.ASSIGNMENT_ADOPTED:
+        attempt.adoptions.append(event)
+    elif event["kind"] in ENDS:
+        attempt.ends.append(event)
+
+
+def since_sling(line: Sequence[Attempt]) -> Iterator[list[Attempt]]:
+    """A bead's attempts, cut where a person slung it (again)."""
+    part: list[Attempt] = []
+    for attempt in line:
+        if attempt.reason == "sling" and part:
+            yield part
+            part = []
+        part.append(attempt)
+    if part:
+        yield part
+
+
+def slung_beads(evidence: Evidence) -> list[str]:
+    """Every bead that was slung: by the driver's list, then others that the log knows of."""
+    logged = (str(event["bead_id"]) for event in of_kind(evidence, EventKind.ASSIGNMENT_SLUNG))
+    return list(dict.fromkeys([*evidence.slung, *logged]))
+
+
+def is_landing(event: Row) -> bool:
+    """Whether a `bead.closed` says that its work landed."""
+    return bool(event["payload"].get("landed_sha") or event["payload"].get("sha"))
+
+
+def blockers(evidence: Evidence) -> dict[str, set[str]]:
+    """What each bead waits for, as the tables have it at the end."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in table(evidence, "dependencies"):
+        if row["type"] in BLOCKING:
+            found[row["issue_id"]].add(row["depends_on_id"])
+    return found
+
+
+def held_up(evidence: Evidence) -> set[str]:
+    """Beads that wait, at last, for one that a person has been asked about: nothing can bring them to an end."""
+    needs, rows = blockers(evidence), indexed(evidence, "beads")
+    stuck = {name for name, row in rows.items() if row["status"] == "escalated"}
+    while True:
+        more = {name for name, wanted in needs.items() if wanted & stuck} - stuck
+        if not more:
+            return {name for name in stuck if rows.get(name, {}).get("status") != "escalated"}
+        stuck |= more
+
+
+def has_wrong_clock(evidence: Evidence) -> bool:
+    """Whether some process of the run had a wrong clock."""
+    return any(fault.kind.startswith(CLOCK_FAULT) for fault in evidence.faults)
+
+
+def moments(evidence: Evidence) -> Mapping[int, datetime]:
+    """When each event happened, by its number. Where clocks were wrong, one far from its neighbours is not believed."""
+    events = evidence.events
+    if not has_wrong_clock(evidence):
+        return {event["id"]: event["at"] for event in events}
+    stamps = [event["at"].timestamp() for event in events]
+    found = {}
+    for place, event in enumerate(events):
+        around = stamps[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
+        middle = datetime.fromtimestamp(median(around), UTC)
+        found[event["id"]] = event["at"] if abs(event["at"] - middle) < _BELIEVED else middle
+    return found
+
+
+def collected(check: Callable[[Evidence], Iterable[str]]) -> Callable[[Evidence], Sequence[str]]:
+    """A check that yields its violations, as one that returns them."""
+
+    def run(evidence: Evidence) -> Sequence[str]:
+        return tuple(check(evidence))
+
+    run.__doc__ = check.__doc__
+    run.__name__ = check.__name__
+    return run
