@@ -28,6 +28,7 @@ from gastown.git.errors import (
     RepositoryBusy,
     RepositoryExists,
     WorktreeBroken,
+    WorktreeTaken,
     WorkUnsaved,
 )
 from gastown.git.gatetree import GateTree, checkout_gate, remove_gate
@@ -75,7 +76,7 @@ from gastown.git.remote import (
     try_push,
 )
 from gastown.git.run import Options, Place, Result, git, redact, version
-from gastown.git.save import Keeper, Saved, save_work
+from gastown.git.save import Keeper, Saved, save_work, snapshot_work
 from gastown.git.source import Acceptance, Source, checkout_accepts, resolve_source
 from gastown.git.worktree import (
     TreeState,
@@ -134,6 +135,7 @@ __all__ = [
     "TreeState",
     "WorkUnsaved",
     "WorktreeBroken",
+    "WorktreeTaken",
     "add_checkout",
     "add_trailer",
     "behind",
@@ -186,6 +188,7 @@ __all__ = [
     "require_commits",
     "resolve_source",
     "save_work",
+    "snapshot_work",
     "state",
     "tree_of",
     "try_push",

@@ -63,6 +63,10 @@ class WorktreeBroken(Conflict):
     """The folder is no worktree of ours, or was left half made: give the next attempt a path of its own."""
 
 
+class WorktreeTaken(Conflict):
+    """The worktree has gone to another attempt: whatever the one before it wanted there comes too late."""
+
+
 class WorkUnsaved(Refused):
     """The worktree holds work that exists nowhere else."""
 

@@ -19,6 +19,7 @@ from gastown.git.worktree import place_of
 
 _GITLINK = "160000"
 _LONGEST_S = 300.0
+_SCRATCH = "gastown-save-"
 
 
 @dataclass(frozen=True)
@@ -49,32 +50,78 @@ def save_work(work: Path, path: Path, branch: str, keeper: Keeper) -> Saved:
     Works from a copy of the index, so that a lock or a half-done merge of the agent does not stop it; nothing that the
     branch held gets lost, also when a rebase had left it behind. Raises `WorktreeBroken` or `GitFailed`.
     """
-    place = place_of(work, path)
+    place = place_of(work, path, branch=branch)
     view = layout.view_of(work)
     ref = f"refs/heads/{check_branch_name(branch)}"
     admin = place.git_dir or path
-    with tempfile.TemporaryDirectory(prefix="gastown-save-", dir=view) as folder:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=view) as folder:
         index = Path(folder, "index")
-        scratch = replace(place, index=index)
-        head, tip = _commit_at(place, "HEAD"), _commit_at(place, ref)
-        if _is_whole(admin / "index"):
-            shutil.copy2(admin / "index", index)
+        took = _take(place, view, index, ref)
+        if len(took.parents) == 1 and history.tree_of(view, took.parents[0]) == took.tree:
+            oid, new = took.parents[0], False
         else:
-            git(scratch, "read-tree", head or "--empty")
-        added = git(scratch, "add", "--all", "--ignore-errors", options=Options(expect=(0, 1), timeout_s=_LONGEST_S))
-        tree, complete = git(scratch, "write-tree").line, added.code == 0
-        left_out = _left_out(scratch, view, head, tree, complete=complete)
-        parents = tuple(dict.fromkeys(oid for oid in (head, tip) if oid))
-        if len(parents) == 1 and history.tree_of(view, parents[0]) == tree:
-            oid, new = parents[0], False
-        else:
-            draft = Draft(tree, parents, keeper.message, keeper.person, keeper.person, keeper.when)
-            oid, new = commit_tree(view, draft), True
-        if oid != tip:
-            git(place, "update-ref", "-m", "saved", ref, oid, tip or "0" * len(oid))
-        if new and not left_out:
+            oid, new = _commit(view, took, keeper), True
+        if oid != took.tip:
+            git(place, "update-ref", "-m", "saved", ref, oid, took.tip or "0" * len(oid))
+        if new and not took.left_out:
             _adopt_index(admin, index, on_branch=_reads(admin / "HEAD") == f"ref: {ref}")
-    return Saved(oid, new, left_out)
+    return Saved(oid, new, took.left_out)
+
+
+@on_disk
+def snapshot_work(work: Path, path: Path, branch: str, keeper: Keeper, *, ref: str) -> Saved:
+    """Commit all that is in the worktree while its agent works on, and keep that under `ref`.
+
+    The same commit that `save_work` would make, but nothing of the agent's is touched: neither its branch nor its head,
+    index or locks. What has not changed since the last time makes no new commit. Raises as `save_work` does.
+    """
+    place = place_of(work, path, branch=branch)
+    view = layout.view_of(work)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=view) as folder:
+        took = _take(place, view, Path(folder, "index"), f"refs/heads/{check_branch_name(branch)}")
+    last = _commit_at(Place(view), ref)
+    known = [*took.parents, last] if len(took.parents) == 1 else [last]
+    oid = next((oid for oid in known if oid and _is_same(view, oid, took)), None)
+    new = oid is None
+    oid = oid or _commit(view, took, keeper)
+    if oid != last:
+        git(Place(view), "update-ref", ref, oid, last or "0" * len(oid))
+    return Saved(oid, new, took.left_out)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A worktree's content, as a tree, and the commits that it is built on."""
+
+    tree: str
+    parents: tuple[str, ...]
+    tip: str | None
+    left_out: tuple[str, ...]
+
+
+def _take(place: Place, view: Path, index: Path, ref: str) -> _Taken:
+    """Write the worktree's tree from a copy of its index, which becomes `index`."""
+    scratch = replace(place, index=index)
+    head, tip = _commit_at(place, "HEAD"), _commit_at(place, ref)
+    own = (place.git_dir or view) / "index"
+    if _is_whole(own):
+        shutil.copy2(own, index)
+    else:
+        git(scratch, "read-tree", head or "--empty")
+    added = git(scratch, "add", "--all", "--ignore-errors", options=Options(expect=(0, 1), timeout_s=_LONGEST_S))
+    tree = git(scratch, "write-tree").line
+    left_out = _left_out(scratch, view, head, tree, complete=added.code == 0)
+    return _Taken(tree, tuple(dict.fromkeys(oid for oid in (head, tip) if oid)), tip, left_out)
+
+
+def _commit(view: Path, took: _Taken, keeper: Keeper) -> str:
+    return commit_tree(view, Draft(took.tree, took.parents, keeper.message, keeper.person, keeper.person, keeper.when))
+
+
+def _is_same(view: Path, oid: str, took: _Taken) -> bool:
+    """Whether the commit holds just what was taken: the tree, on these parents or as the only one of them."""
+    tree, *parents = git(view, "rev-parse", f"{oid}^{{tree}}", f"{oid}^@").stdout.split()
+    return tree == took.tree and (tuple(parents) == took.parents or took.parents == (oid,))
 
 
 def _is_whole(index: Path) -> bool:

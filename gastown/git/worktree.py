@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gastown.git import history, layout
 from gastown.git.disk import on_disk
-from gastown.git.errors import BranchTaken, WorktreeBroken, WorkUnsaved
+from gastown.git.errors import BranchTaken, WorktreeBroken, WorktreeTaken, WorkUnsaved
 from gastown.git.locks import exclusive
 from gastown.git.names import check_branch_name, check_oid
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
@@ -22,7 +22,9 @@ from gastown.git.tidy import tidy_if_crowded
 
 _SNAPSHOT = "index.town"
 """The index as it was when we handed the worktree out: an agent can hide files in its own by flags."""
-_KEPT = frozenset({"HEAD", "commondir", "gitdir", "logs", _SNAPSHOT})
+_OWNER = "gastown.branch"
+"""The branch of the attempt that the worktree was prepared for last."""
+_KEPT = frozenset({"HEAD", "commondir", "gitdir", "logs", _SNAPSHOT, _OWNER})
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
 _UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG")
 
@@ -110,7 +112,10 @@ def prepare_worktree(work: Path, path: Path, branch: str, start: str, *, keep_ig
     check_branch_name(branch)
     check_oid(start)
     fresh = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    admin = _make_entry(work, path, start) if fresh else _reopen(work, path, start)
+    admin = _make_entry(work, path, start) if fresh else _entry(work, path)
+    (admin / _OWNER).write_text(branch)  # before anything changes there
+    if not fresh:
+        _reopen(admin, path, start)
     place = _place(work, admin, path)
     _switch(work, place, branch, start)
     if not fresh:
@@ -153,9 +158,8 @@ def _make_entry(work: Path, path: Path, start: str) -> Path:
     return admin
 
 
-def _reopen(work: Path, path: Path, start: str) -> Path:
-    """The entry of a used worktree, put back to how we handed it out."""
-    admin = _entry(work, path)
+def _reopen(admin: Path, path: Path, start: str) -> None:
+    """Put the entry of a used worktree back to how we handed it out."""
     if (admin / "index.lock").exists() or not (admin / _SNAPSHOT).exists():
         raise WorktreeBroken(f"{path} was left in the middle of something", hint="Give the next attempt another path.")
     for name in os.listdir(admin):
@@ -163,7 +167,6 @@ def _reopen(work: Path, path: Path, start: str) -> Path:
             layout.remove(admin / name)
     shutil.copy2(admin / _SNAPSHOT, admin / "index")
     (admin / "HEAD").write_text(f"{start}\n")
-    return admin
 
 
 def _entry(work: Path, path: Path) -> Path:
@@ -183,9 +186,16 @@ def _place(work: Path, admin: Path, path: Path) -> Place:
     return Place(admin, common_dir=layout.view_of(work), work_tree=path)
 
 
-def place_of(work: Path, path: Path) -> Place:
-    """Where git works for the worktree at `path`, reading none of its agent's configuration."""
-    return _place(work, _entry(work, path), path)
+def place_of(work: Path, path: Path, *, branch: str = "") -> Place:
+    """Where git works for the worktree at `path`, reading none of its agent's configuration.
+
+    Refuses (`WorktreeTaken`) one that was prepared for another branch since: whoever asks with `branch` comes too late.
+    """
+    admin = _entry(work, path)
+    owner = (admin / _OWNER).read_text() if branch and (admin / _OWNER).exists() else ""
+    if owner and owner != branch:
+        raise WorktreeTaken(f"{path} was given to {owner}", hint="Leave it alone.")
+    return _place(work, admin, path)
 
 
 def state(work: Path, path: Path) -> TreeState:

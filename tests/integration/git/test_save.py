@@ -138,3 +138,92 @@ def test_a_folder_that_is_no_worktree_cannot_be_saved(rig) -> None:
     (path / ".git").unlink()
     with pytest.raises(WorktreeBroken):
         save(rig, path)
+
+
+REF = "refs/gastown/saved/7"
+
+
+def snapshot(rig, path: Path) -> git.Saved:
+    return git.snapshot_work(rig.work, path, BRANCH, KEEPER, ref=REF)
+
+
+def look_of(rig, path: Path) -> tuple[str, ...]:
+    """All that an agent could notice: branch, head, index, status, and what is on disk."""
+    admin = rig.work / "worktrees" / path.name
+    index = (admin / "index").read_bytes().hex()
+    names = sorted(str(found) for found in admin.rglob("*"))
+    status = rig.run(path, "status", "--porcelain=v1", "--branch")
+    return (rig.run(path, "rev-parse", BRANCH), (admin / "HEAD").read_text(), index, status, *names)
+
+
+def test_a_snapshot_holds_everything_and_the_agent_notices_nothing(rig) -> None:
+    base = rig.make()
+    path = rig.agent("toast", base)
+    (path / "README").write_text("changed")
+    (path / "new").write_text("x")
+    rig.run(path, "add", "new")
+    (path / "loose").write_text("y")
+    before = look_of(rig, path)
+
+    saved = snapshot(rig, path)
+
+    assert look_of(rig, path) == before
+    assert files(rig, saved.oid).items() >= {"README": "changed", "new": "x", "loose": "y"}.items()
+    assert rig.run(rig.work, "rev-parse", REF, f"{saved.oid}^").split() == [saved.oid, base]
+
+
+def test_a_snapshot_makes_no_commit_when_nothing_changed_since_the_last(rig) -> None:
+    base = rig.make()
+    path = rig.agent("toast", base)
+    assert snapshot(rig, path) == git.Saved(base, False, ())
+    (path / "new").write_text("x")
+    first = snapshot(rig, path)
+    assert (first.new, snapshot(rig, path)) == (True, git.Saved(first.oid, False, ()))
+    own = rig.commit(path, {"new": "x"})
+    assert snapshot(rig, path) == git.Saved(own, False, ())
+    assert rig.run(rig.work, "rev-parse", REF).strip() == own
+
+
+def test_a_snapshot_is_taken_while_the_agent_holds_its_locks_and_is_in_a_conflict(rig) -> None:
+    base = rig.make()
+    path = rig.agent("toast", base)
+    rig.commit(path, {"README": "mine\n"})
+    rig.run(path, "checkout", "-q", "-b", "side", base)
+    theirs = rig.commit(path, {"README": "theirs\n"})
+    rig.run(path, "checkout", "-q", BRANCH)
+    rig.run(path, "merge", theirs, check=False)
+    lock = rig.work / "worktrees" / "toast" / "index.lock"
+    lock.write_text("")
+    (rig.work / "refs" / "heads" / f"{BRANCH}.lock").write_text("")
+
+    saved = snapshot(rig, path)
+
+    assert "<<<<<<<" in files(rig, saved.oid)["README"]
+    assert lock.read_text() == ""
+
+
+def test_a_successor_starts_from_a_snapshot_with_a_clean_worktree(rig) -> None:
+    base = rig.make()
+    path = rig.agent("toast", base)
+    (path / "new").write_text("x")
+    saved = snapshot(rig, path)
+
+    fresh = rig.path("nux")
+    git.prepare_worktree(rig.work, fresh, "polecat/nux/gt-1@2", saved.oid)
+
+    assert (fresh / "new").read_text() == "x"
+    assert git.is_clean(rig.work, fresh)
+
+
+@pytest.mark.parametrize("take", [save, snapshot])
+def test_nothing_is_taken_from_a_worktree_that_another_attempt_has_by_now(rig, take) -> None:
+    base = rig.make()
+    path = rig.agent("toast", base)
+    git.prepare_worktree(rig.work, path, "polecat/toast/gt-2@1", base)
+    (path / "theirs").write_text("x")
+    refs = rig.run(rig.work, "for-each-ref")
+
+    with pytest.raises(git.WorktreeTaken):
+        take(rig, path)
+
+    assert rig.run(rig.work, "for-each-ref") == refs
