@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from gastown import assignments, config, logs, queue, refinery, rigs, sessions, town
+from gastown import assignments, clock, config, logs, queue, refinery, rigs, sessions, town
 from gastown.db.unit_of_work import reading, transact
 from gastown.queue import Doorbell, Task
 from workers import office
@@ -14,6 +14,9 @@ log = logs.get(__name__)
 # Presence is renewed this often at the most; who has not been seen for three times as long is taken for gone.
 HELLO_EVERY = 2
 _hellos = 0
+# Every worker asks; one of each host gets the period.
+PATROL_EVERY_S = 60
+_patrolled_at: float | None = None
 _direct: dict[str, threading.Thread] = {}
 _direct_lock = threading.Lock()
 
@@ -50,9 +53,19 @@ def look_out(role: str, *, stopping: bool) -> None:
         _adopt(redis_is_there)
     if role in ("town", "all"):
         town.run_overdue(office.caller())
+    _patrol()
     if not redis_is_there:
         log.warning("Redis is away: looking for work in SQL")
         _work_without_redis(role)
+
+
+def _patrol() -> None:
+    """Have this host looked at once a minute. In a thread: what a patrol puts right may take longer than a look."""
+    global _patrolled_at
+    now = clock.monotonic()
+    if _patrolled_at is None or now - _patrolled_at >= PATROL_EVERY_S:
+        _patrolled_at = now
+        _directly("patrol", partial(town.patrol_host, office.caller()))
 
 
 def _adopt(redis_is_there: bool) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from gastown.errors import GastownError
 from gastown.patrols.checks import (
     agents,
     clocks,
@@ -22,7 +21,8 @@ from gastown.patrols.checks import (
     ticks,
     workers,
 )
-from gastown.patrols.findings import Check, Fault, Finding, Here, error
+from gastown.patrols.findings import Check, Finding, Here
+from gastown.patrols.looking import look_at
 from gastown.patrols.models import Level
 
 ALL: tuple[Check, ...] = (
@@ -44,18 +44,7 @@ ALL: tuple[Check, ...] = (
     outbox.CHECK,
     escalated.CHECK,
 )
-"""For a person who asks."""
-QUICK: tuple[Check, ...] = (
-    disk.CHECK,
-    workers.CHECK,
-    targets.CHECK,
-    landings.CHECK,
-    leases.CHECK,
-    offers.CHECK,
-    outbox.CHECK,
-    escalated.CHECK,
-)
-"""For the periodic step: those that ask nothing but SQL and the disk."""
+"""`gt doctor` runs them all; a patrol runs those that are its own."""
 
 
 def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
@@ -67,20 +56,10 @@ def run(here: Here, checks: Sequence[Check] = ALL) -> list[Finding]:
     for check in checks:
         if check.needs_sql and not has_sql:
             continue
-        faults = _look(check, here)
+        faults = look_at(check, here).faults
         if check.is_first:
             has_sql = not any(fault.level is Level.ERROR for fault in faults)
         found += [Finding(fault.level, check.name, fault.subject, fault.message, fault.hint) for fault in faults]
         if not faults:
             found.append(Finding(Level.OK, check.name, "", check.all_well))
     return found
-
-
-def _look(check: Check, here: Here) -> list[Fault]:
-    """What the check says; that it could not look is something it says."""
-    try:
-        return list(check.look(here))
-    except GastownError as failure:
-        return [error("", failure.message, failure.hint or "")]
-    except OSError as failure:
-        return [error("", f"this could not be looked at: {failure.strerror or failure}")]

@@ -102,6 +102,8 @@ class Check:
     work, is harmless twice; returns what it did, for people, empty when there was nothing to do. Raises NotMended."""
     is_automatic: bool = False
     """Whether the patrol takes that step by itself; else only `gt doctor --fix` does."""
+    is_local: bool = False
+    """Whether it sees this host alone: then each host looks for itself, and its findings name the host."""
     needs_network: bool = False
     needs_sql: bool = True
     is_first: bool = False

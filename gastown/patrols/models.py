@@ -18,6 +18,11 @@ class Level(StrEnum):
     WARNING = "warning"  # somebody should look when there is time
     ERROR = "error"  # work stands still, or may be lost
 
+    @property
+    def weight(self) -> int:
+        """The more, the worse."""
+        return list(Level).index(self)
+
 
 class FindingRow(SQLModel, table=True):
     """One thing that is wrong, from the patrol that first saw it to the one that saw it gone."""

@@ -73,6 +73,7 @@ KEYS: dict[str, Key] = {
     "deacon.mend_pause_s": Key(30, "seconds before a patrol tries again what did not help; doubles", 1, 3600),
     "deacon.mend_pause_most_s": Key(600, "the longest such pause", 1, 86400),
     "boot.deacon_late_s": Key(300, "seconds without a patrol after which boot runs one itself", 60, 86400),
+    "patrols.disabled": Key("", "checks that the patrols leave out, separated by commas; `gt doctor` runs them all"),
     "disk.floor_mb": Key(500, "free megabytes under which no new work is claimed", 0, 10_000_000),
     "polecat.names": Key(
         "mad-max",

@@ -6,7 +6,7 @@ Not here: what each noun does (they are below) and how commands are spelt (`gast
 
 from gastown.town.models import Worker
 from gastown.town.presence import forget_worker, hosts_at_work, list_workers, note_worker
-from gastown.town.ticks import TICKS, Caller, Tick, patrol, reconcile, run_overdue, sweep_outbox
+from gastown.town.ticks import TICKS, Caller, Tick, patrol, patrol_host, reconcile, run_overdue, sweep_outbox
 
 __all__ = [
     "TICKS",
@@ -18,6 +18,7 @@ __all__ = [
     "list_workers",
     "note_worker",
     "patrol",
+    "patrol_host",
     "reconcile",
     "run_overdue",
     "sweep_outbox",

@@ -1,7 +1,7 @@
 """The periodic steps. Each is bounded, and harmless twice, late or in parallel: a lease row that is taken and left to
 expire lets one of several beats through, and any worker may run a tick that is overdue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from gastown.config import Settings
 from gastown.db import database_time, locks
 from gastown.errors import GastownError, Unavailable
 from gastown.events import outbox
+from gastown.patrols import Patrol
 from gastown.queue import Doorbell, Task
 from gastown.town import presence
 
@@ -203,12 +204,50 @@ def sweep_outbox(caller: Caller) -> int:
     return len(rung)
 
 
-def patrol(caller: Caller) -> Sequence[patrols.Finding]:
-    """Run the patrols' quick checks; what they find is logged, and shown by `gt doctor`."""
+def patrol(caller: Caller) -> bool:
+    """Have the witness and the deacon walk through the town; False when another caller did so this period."""
     if not caller.transact(lambda session: _may_run(session, Task.PATROL, _every(Task.PATROL), caller.holder)):
-        return ()
+        return False
+    _walk_town(caller)
+    return True
+
+
+def patrol_host(caller: Caller) -> bool:
+    """Have the patrols look at what only this host can see, and boot at the deacon; False when a neighbour did so.
+
+    Boot is whoever runs this: when the deacon has not come round for too long, it walks in its stead.
+    """
+    host = caller.settings.host_id
+    every = _every(Task.PATROL)
+    if not caller.transact(lambda session: _may_walk(session, f"patrol.{host}", every, caller.holder)):
+        return False
+    for who in (Patrol.WITNESS, Patrol.DEACON):
+        _try(partial(_walk, who=who, is_local=True), caller)
+    if caller.transact(lambda session: _may_walk(session, "patrol.boot", every, caller.holder)):
+        _try(partial(_walk, who=Patrol.BOOT), caller)
+        with caller.read() as session:
+            is_late = _is_deacon_late(session)
+        if is_late:
+            log.warning("the deacon has not walked for too long; walking here")
+            _walk_town(caller)
+    return True
+
+
+def _may_walk(session: Session, name: str, every_s: float, holder: str) -> bool:
+    return locks.try_acquire(session, name, holder=holder, ttl_s=every_s / 2) is not None
+
+
+def _is_deacon_late(session: Session) -> bool:
+    last = patrols.find_last_walk(session, Patrol.DEACON)
+    patience = timedelta(seconds=policy.load(session).number("boot.deacon_late_s"))
+    return last is None or database_time(session) - last > patience
+
+
+def _walk_town(caller: Caller) -> None:
+    for who in (Patrol.WITNESS, Patrol.DEACON):
+        _try(partial(_walk, who=who), caller)
+
+
+def _walk(caller: Caller, who: Patrol, *, is_local: bool = False) -> None:
     here = patrols.Here(caller.settings, caller.read)
-    found = [item for item in patrols.run(here, patrols.QUICK) if item.level is not patrols.Level.OK]
-    for item in found:
-        log.warning("patrol: %s %s: %s", item.check, item.subject, item.message)
-    return found
+    patrols.walk(patrols.Hands(here, caller.transact, who.value), who, is_local=is_local)

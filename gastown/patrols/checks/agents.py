@@ -6,7 +6,7 @@ from pathlib import Path
 from gastown import assignments, config, policy, rigs, runtimes
 from gastown.errors import GastownError
 from gastown.patrols.commands import absence, missing_program
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, error, warning
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -47,4 +47,4 @@ def faults_of(preset: runtimes.Preset, environ: Mapping[str, str]) -> Iterable[F
         )
 
 
-CHECK = Check("agents", look, "the agents in use can be started, and are logged in")
+CHECK = Check("agents", look, "the agents in use can be started, and are logged in", category=Category.AGENTS)

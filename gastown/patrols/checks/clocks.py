@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import clock
 from gastown.db import database_time
-from gastown.patrols.findings import Check, Fault, Here, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
 
 # Leases use the database's clock alone; cool-downs and the feed's times are this host's.
 _NOTICEABLE = timedelta(seconds=5)
@@ -26,4 +26,11 @@ def look(here: Here) -> Iterable[Fault]:
         )
 
 
-CHECK = Check("clock", look, "this host's clock agrees with the database's")
+CHECK = Check(
+    "clock",
+    look,
+    "this host's clock agrees with the database's",
+    category=Category.INFRASTRUCTURE,
+    patrol=Patrol.DEACON,
+    is_local=True,
+)

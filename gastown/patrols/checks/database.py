@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import text
 
 from gastown.db import engine
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, error, warning
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -33,4 +33,6 @@ def look_at_sqlite() -> Iterable[Fault]:
         )
 
 
-CHECK = Check("database", look, "the database answers and has this version's schema", is_first=True)
+CHECK = Check(
+    "database", look, "the database answers and has this version's schema", category=Category.CORE, is_first=True
+)

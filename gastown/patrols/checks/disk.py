@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gastown import policy
 from gastown.errors import Unavailable
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error, warning
 
 _MEGABYTE = 1_000_000
 # Files on a disk without free inodes cannot be made, however many megabytes are left.
@@ -38,4 +38,12 @@ def _floor(here: Here) -> int:
         return int(policy.get_key("disk.floor_mb").default)
 
 
-CHECK = Check("disk", look, "the town's disk has room", needs_sql=False)
+CHECK = Check(
+    "disk",
+    look,
+    "the town's disk has room",
+    category=Category.INFRASTRUCTURE,
+    patrol=Patrol.DEACON,
+    is_local=True,
+    needs_sql=False,
+)

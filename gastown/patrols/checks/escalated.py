@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlmodel import col, select
 
 from gastown.beads import Bead, BeadStatus
-from gastown.patrols.findings import Check, Fault, Here, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, warning
 
 _SHOWN = 20
 
@@ -25,4 +25,4 @@ def look(here: Here) -> Iterable[Fault]:
         yield warning("", f"and {len(rows) - _SHOWN} more escalated beads", "bd list --status escalated")
 
 
-CHECK = Check("escalated", look, "no bead waits for a person")
+CHECK = Check("escalated", look, "no bead waits for a person", category=Category.WORK)

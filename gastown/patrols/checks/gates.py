@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gastown import config, rigs
 from gastown.patrols.commands import absence, missing_program
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, error, warning
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -23,4 +23,4 @@ def look(here: Here) -> Iterable[Fault]:
                 yield error(rig.name, f"{what} starts with {missing!r}, which is {absence(missing)}", hint)
 
 
-CHECK = Check("gates", look, "every gate's command is on the PATH")
+CHECK = Check("gates", look, "every gate's command is on the PATH", category=Category.RIG)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gastown import git
-from gastown.patrols.findings import Check, Fault, Here
+from gastown.patrols.findings import Category, Check, Fault, Here
 
 
 def look(_here: Here) -> Iterable[Fault]:
@@ -12,4 +12,4 @@ def look(_here: Here) -> Iterable[Fault]:
     return ()
 
 
-CHECK = Check("git", look, "git is new enough (2.38)", needs_sql=False)
+CHECK = Check("git", look, "git is new enough (2.38)", category=Category.INFRASTRUCTURE, needs_sql=False)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlmodel import select
 
 from gastown import clock
-from gastown.patrols.findings import Check, Fault, Here, error
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error
 from gastown.refinery import IntentState, LandingIntent
 
 # A push ends within five minutes or is cut off; the next tick then asks the remote.
@@ -26,4 +26,4 @@ def look(here: Here) -> Iterable[Fault]:
             )
 
 
-CHECK = Check("landings", look, "no landing hangs")
+CHECK = Check("landings", look, "no landing hangs", category=Category.WORK, patrol=Patrol.DEACON)

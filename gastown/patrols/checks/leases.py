@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, policy
 from gastown.db import database_time
-from gastown.patrols.findings import Check, Fault, Here, error
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -22,4 +22,4 @@ def look(here: Here) -> Iterable[Fault]:
         )
 
 
-CHECK = Check("leases", look, "no lease has run out unnoticed")
+CHECK = Check("leases", look, "no lease has run out unnoticed", category=Category.WORK, patrol=Patrol.DEACON)

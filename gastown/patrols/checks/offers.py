@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, policy
 from gastown.db import database_time
-from gastown.patrols.findings import Check, Fault, Here, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
 
 # After this many doorbells in vain somebody should look.
 _RINGS = 4
@@ -38,4 +38,4 @@ def look(here: Here) -> Iterable[Fault]:
             )
 
 
-CHECK = Check("offers", look, "all offered work was taken")
+CHECK = Check("offers", look, "all offered work was taken", category=Category.WORK, patrol=Patrol.WITNESS)

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from gastown import clock
 from gastown.events import Event
-from gastown.patrols.findings import Check, Fault, Here, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
 
 # The sweep rings what is older than five seconds, every few seconds.
 _TOO_LONG = timedelta(minutes=1)
@@ -30,4 +30,4 @@ def look(here: Here) -> Iterable[Fault]:
         )
 
 
-CHECK = Check("outbox", look, "every doorbell was rung")
+CHECK = Check("outbox", look, "every doorbell was rung", category=Category.INFRASTRUCTURE, patrol=Patrol.DEACON)

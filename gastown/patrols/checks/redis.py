@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gastown import queue
-from gastown.patrols.findings import Check, Fault, Here, error
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -14,4 +14,4 @@ def look(here: Here) -> Iterable[Fault]:
     yield error("", "Redis does not answer: workers find work by looking only, seconds later", hint)
 
 
-CHECK = Check("redis", look, "Redis answers", needs_sql=False)
+CHECK = Check("redis", look, "Redis answers", category=Category.INFRASTRUCTURE, patrol=Patrol.DEACON, needs_sql=False)

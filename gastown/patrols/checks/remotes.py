@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gastown import git, rigs
 from gastown.errors import GastownError
-from gastown.patrols.findings import Check, Fault, Here, error
+from gastown.patrols.findings import Category, Check, Fault, Here, error
 
 _AT_ONCE = 8
 
@@ -26,4 +26,4 @@ def _ask(rig: rigs.Rig) -> Iterator[Fault]:
         yield error(rig.name, failure.message, failure.hint or "")
 
 
-CHECK = Check("remotes", look, "every rig's remote answers")
+CHECK = Check("remotes", look, "every rig's remote answers", category=Category.RIG, needs_network=True)

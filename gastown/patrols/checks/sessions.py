@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, policy, sessions
 from gastown.db import database_time
-from gastown.patrols.findings import Check, Fault, Here, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
 from gastown.runtimes import host
 
 
@@ -29,4 +29,11 @@ def look(here: Here) -> Iterable[Fault]:
             )
 
 
-CHECK = Check("sessions", look, "every running attempt of this host has its process")
+CHECK = Check(
+    "sessions",
+    look,
+    "every running attempt of this host has its process",
+    category=Category.AGENTS,
+    patrol=Patrol.WITNESS,
+    is_local=True,
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gastown import rigs
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error, warning
 from gastown.rigs import TargetState
 
 
@@ -28,4 +28,4 @@ def look(here: Here) -> Iterable[Fault]:
             yield warning(rig.name, "is parked: nothing new starts", f"`gt rig unpark {rig.name}` ends that.")
 
 
-CHECK = Check("targets", look, "no rig's target is red")
+CHECK = Check("targets", look, "no rig's target is red", category=Category.RIG, patrol=Patrol.DEACON)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from gastown.db import database_time, locks
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, error, warning
 from gastown.queue import Task
 
 # Each tick leaves a lease that expires half a period after it began; workers run what nobody ran for three periods.
@@ -26,4 +26,4 @@ def look(here: Here) -> Iterable[Fault]:
             yield error(task.value, f"has not run for {minutes} minutes: nothing is retried or taken over", hint)
 
 
-CHECK = Check("ticks", look, "the periodic steps run")
+CHECK = Check("ticks", look, "the periodic steps run", category=Category.INFRASTRUCTURE)

@@ -7,7 +7,7 @@ from sqlalchemy import column, select, table
 
 from gastown import policy
 from gastown.db import UtcTime, database_time
-from gastown.patrols.findings import Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error, warning
 
 # A higher noun's table, by name.
 _WORKERS = table("workers", column("id"), column("host"), column("role"), column("seen_at", UtcTime))
@@ -43,4 +43,4 @@ def look(here: Here) -> Iterable[Fault]:
             yield warning(str(row.id), f"worker ({row.role} on {row.host}) was last seen {minutes} minutes ago")
 
 
-CHECK = Check("workers", look, "every kind of worker is alive")
+CHECK = Check("workers", look, "every kind of worker is alive", category=Category.INFRASTRUCTURE, patrol=Patrol.DEACON)

@@ -19,21 +19,6 @@ from gastown.rigs import TargetState
 from gastown.town import Worker
 
 
-@pytest.fixture
-def here(database_url: str, tmp_path: Path) -> Here:
-    """A town on a fresh database; nothing listens at its Redis address."""
-    town = tmp_path / "town"
-    town.mkdir(mode=0o700)
-    settings = config.Settings(town=town, database_url=database_url, host="here")
-    config.use(settings)
-
-    def read() -> AbstractContextManager[Session]:
-        return unit_of_work.reading(database_url)
-
-    yield Here(settings, read)  # type: ignore[misc]
-    config.use(None)
-
-
 def write(here: Here) -> AbstractContextManager[Session]:
     return unit_of_work.unit_of_work(here.settings.database)
 
@@ -255,14 +240,12 @@ def test_bead_that_waits_for_a_person_is_found(here: Here) -> None:
     assert [finding.subject for finding in faults(here, "escalated")] == [bead.id]
 
 
-def test_quick_checks_ask_nothing_but_sql_and_the_disk(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_patrols_look_at_starts_no_process(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     add_rig(here, target_state=TargetState.RED)
-    for name in ("subprocess.Popen", "socket.socket.connect"):
-        if not here.settings.database.startswith("sqlite") and name.startswith("socket"):
-            continue
-        monkeypatch.setattr(name, None)
-    said = patrols.run(here, patrols.QUICK)
+    monkeypatch.setattr("subprocess.Popen", None)
+    said = patrols.run(here, [check for check in patrols.ALL if check.patrol is not None])
     assert ("targets", "app") in [(finding.check, finding.subject) for finding in said if finding.level is Level.ERROR]
+    assert not any(check.needs_network for check in patrols.ALL if check.patrol is not None)
 
 
 def test_every_fault_that_can_be_mended_says_how(here: Here) -> None:
