@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -54,6 +55,18 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Remote:
+    """One rig's remote: a bare repository on this machine, with `core.logAllRefUpdates=true`, and `watch`ed."""
+
+    path: Path
+    branch: str
+    first_oid: str
+    """The target when the rig was added."""
+    is_green: Callable[[Path], bool] | None = None
+    """The rig's gate on a folder that holds a tree, if every landed tree is to be gated once more: it must be cheap."""
+
+
+@dataclass(frozen=True)
 class Repository:
     """One rig's remote, as it is after the run."""
 
@@ -75,9 +88,9 @@ class Repository:
     """First-parent commits whose tree fails the rig's gate when it is run again."""
     temporary_refs: tuple[str, ...] = ()
     merges: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """What merging a returned head into the target of then really comes to: a tree, or `CONFLICT`; by (target, head)."""
+    """What merging a returned head into the target of then really gives: a tree, or `CONFLICT`; by (target, head)."""
     trees: Mapping[str, str] = field(default_factory=dict)
-    """The trees of the commits that `merges` and the landings speak of, where the remote still has them."""
+    """The trees of the targets that `merges` speaks of."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from statistics import median
 from typing import Any
 
@@ -152,8 +153,11 @@ def held_up(evidence: Evidence) -> set[str]:
 
 
 def has_wrong_clock(evidence: Evidence) -> bool:
-    """Whether some process of the run had a wrong clock."""
-    return any(fault.kind.startswith(CLOCK_FAULT) for fault in evidence.faults)
+    """Whether some process of the run had a wrong clock: a fault says so, or the log goes back and forth in time."""
+    if any(fault.kind.startswith(CLOCK_FAULT) for fault in evidence.faults):
+        return True
+    latest = accumulate((event["at"] for event in evidence.events), max)
+    return any(most - event["at"] > _BELIEVED for most, event in zip(latest, evidence.events, strict=True))
 
 
 def moments(evidence: Evidence) -> Mapping[int, datetime]:
