@@ -1,0 +1,130 @@
+"""How long it takes from a kill until the bead that it hit is worked on again.
+
+A *worker* that is killed hits every attempt that it held. Their agents live on, so each is worked on again when the
+next worker adopts it, or with whatever its attempt does next, if the agent was quicker. An *agent* that is killed hits
+its bead, which is worked on again when the agent is started anew, in the same attempt or in the next one. A *gate
+runner* that is killed hits the beads whose trees it tested, until the next event of their gate runs.
+
+Left out are beads for which nothing had to be done any more: handed in before the kill was felt, closed, or escalated
+since a cap was spent. The cool-down that the policy prescribes from an agent's second failure on is no part of it: an
+attempt that has one is counted from its end.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+
+from gastown.chaos.evidence import Evidence, Fault, Row
+from gastown.chaos.reading import TERMINAL, by_bead, moments
+from gastown.events import EventKind
+
+_KILL, _KILL_AGENT = "kill.", "kill.agent"
+_PID = re.compile(r"\((\d+)\)")
+_LEASED = frozenset({EventKind.ASSIGNMENT_CLAIMED, EventKind.ASSIGNMENT_ADOPTED})
+_LET_GO = frozenset({EventKind.ASSIGNMENT_SUBMITTED, EventKind.ASSIGNMENT_ENDED, EventKind.ASSIGNMENT_DETACHED})
+_TESTED = frozenset({EventKind.GATE_RUN_STARTED})
+_RUN_OVER = frozenset({EventKind.GATE_RUN_FINISHED, EventKind.GATE_RUN_CANCELLED, EventKind.GATE_RUN_EXPIRED})
+_AGAIN = {
+    "agent": frozenset({EventKind.SESSION_STARTED}),
+    "worker": _LEASED | {EventKind.SESSION_STARTED, EventKind.ASSIGNMENT_SUBMITTED},
+    "gate": _TESTED | {EventKind.GATE_RUN_FINISHED, EventKind.REQUEST_LANDED},
+}
+"""What shows that a bead is worked on again, by what was killed."""
+_NOT_NEEDED = TERMINAL | {EventKind.GATE_RUN_CANCELLED}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a kill did to one bead."""
+
+    fault: Fault
+    bead: str
+    seconds: float | None
+    """None: it was never worked on again, and should have been."""
+
+
+def percentiles(evidence: Evidence) -> Mapping[str, float | None]:
+    """The median and the 99th percentile of the times, in seconds; None without any, or where one never ended."""
+    times = [found.seconds for found in measure(evidence)]
+    known = sorted(seconds for seconds in times if seconds is not None)
+    missing = len(times) - len(known)
+    return {name: _rank(known, missing, share) for name, share in (("p50", 0.5), ("p99", 0.99))}
+
+
+def _rank(known: Sequence[float], missing: int, share: float) -> float | None:
+    """The nearest rank; what never ended took longer than everything else."""
+    place = ceil(share * (len(known) + missing)) - 1
+    return round(known[place], 2) if 0 <= place < len(known) else None
+
+
+def measure(evidence: Evidence) -> list[Recovery]:
+    """Every bead that a kill hit and that had to be worked on again, with the time that it took."""
+    when, events = moments(evidence), by_bead(evidence.events)
+    found = []
+    for fault in evidence.faults:
+        if not fault.kind.startswith(_KILL):
+            continue
+        for bead, what in _hit(evidence, fault, when):
+            later = [event for event in events[bead] if when[event["id"]] >= fault.at]
+            if (again := _first(later, what)) is not None:
+                found.append(Recovery(fault, bead, _seconds(again, fault, events[bead], when)))
+            elif not any(event["kind"] in _NOT_NEEDED for event in later):
+                found.append(Recovery(fault, bead, None))
+    return found
+
+
+def _first(later: Sequence[Row], what: str) -> Row | None:
+    """The first sign of work, unless the bead came to its end, or was handed in by a dying agent, before it."""
+    for event in later:
+        if event["kind"] in _AGAIN[what]:
+            return event
+        if event["kind"] in _NOT_NEEDED or (what == "agent" and event["kind"] == EventKind.ASSIGNMENT_SUBMITTED):
+            return None
+    return None
+
+
+def _seconds(again: Row, fault: Fault, events: Sequence[Row], when: Mapping[int, datetime]) -> float:
+    since = fault.at
+    for event in events:
+        if event["kind"] == EventKind.ASSIGNMENT_SLUNG and event["assignment_id"] == again["assignment_id"]:
+            cool = event["payload"].get("not_before")
+            since = max(since, datetime.fromisoformat(cool)) if cool else since
+    return max(0.0, (when[again["id"]] - since).total_seconds())
+
+
+def _hit(evidence: Evidence, fault: Fault, when: Mapping[int, datetime]) -> Iterator[tuple[str, str]]:
+    """The beads that a kill hit, and whose death it was for each."""
+    before = [event for event in evidence.events if when[event["id"]] < fault.at]
+    if fault.kind == _KILL_AGENT:
+        if _is_at_work(before, fault.bead):
+            yield fault.bead, "agent"
+        return
+    if fault.bead:
+        yield fault.bead, "worker"
+    pid = _PID.search(fault.target)
+    if pid is None:
+        return
+    yield from ((bead, "worker") for bead in _held(before, pid[1], "assignment_id", _LEASED, _LET_GO))
+    yield from ((bead, "gate") for bead in _held(before, pid[1], "run", _TESTED, _RUN_OVER))
+
+
+def _is_at_work(before: Sequence[Row], bead: str) -> bool:
+    """Whether an agent was at the bead: its last attempt is leased."""
+    kinds = [event["kind"] for event in before if event["bead_id"] == bead and event["kind"] in (*_LEASED, *_LET_GO)]
+    return bool(kinds) and kinds[-1] in (*_LEASED, EventKind.ASSIGNMENT_DETACHED)
+
+
+def _held(
+    before: Sequence[Row], pid: str, name: str, taken: frozenset[EventKind], let_go: frozenset[EventKind]
+) -> Iterator[str]:
+    """Beads whose attempt or gate run a process held; its number is the second part of a holder's name."""
+    holders: dict[object, tuple[str, str]] = {}
+    for event in before:
+        key = event["payload"].get(name) if name == "run" else event[name]
+        if event["kind"] in taken and event["bead_id"]:
+            holders[key] = (str(event["payload"].get("holder", "")), event["bead_id"])
+        elif event["kind"] in let_go:
+            holders.pop(key, None)
+    yield from (bead for holder, bead in holders.values() if holder.split(":")[1:2] == [pid])
