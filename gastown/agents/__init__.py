@@ -4,6 +4,7 @@ A polecat is `<rig>/polecats/<name>`; its worktree lives on one host and is reus
 doing is not here but in its open assignment.
 """
 
+from gastown.agents import replay
 from gastown.agents.address import polecat_address, split_address
 from gastown.agents.lifecycle import mark_worktree, take_polecat
 from gastown.agents.models import Polecat, WorktreeState
@@ -18,6 +19,7 @@ __all__ = [
     "list_polecats",
     "mark_worktree",
     "polecat_address",
+    "replay",
     "split_address",
     "take_polecat",
 ]

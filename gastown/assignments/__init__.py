@@ -6,6 +6,7 @@ and never the fence. Expiry makes a lease takeable, no more. Invariants: one ope
 polecat (partial unique indexes). The state diagram is in `models.py`; the CLI says `gt hook`.
 """
 
+from gastown.assignments import replay
 from gastown.assignments.leases import (
     Claim,
     HeldLease,
@@ -25,6 +26,7 @@ from gastown.assignments.lifecycle import (
     AlreadySlung,
     NewAttempt,
     StaleFence,
+    ask_person,
     ask_to_give_up,
     ask_to_hand_over,
     ask_to_restart,
@@ -85,6 +87,7 @@ __all__ = [
     "Sign",
     "StaleFence",
     "adopt",
+    "ask_person",
     "ask_to_give_up",
     "ask_to_hand_over",
     "ask_to_restart",
@@ -122,6 +125,7 @@ __all__ = [
     "open_attempt",
     "put_back",
     "release",
+    "replay",
     "resume_later",
     "rework",
     "running",

@@ -1,6 +1,7 @@
 """Attempts as their events leave them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gastown.assignments.models import Assignment, AssignmentState
 from gastown.assignments.runs import TOTALS
@@ -9,6 +10,13 @@ from gastown.events.folding import Contradiction, Fact, Key, Step, Tables
 
 TABLE = str(Assignment.__tablename__)
 FENCE = "fence"
+
+
+def restore(tables: Tables, table: str, row: Mapping[str, Any]) -> None:
+    """Count the fences of a snapshot's rows, which are in no order."""
+    if table == TABLE:
+        series = (FENCE, row["bead_id"])
+        tables.highest[series] = max(row["fence"], tables.highest.get(series, 0))
 
 
 def _key(tables: Tables, fact: Fact) -> Key:

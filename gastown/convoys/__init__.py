@@ -5,6 +5,7 @@ the transaction that lands its last member; one without members never lands; wor
 state diagram is in `models.py`.
 """
 
+from gastown.convoys import replay
 from gastown.convoys.lifecycle import BadConvoy, add_members, check_all, check_landed, create
 from gastown.convoys.models import TRANSITIONS, Convoy, ConvoyMember, ConvoyStatus
 from gastown.convoys.progress import Member, Progress, is_done, measure
@@ -29,6 +30,7 @@ __all__ = [
     "is_done",
     "list_all",
     "measure",
+    "replay",
     "status",
     "travelling_since",
 ]

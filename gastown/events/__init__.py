@@ -7,7 +7,19 @@ state can be rebuilt, so a row carries the new values. Rows are never changed, e
 
 from gastown.events import outbox
 from gastown.events.feed import after, for_bead, latest, latest_id
-from gastown.events.folding import Contradiction, Fact, Gap, Step, Tables, fold, say_time
+from gastown.events.folding import (
+    Contradiction,
+    Fact,
+    Gap,
+    Key,
+    Step,
+    Tables,
+    fold,
+    key_columns,
+    read,
+    say_time,
+    show_key,
+)
 from gastown.events.kinds import EventKind
 from gastown.events.models import Event
 from gastown.events.record import record, record_many
@@ -19,16 +31,20 @@ __all__ = [
     "EventKind",
     "Fact",
     "Gap",
+    "Key",
     "Step",
     "Tables",
     "Tail",
     "after",
     "fold",
     "for_bead",
+    "key_columns",
     "latest",
     "latest_id",
     "outbox",
+    "read",
     "record",
     "record_many",
     "say_time",
+    "show_key",
 ]

@@ -3,6 +3,7 @@
 Not here: how a process reaches SQL and Redis (`gastown.config`), and what belongs to one rig (`gastown.rigs`).
 """
 
+from gastown.policy import replay
 from gastown.policy.keys import KEYS, Key, UnknownKey, get_key, parse
 from gastown.policy.models import Setting
 from gastown.policy.store import Policy, clear_value, load, presets, set_preset, set_value
@@ -18,6 +19,7 @@ __all__ = [
     "load",
     "parse",
     "presets",
+    "replay",
     "set_preset",
     "set_value",
 ]

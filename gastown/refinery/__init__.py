@@ -9,8 +9,10 @@ Deterministic code, never a model. Invariants:
 One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`.
 """
 
+from gastown.refinery import replay
 from gastown.refinery.command import Stopped
 from gastown.refinery.gates import GateRunResult, run_gates
+from gastown.refinery.leftovers import branches_of, call_off_unwanted, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
 from gastown.refinery.looks import retry
 from gastown.refinery.models import (
@@ -52,15 +54,19 @@ __all__ = [
     "Stopped",
     "TargetCommit",
     "Verdict",
+    "branches_of",
+    "call_off_unwanted",
     "cancel",
     "find_open",
     "lease_name",
     "list_for_bead",
     "list_heads",
+    "list_needed",
     "list_queue",
     "list_requested",
     "recheck",
     "red_first_parents",
+    "replay",
     "retry",
     "ring_all",
     "run_gates",

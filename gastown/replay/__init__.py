@@ -1,3 +1,28 @@
-"""Replay: the state tables rebuilt from the events, to prove that the log tells all, and to show the town as it was."""
+"""Replay: the state tables rebuilt from the events, to prove that the log tells all, and to show the town as it was.
 
-__all__: list[str] = []
+Every state change is an event with its new values, in the same transaction. Each noun's `replay.py` says what its
+events change; here they come together. What the log does not give back is in one list, `columns.py`. The log is read
+in the order of its numbers. PostgreSQL gives these before the commit, so that events of different rows may stand in
+another order than they happened in: no reducer depends on any order but that of one row's own events, which is that
+of the commits, since whoever changes a row holds it until then.
+"""
+
+from gastown.replay.differences import Difference, Flaw
+from gastown.replay.rebuild import Rebuilt, rebuild
+from gastown.replay.snapshots import Snapshot
+from gastown.replay.snapshots import find as find_snapshot
+from gastown.replay.snapshots import take as take_snapshot
+from gastown.replay.verify import compare, find_gaps, verify
+
+__all__ = [
+    "Difference",
+    "Flaw",
+    "Rebuilt",
+    "Snapshot",
+    "compare",
+    "find_gaps",
+    "find_snapshot",
+    "rebuild",
+    "take_snapshot",
+    "verify",
+]

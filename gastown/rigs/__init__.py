@@ -5,6 +5,7 @@ prefix are unique for ever; a rig without gates says so explicitly; rows are nev
 history.
 """
 
+from gastown.rigs import replay
 from gastown.rigs.halts import (
     Halt,
     HaltKind,
@@ -73,6 +74,7 @@ __all__ = [
     "park",
     "polecats_dir",
     "remove",
+    "replay",
     "rig_dir",
     "set_gates",
     "set_target_state",

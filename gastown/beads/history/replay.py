@@ -8,7 +8,7 @@ from typing import Any
 from gastown import clock, ids
 from gastown.beads.jsonl import COLUMNS, EXCHANGED, TIMES, wants_any_child
 from gastown.beads.models import Bead, BeadStatus, Comment, Dependency, DependencyType, Label
-from gastown.events import Event, EventKind
+from gastown.events import Event, EventKind, Fact
 
 # The columns that the log does not give back. All are derived: the first two from edges and from the ids of children
 # (readiness.py, creation.py), the third from the labels of other beads.
@@ -73,7 +73,7 @@ def replay_all(events: Iterable[Event]) -> list[State]:
     return [state for state in states.values() if state is not None]
 
 
-def step(state: State | None, event: Event) -> State | None:
+def step(state: State | None, event: Event | Fact) -> State | None:
     """The bead after one more event. Events of other nouns, and those of a bead that is not there, change nothing.
 
     Nor do those that do not say what their kind says: events of an imported file may say anything.
@@ -133,7 +133,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _created(_state: State | None, event: Event) -> State:
+def _created(_state: State | None, event: Event | Fact) -> State:
     bead_id = str(event.bead_id)
     said = event.payload["bead"]
     fields = _blank(bead_id) | _values(said, COLUMNS) | {"meta": _value("meta", said.get("metadata", {}))}
@@ -159,7 +159,7 @@ def _edge(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**_EDGE, **values}
 
 
-def _imported(state: State | None, event: Event) -> State:
+def _imported(state: State | None, event: Event | Fact) -> State:
     bead_id, payload = str(event.bead_id), event.payload
     if state is None:
         state = State(bead_id, _blank(bead_id))
@@ -185,11 +185,11 @@ def _remark(values: Mapping[str, Any]) -> tuple[Any, ...]:
     return values["author"], values["created_at"], values["text"]
 
 
-def _purged(_state: State | None, _event: Event) -> None:
+def _purged(_state: State | None, _event: Event | Fact) -> None:
     return None
 
 
-def _set_fields(state: State, event: Event) -> None:
+def _set_fields(state: State, event: Event | Fact) -> None:
     names = _FIELDS - _FACTS.get(event.kind, frozenset())
     state.fields |= _values(event.payload, names)
     for old, new in event.payload.get("targets", {}).items():
@@ -197,13 +197,13 @@ def _set_fields(state: State, event: Event) -> None:
             state.edges[(_text(new), kind)] = state.edges.pop((target, kind))
 
 
-def _renamed(state: State, event: Event) -> None:
+def _renamed(state: State, event: Event | Fact) -> None:
     state.id = str(event.bead_id)
     state.fields |= {"prefix": ids.prefix_of(state.id), "is_top": "." not in state.id}
     _set_fields(state, event)
 
 
-def _commented(state: State, event: Event) -> None:
+def _commented(state: State, event: Event | Fact) -> None:
     said = event.payload
     moment = _moment(said["created_at"]) if "created_at" in said else event.at
     state.comments[_text(said["id"])] = {
@@ -214,7 +214,7 @@ def _commented(state: State, event: Event) -> None:
     }
 
 
-def _linked(state: State, event: Event) -> None:
+def _linked(state: State, event: Event | Fact) -> None:
     said = event.payload
     key = _text(said["depends_on_id"]), _text(said["type"])
     held = state.edges.get(key)
@@ -227,24 +227,24 @@ def _linked(state: State, event: Event) -> None:
     held["extra"] = {name: value for name, value in held["extra"].items() if name != "metadata"}
 
 
-def _unlinked(state: State, event: Event) -> None:
+def _unlinked(state: State, event: Event | Fact) -> None:
     state.edges.pop((event.payload["depends_on_id"], event.payload["type"]), None)
 
 
-def _labelled(state: State, event: Event) -> None:
+def _labelled(state: State, event: Event | Fact) -> None:
     state.labels.add(_text(event.payload["label"]))
 
 
-def _unlabelled(state: State, event: Event) -> None:
+def _unlabelled(state: State, event: Event | Fact) -> None:
     state.labels.discard(_text(event.payload["label"]))
 
 
-_FIRST: dict[EventKind, Callable[[State | None, Event], State | None]] = {
+_FIRST: dict[EventKind, Callable[[State | None, Event | Fact], State | None]] = {
     EventKind.BEAD_CREATED: _created,
     EventKind.BEAD_IMPORTED: _imported,
     EventKind.BEAD_PURGED: _purged,
 }
-_CHANGES: dict[EventKind, Callable[[State, Event], None]] = {
+_CHANGES: dict[EventKind, Callable[[State, Event | Fact], None]] = {
     EventKind.BEAD_UPDATED: _set_fields,
     EventKind.BEAD_STATUS_CHANGED: _set_fields,
     EventKind.BEAD_CLAIMED: _set_fields,
