@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gastown.beads import BeadStatus
 from gastown.chaos.evidence import Evidence, Invariant
 from gastown.chaos.invariants import AGENTS, MERGE, QUIET, RECORDS, WORK
 from gastown.chaos.invariants.merge import wrong_ejections
@@ -39,8 +40,8 @@ def count(evidence: Evidence) -> Counts:
     slung = slung_beads(evidence)
     status = {bead: rows[bead]["status"] if bead in rows else "" for bead in slung}
     ended = by_bead(of_kind(evidence, *TERMINAL))
-    landed = [bead for bead in slung if status[bead] == "closed" and rows[bead]["landed_sha"]]
-    escalated = [bead for bead in slung if status[bead] == "escalated"]
+    landed = [bead for bead in slung if status[bead] == BeadStatus.CLOSED and rows[bead]["landed_sha"]]
+    escalated = [bead for bead in slung if status[bead] == BeadStatus.ESCALATED]
     settled = {bead for bead in (*landed, *escalated) if ended[bead]} | waiting
     return Counts(
         landed=len(landed),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
-from gastown import town
+from gastown import replay, town
 from gastown.chaos.evidence import Evidence, Fault, JournalLine, Note, Remote, Row
 from gastown.chaos.leftovers import find_leftovers
 from gastown.chaos.remotes import Claims, look
@@ -52,6 +52,7 @@ def collect(facts: RunFacts) -> Evidence:
     """Look at everything once. The town may still be up, and is quiet."""
     with unit_of_work.reading(facts.database, frozen=True) as session:
         tables = read_tables(session.connection())
+        differences = tuple(str(found) for found in replay.verify(session))
     events = tables.pop(_EVENTS)
     return Evidence(
         slung=tuple(facts.slung),
@@ -65,7 +66,7 @@ def collect(facts: RunFacts) -> Evidence:
         },
         faults=tuple(facts.faults),
         settings=facts.settings,
-        replay_differences=(),
+        replay_differences=differences,
         leftovers=find_leftovers(facts.towns),
         ended_at=facts.ended_at,
         quiet_at=facts.quiet_at,

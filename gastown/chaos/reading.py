@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 
 from gastown import policy
+from gastown.assignments import Reason
+from gastown.beads import BeadStatus
 from gastown.chaos.evidence import Evidence, Row
 from gastown.events import EventKind
 
@@ -113,7 +115,7 @@ def since_sling(line: Sequence[Attempt]) -> Iterator[list[Attempt]]:
     """A bead's attempts, cut where a person slung it (again)."""
     part: list[Attempt] = []
     for attempt in line:
-        if attempt.reason == "sling" and part:
+        if attempt.reason == Reason.SLING and part:
             yield part
             part = []
         part.append(attempt)
@@ -144,11 +146,11 @@ def blockers(evidence: Evidence) -> dict[str, set[str]]:
 def held_up(evidence: Evidence) -> set[str]:
     """Beads that wait, at last, for one that a person has been asked about: nothing can bring them to an end."""
     needs, rows = blockers(evidence), indexed(evidence, "beads")
-    stuck = {name for name, row in rows.items() if row["status"] == "escalated"}
+    stuck = {name for name, row in rows.items() if row["status"] == BeadStatus.ESCALATED}
     while True:
         more = {name for name, wanted in needs.items() if wanted & stuck} - stuck
         if not more:
-            return {name for name in stuck if rows.get(name, {}).get("status") != "escalated"}
+            return {name for name in stuck if rows.get(name, {}).get("status") != BeadStatus.ESCALATED}
         stuck |= more
 
 

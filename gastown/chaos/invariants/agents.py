@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gastown.assignments import AssignmentState
 from gastown.chaos.evidence import Evidence, Invariant, JournalLine, Note
 from gastown.chaos.reading import Attempt, attempts, collected, of_kind
 from gastown.events import EventKind
@@ -86,7 +87,7 @@ def _unknown(bead: str, found: Sequence[Process], known: Mapping[int, Attempt]) 
         attempt = known.get(process.fence)
         if attempt is None or not attempt.claims:
             yield f"{bead}: an agent ran under fence {process.fence}, of which the log knows no lease"
-        elif attempt.ended_as != "submitted" and any(line.note is Note.DONE for line in process.lines):
+        elif attempt.ended_as != AssignmentState.SUBMITTED and any(line.note is Note.DONE for line in process.lines):
             ended_as = attempt.ended_as or "open"
             yield f"{bead}: `gt done` under fence {process.fence} was accepted; the log says {ended_as}"
 

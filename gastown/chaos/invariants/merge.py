@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from gastown.beads import BeadStatus
 from gastown.chaos.evidence import CONFLICT, Commit, Evidence, Invariant, Repository, Row
 from gastown.chaos.reading import by_payload, collected, has_wrong_clock, indexed, moments, of_kind, table
 from gastown.events import EventKind
+from gastown.refinery import RequestState, Verdict
 
-GREEN = frozenset({"pass", "flaky"})
+GREEN = frozenset({Verdict.PASS.value, Verdict.FLAKY.value})
 # Returns that say that the change itself is at fault by the verdict of gates.
 _BY_GATES = frozenset({"red", "gates_cannot_run"})
 _REDS = 2
@@ -79,9 +81,9 @@ def _trailer_twice(repository: Repository, name: str) -> Iterator[str]:
 def closed_is_landed(evidence: Evidence) -> Iterator[str]:
     """I10. Both ways, for the beads of the rigs that were looked at."""
     beads, requests, heads = (indexed(evidence, name) for name in ("beads", "merge_requests", "merge_heads"))
-    of_bead = {row["bead_id"]: row for row in requests.values() if row["state"] == "landed"}
+    of_bead = {row["bead_id"]: row for row in requests.values() if row["state"] == RequestState.LANDED}
     for name, row in beads.items():
-        if row["status"] == "closed" and row["landed_sha"]:
+        if row["status"] == BeadStatus.CLOSED and row["landed_sha"]:
             request = of_bead.get(name)
             if request is None or request["landed_oid"] != row["landed_sha"]:
                 yield f"{name}: closed as landed in {row['landed_sha']}, and no request of it landed so"
@@ -91,7 +93,7 @@ def closed_is_landed(evidence: Evidence) -> Iterator[str]:
         for oid in (request["landed_oid"], head) if repository is not None else ():
             if repository is not None and oid not in repository.reachable:
                 yield f"{name}: {oid or 'its head'} is not in {repository.rig}'s target, its request landed"
-        if beads.get(name, {}).get("status") != "closed":
+        if beads.get(name, {}).get("status") != BeadStatus.CLOSED:
             yield f"{name}: its request landed, the bead is {beads.get(name, {}).get('status', 'nowhere')}"
     yield from _unrecorded(evidence)
 
@@ -189,7 +191,7 @@ def ejects_only_the_guilty(evidence: Evidence) -> Iterator[str]:
         asked = requested.get(event["payload"].get("run"))
         key = (event["rig"], asked["payload"]["tree"], asked["payload"].get("config", "")) if asked else ("", "", "")
         before = [past["payload"]["verdict"] for past in verdicts[key] if past["id"] < event["id"]]
-        if before.count("fail") < _REDS or GREEN & set(before):
+        if before.count(Verdict.FAIL.value) < _REDS or GREEN & set(before):
             yield f"{event['bead_id']}: returned as red by event {event['id']}; the runs of its tree said {before}"
 
 

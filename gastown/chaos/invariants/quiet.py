@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
+from gastown.agents import WorktreeState
+from gastown.assignments import AssignmentState
 from gastown.chaos.evidence import Evidence, Fault, Invariant, Row
 from gastown.chaos.reading import collected, moments, of_kind, setting, table
 from gastown.events import EventKind
+from gastown.refinery import IntentState, RunState
 
 # A ready bead is leased within this time while there is room.
 PATIENCE = timedelta(seconds=60)
@@ -24,22 +27,22 @@ def nothing_is_left(evidence: Evidence) -> Iterator[str]:
     yield from (
         f"attempt {row['id']} at {row['bead_id']} is still leased to {row['holder']}"
         for row in table(evidence, "assignments")
-        if row["state"] == "running"
+        if row["state"] == AssignmentState.RUNNING
     )
     yield from (
         f"landing intent {row['id']} of {row['rig']} is open"
         for row in table(evidence, "landing_intents")
-        if row["state"] == "open"
+        if row["state"] == IntentState.OPEN
     )
     yield from (
         f"gate run {row['id']} of {row['rig']} is {row['state']}"
         for row in table(evidence, "gate_runs")
-        if row["state"] in ("requested", "running")
+        if row["state"] in (RunState.REQUESTED, RunState.RUNNING)
     )
     yield from (
         f"the worktree of {row['address']} is still busy"
         for row in table(evidence, "polecats")
-        if row["worktree_state"] == "busy"
+        if row["worktree_state"] == WorktreeState.BUSY
     )
 
 

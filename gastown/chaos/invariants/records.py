@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gastown.assignments import AssignmentState
 from gastown.chaos.evidence import Evidence, Invariant, Note, Row
 from gastown.chaos.invariants.agents import processes
 from gastown.chaos.reading import by_bead, by_payload, collected, indexed, of_kind, table
@@ -231,7 +232,7 @@ def costs_are_booked_once(evidence: Evidence) -> Iterator[str]:
         runs = [event["payload"]["run"] for event in booked[row["id"]]]
         if len(runs) != len(set(runs)) or not set(runs) <= started[row["id"]]:
             yield f"{name}: the runs {runs} were booked, {sorted(started[row['id']])} were started"
-        if row["state"] in ("submitted", "failed") and set(runs) != started[row["id"]]:
+        if row["state"] in (AssignmentState.SUBMITTED, AssignmentState.FAILED) and set(runs) != started[row["id"]]:
             yield f"{name}: {row['state']}, its runs {sorted(started[row['id']])}, booked are {sorted(set(runs))}"
         yield from (f"{name}: {text}" for text in _sums(row, booked[row["id"]]))
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
+from gastown.assignments import AssignmentState, Reason
+from gastown.beads import BeadStatus
 from gastown.chaos.evidence import Evidence, Invariant, Row
 from gastown.chaos.reading import (
     TERMINAL,
@@ -22,6 +24,7 @@ from gastown.chaos.reading import (
     slung_beads,
     table,
 )
+from gastown.convoys import ConvoyStatus
 from gastown.events import EventKind
 
 # `ended_at` is the word of a process, `claimed_at` that of the database.
@@ -52,7 +55,7 @@ def ends_once(evidence: Evidence) -> Iterator[str]:
 
 
 def _is_sling(event: Row) -> bool:
-    return bool(event["kind"] == EventKind.ASSIGNMENT_SLUNG and event["payload"].get("reason") == "sling")
+    return bool(event["kind"] == EventKind.ASSIGNMENT_SLUNG and event["payload"].get("reason") == Reason.SLING)
 
 
 def _counts(event: Row) -> bool:
@@ -64,8 +67,12 @@ def _counts(event: Row) -> bool:
 def _has_ended(row: Row | None) -> bool:
     if row is None:
         return False
-    has_landed = row["status"] == "closed" and bool(row["landed_sha"] or not row["is_code"])
-    return has_landed or bool(row["status"] == "escalated")
+    return _has_landed(row) or bool(row["status"] == BeadStatus.ESCALATED)
+
+
+def _has_landed(row: Row) -> bool:
+    """Closed, and where it was slung for code, landed."""
+    return bool(row["status"] == BeadStatus.CLOSED and (row["landed_sha"] or not row["is_code"]))
 
 
 @collected
@@ -154,15 +161,15 @@ def caps_are_kept(evidence: Evidence) -> Iterator[str]:
 
 def _over_cap(evidence: Evidence, bead: str, part: Sequence[Attempt]) -> Iterator[str]:
     counts = {
-        "cap.agent_failures": sum(attempt.ended_as == "failed" for attempt in part),
-        "cap.infrastructure": sum(attempt.ended_as == "lost" for attempt in part),
-        "cap.reworks": sum(attempt.reason == "rework" for attempt in part),
-        "cap.handoffs": sum(attempt.reason == "handoff" for attempt in part),
+        "cap.agent_failures": sum(attempt.ended_as == AssignmentState.FAILED for attempt in part),
+        "cap.infrastructure": sum(attempt.ended_as == AssignmentState.LOST for attempt in part),
+        "cap.reworks": sum(attempt.reason == Reason.REWORK for attempt in part),
+        "cap.handoffs": sum(attempt.reason == Reason.HANDOFF for attempt in part),
     }
     for cap, count in counts.items():
         if count > setting(evidence, cap):
             yield f"{bead}: {count} attempts count for {cap}, which is {setting(evidence, cap):g}"
-    for reason, cap in (("retry", "cap.agent_failures"), ("takeover", "cap.infrastructure")):
+    for reason, cap in ((Reason.RETRY, "cap.agent_failures"), (Reason.TAKEOVER, "cap.infrastructure")):
         again = sum(attempt.reason == reason for attempt in part)
         if again >= setting(evidence, cap):
             yield f"{bead}: made anew {again} times by {reason}, {cap} is {setting(evidence, cap):g}"
@@ -210,14 +217,15 @@ def _convoys_at_the_end(evidence: Evidence) -> Iterator[str]:
     travellers: Mapping[str, list[Row]] = defaultdict(list)
     for member in table(evidence, "convoy_members"):
         row = beads.get(member["bead_id"])
-        if row is not None and row["status"] != "tombstone":
+        if row is not None and row["status"] != BeadStatus.TOMBSTONE:
             travellers[member["convoy_id"]].append(row)
     for convoy in table(evidence, "convoys"):
         rows = travellers[convoy["id"]]
         have_landed = bool(rows) and all(
-            row["status"] == "closed" and (row["is_code"] is not True or bool(row["landed_sha"])) for row in rows
+            row["status"] == BeadStatus.CLOSED and (row["is_code"] is not True or bool(row["landed_sha"]))
+            for row in rows
         )
-        if have_landed != (convoy["status"] == "landed"):
+        if have_landed != (convoy["status"] == ConvoyStatus.LANDED):
             yield f"{convoy['id']}: is {convoy['status']}, and {'all' if have_landed else 'not all'} its members landed"
 
 
