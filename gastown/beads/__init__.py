@@ -18,7 +18,8 @@ from gastown.beads.bulk.planting import Seed, SeedEdge, note_bond, plant, uproot
 from gastown.beads.capabilities import Shipment, ship
 from gastown.beads.claims import claim, claim_ready
 from gastown.beads.closing import Closing, close, close_landed, is_agent, reopen
-from gastown.beads.conditions import GATE_TYPES
+from gastown.beads.conditions import GATE_TYPES, Outcome
+from gastown.beads.conditions import judge as judge_gate
 from gastown.beads.creation import create
 from gastown.beads.deletion import Deletion, delete
 from gastown.beads.edges import (
@@ -71,6 +72,7 @@ from gastown.beads.figures import Figures, count, count_by_status, count_labels,
 from gastown.beads.filters import Between, Filters, Sort
 from gastown.beads.gates.durations import format_duration, parse_duration
 from gastown.beads.gates.gates import (
+    NEEDS_PERSON,
     Checked,
     GithubAway,
     Look,
@@ -158,6 +160,7 @@ __all__ = [
     "GATE_TYPES",
     "ISSUE_TYPES",
     "KEYS",
+    "NEEDS_PERSON",
     "PICTURES",
     "PREFIX",
     "UNDER_WAY",
@@ -202,6 +205,7 @@ __all__ = [
     "NoGate",
     "Node",
     "Orphans",
+    "Outcome",
     "ParentClosed",
     "ParentNotFound",
     "Patch",
@@ -310,6 +314,7 @@ __all__ = [
     "is_foreign",
     "is_on",
     "is_ready",
+    "judge_gate",
     "known_statuses",
     "known_types",
     "label_of_folder",

@@ -22,6 +22,7 @@ from gastown.patrols.findings import (
     error,
     warning,
 )
+from gastown.patrols.fixing import Examined, Fix, examine
 from gastown.patrols.lifecycle import Noted, forget_unseen, mend_due_at, note_findings, note_step, stored_subject
 from gastown.patrols.looking import Look, look_at
 from gastown.patrols.models import FindingRow, Level
@@ -32,9 +33,11 @@ __all__ = [
     "ALL",
     "Category",
     "Check",
+    "Examined",
     "Fault",
     "Finding",
     "FindingRow",
+    "Fix",
     "Hands",
     "Here",
     "Level",
@@ -46,6 +49,7 @@ __all__ = [
     "WalkResult",
     "absence",
     "error",
+    "examine",
     "faults_of",
     "find_last_walk",
     "find_open",

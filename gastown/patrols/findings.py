@@ -105,6 +105,8 @@ class Check:
     is_local: bool = False
     """Whether it sees this host alone: then each host looks for itself, and its findings name the host."""
     needs_network: bool = False
+    is_slow: bool = False
+    """Whether it takes time that grows with the town's history: `gt doctor --slow` runs it."""
     needs_sql: bool = True
     is_first: bool = False
     """When it says an error, those that need SQL are left out."""

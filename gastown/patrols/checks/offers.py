@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from gastown import assignments, policy
+from gastown import assignments, policy, rigs
 from gastown.db import database_time
 from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
 
@@ -12,20 +12,21 @@ _RINGS = 4
 
 
 def look(here: Here) -> Iterable[Fault]:
-    """Offered attempts older than several doorbells."""
+    """Offered attempts older than several doorbells; what somebody halted is the check `halts`'s business."""
     with here.read() as session:
         patience = timedelta(seconds=_RINGS * policy.load(session).number("doorbell.again_s"))
         now = database_time(session)
         running = assignments.running_by_host(session)
-        rows = assignments.list_offered(session)
-        paused = policy.load(session).count("dispatch.paused")
-    if paused and rows:
+        halted = {rig.name for rig in rigs.list_all(session) if rigs.find_pause(session, rig) is not None}
+        rows = [row for row in assignments.list_offered(session) if row.rig not in halted]
+        held_up = [*assignments.list_offered(session), *assignments.list_waiting(session)]
+        is_shut = bool(policy.load(session).count("dispatch.paused") and held_up)
+    if is_shut:
         yield warning(
             "",
             "nothing new is claimed: dispatch is paused, as by a `gt shutdown` that did not come to its end",
             "`gt config set dispatch.paused 0` lets claims go on.",
         )
-        return
     for row in rows:
         if now - row.created_at > patience:
             busy = sum(running.values())

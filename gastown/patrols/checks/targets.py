@@ -1,9 +1,9 @@
-"""No rig's target branch is red, broken, or shut."""
+"""No rig's target branch is red or broken."""
 
 from collections.abc import Iterable
 
 from gastown import rigs
-from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error
 from gastown.rigs import TargetState
 
 
@@ -24,8 +24,6 @@ def look(here: Here) -> Iterable[Fault]:
                 f"the gates cannot run on {rig.branch}: nothing lands",
                 f"`gt mq status {rig.name}` says why; mend the gate or its tools.",
             )
-        if rig.is_parked:
-            yield warning(rig.name, "is parked: nothing new starts", f"`gt rig unpark {rig.name}` ends that.")
 
 
 CHECK = Check("targets", look, "no rig's target is red", category=Category.RIG, patrol=Patrol.DEACON)
