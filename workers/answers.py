@@ -10,7 +10,7 @@ from gastown.cli.context import SessionPass, for_session
 from gastown.db import DatabaseAway
 from gastown.db.unit_of_work import reading
 from gastown.errors import GastownError
-from gastown.sessions import Answer
+from gastown.sessions import Answer, Halted
 
 PROGRAMS = ("gt", "bd")
 MOST_WORDS = 200
@@ -30,7 +30,8 @@ def answer(assignment_id: int, request: dict[str, Any]) -> Answer:
         return Answer("", "Error: this session's pass is not valid any more.\nHint: End the session.\n", 3)
     context = for_session(str(program), held, str(request.get("stdin", "")))
     code = command_line.invoke(context, list(words or []))
-    return Answer(context.text_out(), context.text_err(), code, is_away=isinstance(context.error, DatabaseAway))
+    is_away = isinstance(context.error, DatabaseAway | Halted)
+    return Answer(context.text_out(), context.text_err(), code, is_away=is_away)
 
 
 def _are_words(words: object) -> bool:

@@ -9,8 +9,10 @@ import socket
 import sys
 import time
 
-# A call made while no worker serves the socket (a restart, a deploy), or the town's database is away, waits this long.
+# A call made while no worker serves the socket (a restart, a deploy) waits this long.
 PATIENCE_S = 60.0
+# One that a worker cannot decide now (its database is away, the rig was stopped) waits longer: agents go on meanwhile.
+AWAY_PATIENCE_S = 600.0
 ANSWER_TIMEOUT_S = 120.0
 STDIN_LIMIT = 1_000_000
 
@@ -46,16 +48,18 @@ def call(program: str, argv: list[str], stdin: str, *, is_terminal: bool = False
 
 
 def _ask_patiently(request: dict[str, object]) -> dict[str, str]:
-    deadline = time.monotonic() + PATIENCE_S
+    began = time.monotonic()
     pause = 0.05
     while True:
+        patience = PATIENCE_S
         try:
             answer = _ask(os.environ["GT_SESSION_SOCKET"], request)
             if not answer.get("away"):
                 return answer
+            patience = AWAY_PATIENCE_S
         except (OSError, ValueError) as error:
             answer = {"err": f"Error: no worker answers for this session ({error}).\n"}
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= began + patience:
             hint = "Hint: Your work is safe in the worktree. Commit it, wait a minute and run the command again.\n"
             error_line = answer["err"].partition("\n")[0]
             return {"err": f"{error_line}\n{hint}", "code": "6"}

@@ -46,13 +46,23 @@ from gastown.git.history import (
     read_messages,
     ref_value,
     require_commits,
+    subject_of,
     tree_of,
 )
 from gastown.git.hooks import add_trailer, hooks_folder
 from gastown.git.identity import user_email, user_name
-from gastown.git.land import create_land, fetch_branch, fetch_head, is_pinned, pin, unpin
+from gastown.git.land import (
+    create_land,
+    fetch_branch,
+    fetch_head,
+    is_held_elsewhere,
+    is_pinned,
+    list_pins,
+    pin,
+    unpin,
+)
 from gastown.git.layout import view_of
-from gastown.git.locks import exclusive, remove_stale_locks
+from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
 from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
 from gastown.git.names import check_branch_name, check_oid, check_remote_url, local_path
 from gastown.git.push import (
@@ -76,7 +86,7 @@ from gastown.git.remote import (
     try_push,
 )
 from gastown.git.run import Options, Place, Result, git, redact, version
-from gastown.git.save import Keeper, Saved, save_work, snapshot_work
+from gastown.git.save import Keeper, Saved, drop_snapshot, list_snapshots, save_work, snapshot_work
 from gastown.git.source import Acceptance, Source, checkout_accepts, resolve_source
 from gastown.git.worktree import (
     TreeState,
@@ -154,6 +164,7 @@ __all__ = [
     "default_branch",
     "delete_branch",
     "distance",
+    "drop_snapshot",
     "exclusive",
     "fetch_branch",
     "fetch_head",
@@ -164,9 +175,13 @@ __all__ = [
     "head_of",
     "hooks_folder",
     "is_ancestor",
+    "is_at_work",
     "is_clean",
+    "is_held_elsewhere",
     "is_pinned",
     "list_checkouts",
+    "list_pins",
+    "list_snapshots",
     "list_uncommitted",
     "local_path",
     "ls",
@@ -190,6 +205,7 @@ __all__ = [
     "save_work",
     "snapshot_work",
     "state",
+    "subject_of",
     "tree_of",
     "try_push",
     "unpin",

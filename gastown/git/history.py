@@ -170,6 +170,11 @@ def changed_paths(repo: Path, base: str, head: str) -> list[str]:
     return _ask(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", base, head, "--"], base, head).fields
 
 
+def subject_of(repo: Path, oid: str) -> str:
+    """The first line of a commit's message."""
+    return _ask(repo, ["log", "-1", "--format=%s", check_oid(oid), "--"], oid).line
+
+
 def has_blob(repo: Path, oid: str) -> bool:
     """Whether the repository has this blob."""
     return _describe(repo, [check_oid(oid)]) == [(oid, "blob")]

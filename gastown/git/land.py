@@ -105,3 +105,21 @@ def pin(land: Path, oid: str) -> None:
 def unpin(land: Path, oid: str) -> None:
     """Let go of a commit that has landed or is no longer wanted; its objects stay until somebody prunes them."""
     git(land, "update-ref", "-d", f"{_HEADS}/{check_oid(oid)}")
+
+
+def list_pins(land: Path) -> list[str]:
+    """The commits that are pinned in `land`."""
+    answer = git(land, "for-each-ref", "--format=%(objectname)", f"{_HEADS}/")
+    return [line for line in answer.stdout.splitlines() if line]
+
+
+def is_held_elsewhere(land: Path, oid: str, *, target: str, work: Path, branch: str) -> bool:
+    """Whether `oid` would be safe without its pin: the target has it, or the branch on which it was made does."""
+    tip = history.ref_value(land, _tracking(target))
+    if tip is not None and history.is_ancestor(land, check_oid(oid), tip):
+        return True
+    view = layout.view_of(work)
+    if not branch or not view.exists():
+        return False
+    tip = history.ref_value(view, f"refs/heads/{check_branch_name(branch)}")
+    return tip is not None and history.has_commit(view, oid) and history.is_ancestor(view, oid, tip)

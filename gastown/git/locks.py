@@ -44,6 +44,22 @@ def _take(descriptor: int, path: Path, deadline: float) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
+def is_at_work(folder: Path) -> bool:
+    """Whether a git of this host works under `folder` now, as far as this user may see: its locks are its own.
+
+    An agent's commit may wait for an editor for as long as it likes, with its lock held and its file closed.
+    """
+    inside = os.fsencode(folder.resolve()) + b"/"
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if not (process / "comm").read_bytes().startswith(b"git"):
+                continue
+            places = [os.fsencode(os.readlink(process / "cwd")), *(process / "environ").read_bytes().split(b"\0")]
+            if any(inside in place + b"/" for place in places):
+                return True
+    return False
+
+
 def remove_stale_locks(repo: Path, *, older_than_s: float) -> list[Path]:
     """Remove lock files of git under the git directory `repo` that are older than any command may live; return them.
 

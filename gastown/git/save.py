@@ -89,6 +89,17 @@ def snapshot_work(work: Path, path: Path, branch: str, keeper: Keeper, *, ref: s
     return Saved(oid, new, took.left_out)
 
 
+def list_snapshots(work: Path, under: str) -> list[int]:
+    """The numbers under which snapshots are kept."""
+    names = git(Place(layout.view_of(work)), "for-each-ref", "--format=%(refname)", f"{under}/").stdout.split()
+    return sorted(int(number) for name in names if (number := name.rpartition("/")[2]).isdigit())
+
+
+def drop_snapshot(work: Path, ref: str) -> None:
+    """Let go of a snapshot whose work is safe elsewhere; none there is fine."""
+    git(Place(layout.view_of(work)), "update-ref", "-d", ref)
+
+
 @dataclass(frozen=True)
 class _Taken:
     """A worktree's content, as a tree, and the commits that it is built on."""

@@ -36,6 +36,14 @@ KEYS: dict[str, Key] = {
     "lease.grace_s": Key(600, "seconds a session may run with no worker holding it", 10, 86400),
     "session.timeout_s": Key(14400, "seconds an agent may run in one go", 10, 604800),
     "session.output_limit_mb": Key(256, "megabytes of output after which a session is stopped", 1, 10240),
+    "session.memory_mb": Key(0, "megabytes of address space for each process of an agent; 0: no limit", 0, 10_000_000),
+    "session.processes": Key(
+        0, "processes that the town's user may have when an agent forks; 0: no limit", 0, 1_000_000
+    ),
+    "session.file_mb": Key(0, "megabytes that each file an agent writes may have; 0: no limit", 0, 10_000_000),
+    "session.scratch_s": Key(
+        86400, "seconds after its end for which a session's scratch folder is kept", 0, 31_536_000
+    ),
     "session.nudges": Key(1, "times an agent that ended without `gt done` is asked again in the same attempt", 0, 5),
     "cap.agent_failures": Key(3, "failed attempts of agents after which a bead is escalated", 1, 20),
     "cap.infrastructure": Key(5, "attempts lost to dead workers and hosts after which a bead is escalated", 1, 50),

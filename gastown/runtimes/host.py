@@ -19,11 +19,11 @@ from typing import NoReturn
 from gastown import clock
 from gastown.errors import Bug, Conflict, Invalid, Refused, Unavailable
 from gastown.runtimes import session_facts as facts
+from gastown.runtimes import session_wire as wire
 from gastown.runtimes.base import CommandMissing
 from gastown.runtimes.session_facts import boot_id as boot_id
 from gastown.runtimes.session_facts import boot_seconds as boot_seconds
 from gastown.runtimes.session_facts import process_start as process_start
-from gastown.runtimes.session_wire import DIR_VARIABLE
 
 SOCKET_NAME = "keeper.sock"
 SOCKET_PATH_BYTES = 100  # the kernel's limit is 108 on Linux and 104 on macOS
@@ -63,6 +63,7 @@ class ExitReason(StrEnum):
     LOST = "lost"  # its keeper was killed or the machine went down; the exit status is unknown
 
 
+LIMITS = wire.LIMITS
 REASONS = {str(reason): reason for reason in ExitReason}
 
 
@@ -80,6 +81,10 @@ class SessionSpec:
     """How long the session lives on after the last sign of a worker."""
     kill_after_s: float = 10.0
     """Time between TERM and KILL when it is stopped."""
+    lock: Path | None = None
+    """Held by the session's keeper for as long as it lives: of all sessions that name it, one runs at a time."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """What the agent may use, by names of `LIMITS`."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def end_zygote(run_dir: Path) -> bool:
     if answer is None:
         return False
     pid, start = _number(answer, "pid"), _number(answer, "start")
-    return _signal(pid, start, signal.SIGTERM)
+    return signal_process(pid, start, signal.SIGTERM)
 
 
 def start(path: Path, spec: SessionSpec) -> SessionProcess:
@@ -151,6 +156,8 @@ def start(path: Path, spec: SessionSpec) -> SessionProcess:
         "stdin": None if spec.stdin is None else os.path.abspath(spec.stdin),
         "grace_s": spec.grace_s,
         "kill_after_s": spec.kill_after_s,
+        "lock": None if spec.lock is None else os.path.abspath(spec.lock),
+        "limits": dict(spec.limits),
     }
     try:
         answer = _ask(path, request)
@@ -235,7 +242,7 @@ def stop(process: SessionProcess, reason: str = "") -> bool:
         facts.write_text(os.fspath(process.dir / "stop"), reason)
     except OSError:
         number = signal.SIGTERM  # a full disk keeps the reason out, not the order
-    return _signal(process.keeper_pid, process.keeper_start, number) if is_alive(process) else False
+    return signal_process(process.keeper_pid, process.keeper_start, number) if is_alive(process) else False
 
 
 def touch_deadline(folder: Path, grace_s: float) -> None:
@@ -268,7 +275,7 @@ def _end_leftovers(folder: Path) -> None:
     number = signal.SIGTERM
     while left := _leftovers(folder):
         for pid, started in left:
-            _signal(pid, started, number)
+            signal_process(pid, started, number)
         if clock.monotonic() > until:
             if number == signal.SIGKILL:
                 raise KeeperUnavailable(f"{len(left)} processes of {folder} do not end")
@@ -278,7 +285,7 @@ def _end_leftovers(folder: Path) -> None:
 
 def _leftovers(folder: Path) -> list[tuple[int, int]]:
     """Processes whose environment names this session folder, with their start times."""
-    mark = b"\0" + f"{DIR_VARIABLE}=".encode() + os.fsencode(os.path.abspath(folder)) + b"\0"
+    mark = b"\0" + f"{wire.DIR_VARIABLE}=".encode() + os.fsencode(os.path.abspath(folder)) + b"\0"
     found = []
     for entry in Path("/proc").glob("[0-9]*") if facts.LINUX else ():
         started = facts.process_start(int(entry.name))
@@ -361,7 +368,7 @@ def _refuse(spec: SessionSpec, answer: Mapping[str, object]) -> NoReturn:
             raise SessionNotStarted(f"the session in {spec.dir} cannot be started: {stage}: {detail}")
 
 
-def _signal(pid: int, started: int, number: int) -> bool:
+def signal_process(pid: int, started: int, number: int) -> bool:
     """Send a signal to the process with this pid and start time, and to no successor of its pid."""
     if not hasattr(os, "pidfd_open"):
         if facts.process_start(pid) != started:

@@ -12,6 +12,7 @@ import errno
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -32,6 +33,7 @@ CHECK_SECONDS = 30.0  # looks at the stop file and the deadline this often, even
 LEFTOVER_SECONDS = 2.0  # what an agent left behind gets this long between TERM and KILL
 GIVE_UP_SECONDS = 15.0  # a process that ignores KILL for this long (stuck in the kernel) is left to the kernel
 RESUME_SECONDS = 60.0  # after a suspend, workers get this long to renew before a passed deadline counts
+AGENT_OOM_SCORE = "500"  # above every worker's: an agent goes, not who looks after thirty of them
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
 WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
 
@@ -49,6 +51,19 @@ def prctl(option: int, argument: int | bytes) -> None:
         _libc.prctl(option, value, 0, 0, 0)
 
 
+def hold_to(limits: dict[str, int]) -> None:
+    """Bound what this process and its children may use; let the kernel end them first when memory runs out."""
+    kinds = {"memory_mb": resource.RLIMIT_AS, "processes": resource.RLIMIT_NPROC, "file_mb": resource.RLIMIT_FSIZE}
+    for name, kind in kinds.items():
+        if name in limits:
+            wanted, most = limits[name] * (1 << 20 if name.endswith("_mb") else 1), resource.getrlimit(kind)[1]
+            bound = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+            resource.setrlimit(kind, (bound, bound))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(AGENT_OOM_SCORE)
+
+
 def become_agent(order: wire.Order, keeper: int, gate: int, report: int) -> None:
     """Turn this fork into the agent once the gate opens; say through `report` what failed, and never return."""
     stage = "setup"
@@ -56,6 +71,7 @@ def become_agent(order: wire.Order, keeper: int, gate: int, report: int) -> None
         os.setsid()
         # A keeper that is killed outright takes its agent along: an agent that nobody watches must not go on.
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        hold_to(order.limits)
         stage = "stdin"
         os.dup2(os.open(order.stdin, os.O_RDONLY), 0)
         stage = "log"
@@ -270,6 +286,9 @@ def serve_one(connection: socket, zygote: int) -> None:
         if request.get("op") == "start":
             order = wire.Order(request)
             lock, answer = claim(order.folder)
+            if lock is not None and order.lock is not None and facts.lock_file(order.lock) is None:
+                os.close(lock)
+                lock, answer = None, {"ok": False, "error": "busy", "detail": "another run of the attempt goes on"}
             if lock is not None:
                 keeper = Keeper(order)
                 answer = keeper.start()

@@ -14,6 +14,8 @@ import time
 
 REQUEST_BYTES = 4 << 20  # twice what Linux accepts as arguments and environment together
 REQUEST_SECONDS = 5.0  # a client that connects and says nothing is dropped after this
+# What a session may be held to: memory of each of its processes, processes of this user, size of each file it writes.
+LIMITS = ("memory_mb", "processes", "file_mb")
 DIR_VARIABLE = "GASTOWN_SESSION_DIR"  # set for every agent; names its session in /proc/<pid>/environ
 
 
@@ -36,6 +38,14 @@ class Order:
         self.stdin = stdin or os.devnull
         self.grace_s = _seconds(request, "grace_s")
         self.kill_after_s = _seconds(request, "kill_after_s")
+        self.lock = None if request.get("lock") is None else _text(request, "lock")
+        self.limits = _limits(request.get("limits", {}))
+
+
+def _limits(given: object) -> dict[str, int]:
+    if not isinstance(given, dict) or not all(type(value) is int and value > 0 for value in given.values()):
+        raise ValueError("limits must be an object of positive numbers")
+    return {name: given[name] for name in LIMITS if name in given}
 
 
 def _text(request: dict[str, object], name: str) -> str:

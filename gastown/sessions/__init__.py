@@ -7,25 +7,31 @@ host adopts it. Not here: what an attempt is (`gastown.assignments`), what a run
 
 from gastown.sessions.book import LeaseBook
 from gastown.sessions.channel import Answer, Ask
-from gastown.sessions.leftovers import Leftovers, sweep_leftovers, sweep_locks
+from gastown.sessions.freeze import keep_frozen
+from gastown.sessions.leftovers import Leftovers, sweep_leftovers
 from gastown.sessions.office import Office
 from gastown.sessions.paths import latest_run_dir, run_dir, session_dir, socket_path
 from gastown.sessions.primer import Primer, load_hook, load_primer, render
-from gastown.sessions.readiness import NotReady, check_submission
+from gastown.sessions.readiness import Halted, NotReady, check_not_halted, check_submission
 from gastown.sessions.supervise import see_off, supervise
 from gastown.sessions.take import is_dead_here, make_holder
+from gastown.sessions.upkeep import Tidied, tidy_host
 from gastown.sessions.worksite import site_of
 
 __all__ = [
     "Answer",
     "Ask",
+    "Halted",
     "LeaseBook",
     "Leftovers",
     "NotReady",
     "Office",
     "Primer",
+    "Tidied",
+    "check_not_halted",
     "check_submission",
     "is_dead_here",
+    "keep_frozen",
     "latest_run_dir",
     "load_hook",
     "load_primer",
@@ -38,5 +44,5 @@ __all__ = [
     "socket_path",
     "supervise",
     "sweep_leftovers",
-    "sweep_locks",
+    "tidy_host",
 ]

@@ -14,7 +14,7 @@ from gastown.runtimes import host
 
 log = logs.get(__name__)
 
-# Renews what it is given (attempt -> fence, attempt -> what was seen of it) and says how each stands; raises Unavailable
+# Renews what it is given (attempt -> fence, attempt -> what was seen) and says how each stands; raises Unavailable
 # while the database is away.
 Renew = Callable[[Mapping[int, int], Mapping[int, Sign]], list[HeldLease]]
 

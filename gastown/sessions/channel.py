@@ -36,7 +36,7 @@ class Answer:
     err: str
     code: int
     is_away: bool = False
-    """Whether nothing was done because the database is away: the agent's side waits and asks again."""
+    """Whether nothing was done because the database is away or the rig stopped: the agent's side asks again later."""
 
 
 # (attempt, request) -> answer
@@ -58,6 +58,16 @@ class Channel:
     def fileno(self) -> int:
         """The descriptor to poll."""
         return self._listener.fileno()
+
+    def mend(self) -> bool:
+        """Listen anew when somebody deleted the socket; False when it is there, ours or an adopter's."""
+        if self.path.exists():
+            return False
+        gone = self._listener
+        self._listener = _listen(self.path)
+        self._identity = _identity(self.path)
+        gone.close()
+        return True
 
     def accept(self) -> None:
         """Take one connection and answer it from a thread of its own."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from gastown import agents, assignments, git, logs, rigs
+from gastown import agents, assignments, logs, rigs
 from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import Assignment, AssignmentState
 from gastown.db import database_time
@@ -14,9 +14,6 @@ from gastown.sessions.office import Office
 from gastown.sessions.take import is_dead_here
 
 log = logs.get(__name__)
-
-# Older locks in a repository belong to a git that was killed: no command of ours runs this long.
-STALE_LOCK_S = 900
 
 
 @dataclass(frozen=True)
@@ -74,15 +71,15 @@ def _settle_unknown_ends(office: Office) -> tuple[tuple[int, ...], int]:
 
 def _save(office: Office, polecat: Polecat, row: Assignment, rig: rigs.Rig) -> bool:
     """Save and free a worktree whose session was never started."""
-    head = None
+    is_whole = False
     try:
         if row.branch:
             site = worksite.site_of(office.settings, rig, row, polecat)
-            head = worksite.save(site, agent=polecat.address, why="found after a crash")
+            is_whole = worksite.save(site, row.id or 0, agent=polecat.address, why="found after a crash").is_whole
     except (GastownError, OSError) as error:
         log.warning("worktree of %s not settled yet: %s", polecat.address, error)
         return False
-    state = WorktreeState.CLEAN if head else WorktreeState.SPENT
+    state = WorktreeState.CLEAN if is_whole else WorktreeState.SPENT
     office.do(lambda session: agents.mark_worktree(session, polecat.address, state))
     return True
 
@@ -102,14 +99,3 @@ def last_claimed(session: Session, polecat: str) -> Assignment | None:
     """The attempt that has or had the polecat last; a number says when it was made, not when it was claimed."""
     query = select(Assignment).where(Assignment.polecat == polecat)
     return session.exec(query.order_by(col(Assignment.claimed_at).desc(), col(Assignment.id).desc()).limit(1)).first()
-
-
-def sweep_locks(office: Office) -> int:
-    """Remove lock files that killed gits left in this host's repositories; return how many."""
-    removed = 0
-    names = office.do(lambda session: [rig.name for rig in rigs.list_all(session)])
-    for name in names:
-        for repo in (rigs.land_git(office.settings.town, name), rigs.work_git(office.settings.town, name)):
-            if repo.exists():
-                removed += len(git.remove_stale_locks(repo, older_than_s=STALE_LOCK_S))
-    return removed

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from gastown.config import Settings
 from gastown.sessions.book import LeaseBook
 from gastown.sessions.channel import Ask
+from gastown.sessions.saver import Saver
 
 T = TypeVar("T")
 Work = Callable[[], AbstractContextManager[Session]]
@@ -30,6 +31,8 @@ class Office:
     answer: Ask
     """Runs an agent's `gt` or `bd` command."""
     stopping: threading.Event = field(default_factory=threading.Event)
+    saver: Saver = field(default_factory=Saver)
+    """Saves what runs."""
 
     def do(self, act: Callable[[Session], T]) -> T:
         """Run `act` in a unit of work and return what it returns."""

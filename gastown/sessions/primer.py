@@ -142,6 +142,15 @@ NUDGE = (
 )
 
 
+def restarted(why: str) -> str:
+    """What an agent is told whose process the town ended and started again."""
+    return (
+        f"[GAS TOWN] Your process was ended and started again: {' '.join(why.split()) or 'it gave no sign of life'}. "
+        "Nothing in your worktree was changed. Go on where you left off, and do not repeat what stopped you; commit as "
+        'you go. When it is finished: `gt done`. If you cannot go on: `gt done --status ESCALATED --reason "why"`.\n'
+    )
+
+
 def load_hook(session: Session, assignment_id: int) -> Primer:
     """The primer of an attempt, by its number."""
     return load_primer(session, assignments.get(session, assignment_id))

@@ -2,13 +2,27 @@
 
 from dataclasses import dataclass
 
-from gastown import git
-from gastown.errors import Refused
+from sqlmodel import Session
+
+from gastown import git, rigs
+from gastown.errors import Refused, Unavailable
+from gastown.rigs import Rig
 from gastown.sessions.worksite import Site, forward
 
 
 class NotReady(Refused):
     """Something is left to do before `gt done`; nothing was handed in."""
+
+
+class Halted(Unavailable):
+    """The rig is stopped by somebody's word: nothing is handed in until it goes on, and nothing is lost meanwhile."""
+
+
+def check_not_halted(session: Session, rig: Rig) -> None:
+    """Raise Halted while nothing of the rig may be pushed."""
+    why = rigs.find_freeze(session, rig)
+    if why is not None:
+        raise Halted(why, hint="Your work is safe in the worktree. Commit it and run the command again later.")
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,25 @@ import secrets
 import select
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import Session
 
-from gastown import assignments, clock, config, logs, policy, runtimes
-from gastown.agents import Polecat
-from gastown.assignments import Assignment, AssignmentState, RunStart
-from gastown.policy import Policy
+from gastown import assignments, clock, config, logs, policy, rigs, runtimes
+from gastown.assignments import Assignment, AssignmentState, Desired, RunStart
+from gastown.db import DatabaseAway
 from gastown.rigs import Rig
-from gastown.runtimes import ExitReason, Launch, Preset, SessionExit, SessionProcess, Usage, catalog, host
-from gastown.sessions import environment, paths, primer
+from gastown.runtimes import ExitReason, Launch, Preset, SessionExit, SessionProcess, Usage, catalog, host, strays
+from gastown.sessions import environment, paths, primer, saving
 from gastown.sessions.book import Entry
-from gastown.sessions.channel import Channel
+from gastown.sessions.channel import Answer, Channel
+from gastown.sessions.freeze import is_frozen
+from gastown.sessions.held import Ending, EndKind, Held
 from gastown.sessions.office import Office
 from gastown.sessions.take import check_disk
 from gastown.sessions.verdict import describe, failure, is_refusal, measure
-from gastown.sessions.worksite import Site
 
 log = logs.get(__name__)
 
@@ -33,48 +33,10 @@ log = logs.get(__name__)
 LOOK_EVERY_S = 5.0
 # Between TERM and KILL for a session that is stopped.
 KILL_AFTER_S = 10.0
+# Between two looks whether a stopped rig goes on.
+FROZEN_PAUSE_S = 2.0
 # A keeper that has not ended its session by then never will; its deadline, or the next boot, does.
 STOP_PATIENCE_S = 45.0
-
-
-class EndKind(StrEnum):
-    """What the end of a session means for its attempt."""
-
-    HANDED_IN = "handed_in"  # the attempt ended by a command of the agent
-    FAILED = "failed"  # the agent ended, or had to be ended, without handing in
-    STOPPED = "stopped"  # somebody took the bead off its hook
-    LOST = "lost"  # the keeper died, the host went down, or nobody held the session for its grace
-    SUPERSEDED = "superseded"  # the attempt was over; the session was stopped
-    DETACHED = "detached"  # this worker stops; the session goes on
-    LEFT = "left"  # another worker holds the attempt; the session goes on
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a session ended, with words for people."""
-
-    kind: EndKind
-    words: str = ""
-
-
-@dataclass
-class Held:
-    """An attempt in this worker's hands."""
-
-    row: Assignment
-    polecat: Polecat
-    rig: Rig
-    site: Site
-    entry: Entry
-    policy: Policy
-    handed_in_at: float | None = None
-    """When this worker first saw that the attempt had ended, by the monotonic clock."""
-
-    @property
-    def id(self) -> int:
-        """The attempt's number."""
-        assert self.row.id is not None
-        return self.row.id
 
 
 def run_session(office: Office, held: Held, *, adopt: bool) -> Ending:
@@ -82,16 +44,13 @@ def run_session(office: Office, held: Held, *, adopt: bool) -> Ending:
 
     An adopted session is watched on; one that ended while nobody watched is booked and judged as if we had.
     """
-    channel = Channel(paths.socket_path(office.settings, held.id), held.id, office.answer)
+    channel = Channel(paths.socket_path(office.settings, held.id), held.id, partial(_answer, office, held.entry))
     try:
-        folder = paths.latest_run_dir(office.settings, held.id) if adopt else None
-        process = None
-        if folder is not None and (folder / "keeper.json").exists():
-            process = host.find(folder)
-        else:
-            folder = None
+        folder, process = _find(office, held) if adopt else (None, None)
         while True:
             if folder is None:
+                if (ending := _await_thaw(office, held)) is not None:
+                    return ending
                 folder, process = _start(office, held)
             ending = _watch(office, held, folder, process, channel) if process is not None else None
             if ending is not None and ending.kind in (EndKind.DETACHED, EndKind.LEFT):
@@ -102,6 +61,47 @@ def run_session(office: Office, held: Held, *, adopt: bool) -> Ending:
             folder = process = None
     finally:
         channel.close()
+
+
+def _answer(office: Office, entry: Entry, number: int, request: dict[str, Any]) -> Answer:
+    """Answer a command of the agent's; one that lost sight of the lease lets it wait for whoever has that."""
+    entry.note_life()
+    if not office.book.may_act(entry):
+        return Answer("", "Error: the worker cannot reach the town's database now.\n", 6, is_away=True)
+    return office.answer(number, request)
+
+
+def _find(office: Office, held: Held) -> tuple[Path | None, SessionProcess | None]:
+    """The newest run of an adopted attempt, and its process if it still runs; no folder when it has to be started."""
+    folder = paths.latest_run_dir(office.settings, held.id)
+    if folder is not None and (folder / "keeper.json").exists() and paths.run_number(folder) >= held.row.runs:
+        return folder, host.find(folder)
+    # Noted and never started, or its folder was deleted: an agent that runs all the same gets no second beside it.
+    ended = strays.end_all_below(paths.session_dir(office.settings, held.id))
+    if ended:
+        log.warning("ended %d processes of this attempt whose run is not on record", ended)
+    return None, None
+
+
+def _await_thaw(office: Office, held: Held) -> Ending | None:
+    """Wait while the rig is stopped; how the wait ended when that is not with a start (None)."""
+    is_said = False
+    while True:
+        why = office.do(lambda session: rigs.find_freeze(session, session.get_one(Rig, held.rig.name)))
+        if why is None:
+            return None
+        if (left := _leave(office, held.entry)) is not None:
+            return left
+        if held.entry.is_over:
+            return Ending(EndKind.SUPERSEDED, "the attempt is over")
+        if held.entry.is_asked_to_stop:
+            return Ending(EndKind.STOPPED, "it was asked to stop")
+        if not is_said:
+            log.warning("the agent is not started: %s", why)
+            is_said = True
+        held.entry.note_life()
+        if select.select([held.entry.wake[0]], [], [], FROZEN_PAUSE_S)[0]:
+            os.read(held.entry.wake[0], 4096)
 
 
 def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
@@ -149,6 +149,8 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
         stdin=stdin if launch.stdin is not None else None,
         grace_s=held.policy.number("lease.grace_s"),
         kill_after_s=KILL_AFTER_S,
+        lock=paths.session_dir(office.settings, held.id) / "agent.lock",
+        limits=_limits(held),
     )
     process = host.start(office.keeper_socket, spec)
     log.info("agent %s started, pid %d", row.preset, process.agent_pid)
@@ -159,11 +161,17 @@ def _compose(office: Office, held: Held, preset: Preset) -> tuple[str, Launch, b
     """The prompt and the command line: a nudge into the earlier session where the runtime can, else all of it anew."""
     row = held.row
     was_here = row.booked_runs > 0  # a start that a crash cut short has left no session to resume
+    nudge = primer.restarted(row.outcome) if row.desired is Desired.RESTART else primer.NUDGE
     if was_here and preset.resume_args and row.agent_session_id:
-        return primer.NUDGE, runtimes.resume(preset, prompt=primer.NUDGE, session_id=row.agent_session_id), True
+        return nudge, runtimes.resume(preset, prompt=nudge, session_id=row.agent_session_id), True
     text = office.do(lambda session: primer.render(primer.load_primer(session, row)))
-    prompt = text + (f"\n{primer.NUDGE}" if was_here else "")
+    prompt = text + (f"\n{nudge}" if was_here else "")
     return prompt, runtimes.launch(preset, prompt=prompt, session_id=str(uuid.uuid4())), False
+
+
+def _limits(held: Held) -> dict[str, int]:
+    """What the agent may use of the machine, as far as the town's settings say."""
+    return {name: held.policy.count(f"session.{name}") for name in host.LIMITS if held.policy.count(f"session.{name}")}
 
 
 def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, channel: Channel) -> Ending | None:
@@ -185,7 +193,8 @@ def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, ch
         while host.is_alive(process):
             if (left := _leave(office, entry)) is not None:
                 return left
-            if stop is None and (stop := _reason_to_stop(held, folder)) is not None:
+            _mend(channel, poll)
+            if stop is None and (stop := _look(office, held, folder)) is not None:
                 log.info("stopping the session: %s", stop.words)
                 host.stop(process, stop.words)
                 patience = clock.monotonic() + STOP_PATIENCE_S
@@ -198,6 +207,31 @@ def _watch(office: Office, held: Held, folder: Path, process: SessionProcess, ch
         if watched is not None:
             os.close(watched)
     return stop
+
+
+def _look(office: Office, held: Held, folder: Path) -> Ending | None:
+    """Have the work saved when it is time; why the session is to be stopped now, if it is."""
+    saving.save_when_due(office, held)
+    reason = _reason_to_stop(held, folder)
+    if reason is not None and reason.kind is EndKind.RESTART and not _wants_restart(office, held):
+        return None
+    return reason
+
+
+def _wants_restart(office: Office, held: Held) -> bool:
+    """Whether it is still to be started again; what the last heartbeat brought may be older than the last start."""
+    with contextlib.suppress(DatabaseAway):
+        row = office.do(lambda session: assignments.get(session, held.id))
+        return row.desired is Desired.RESTART
+    return False
+
+
+def _mend(channel: Channel, poll: select.poll) -> None:
+    before = channel.fileno()
+    if channel.mend():
+        log.warning("the socket of the session was gone; it is served anew")
+        poll.unregister(before)
+        poll.register(channel.fileno(), select.POLLIN)
 
 
 def _serve(channel: Channel, entry: Entry, ready: set[int]) -> None:
@@ -222,13 +256,38 @@ def _reason_to_stop(held: Held, folder: Path) -> Ending | None:
         return None if handed_in else Ending(EndKind.SUPERSEDED, "a newer attempt exists")
     if held.entry.is_asked_to_stop:
         return Ending(EndKind.STOPPED, "it was asked to stop")
-    started = (folder / "prompt.txt").stat().st_mtime
+    if held.entry.is_asked_to_restart:
+        return Ending(EndKind.RESTART, "it was asked to start again")
+    return _find_damage(held, folder) or _find_excess(held, folder)
+
+
+def _find_damage(held: Held, folder: Path) -> Ending | None:
+    """What somebody deleted under the running agent: nothing that it does from now on could be kept."""
+    if not held.site.path.is_dir():
+        return Ending(EndKind.LOST, "its worktree was deleted while it ran")
+    if not (folder / "prompt.txt").exists():
+        return Ending(EndKind.LOST, "the folder of its session was deleted while it ran")
+    return None
+
+
+def _find_excess(held: Held, folder: Path) -> Ending | None:
+    """Which limit the agent has passed; by the way, whether it gave a sign of life."""
+    try:
+        started = (folder / "prompt.txt").stat().st_mtime
+        logs_of_run = [folder / name for name in ("stdout.log", "stderr.log")]
+        size = sum(path.stat().st_size for path in logs_of_run if path.exists())
+    except FileNotFoundError:
+        return None  # deleted just now: the next look says so
+    frozen = is_frozen(folder)
+    if size != held.output_size or frozen:
+        if held.output_size >= 0:
+            held.entry.note_life()
+        held.output_size = size
     limit = held.policy.number("session.timeout_s")
-    if clock.now().timestamp() - started > limit:
+    if not frozen and clock.now().timestamp() - started > limit:
         return Ending(EndKind.FAILED, f"the agent ran for more than {limit:g} s")
-    size_mb = sum((folder / name).stat().st_size for name in ("stdout.log", "stderr.log") if (folder / name).exists())
     limit = held.policy.number("session.output_limit_mb")
-    if size_mb > limit * 1_000_000:
+    if size > limit * 1_000_000:
         return Ending(EndKind.FAILED, f"the agent wrote more than {limit:g} MB of output")
     return None
 
@@ -246,7 +305,7 @@ def _has_ended(held: Held) -> bool:
 
 def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> Ending | None:
     """Book the run that ended; say what its end means, or None when the agent is to be asked again."""
-    ended = host.read_exit(folder) or host.settle(folder)
+    ended = host.read_exit(folder) or (host.settle(folder) if folder.is_dir() else None)
     preset = catalog.get(held.row.preset, office.do(policy.presets))
     used = measure(preset, folder)
     row = office.do(lambda session: _book(session, office, held, folder, ended, used))
@@ -254,16 +313,28 @@ def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> 
         return Ending(
             EndKind.HANDED_IN if row.fence == held.row.fence else EndKind.SUPERSEDED, stopped.words if stopped else ""
         )
+    if _is_restart(row, stopped):
+        held.row = row
+        log.warning("starting the agent again: %s", row.outcome)
+        saving.save_now(office, held, why="it is started again")
+        return None
     if stopped is not None:
-        return stopped
+        return stopped if stopped.kind is not EndKind.RESTART else Ending(EndKind.STOPPED, "it was asked to stop")
     if ended is None or ended.reason in (ExitReason.LOST, ExitReason.GRACE):
         return Ending(EndKind.LOST, "the session was lost with its host, or nobody held it for its grace")
     held.row = row
     words = describe(preset, folder, ended, used)
-    if row.runs <= held.policy.count("session.nudges") and not is_refusal(used):
+    if row.runs - row.restarts <= held.policy.count("session.nudges") and not is_refusal(used):
         log.info("the agent ended without handing in (%s); asking it again", words)
         return None
     return Ending(EndKind.FAILED, f"the agent ended without `gt done` ({words})")
+
+
+def _is_restart(row: Assignment, stopped: Ending | None) -> bool:
+    """Whether the run's end is no end of the attempt, also when the agent ended by itself before it was ended."""
+    if stopped is None:
+        return row.desired is Desired.RESTART
+    return stopped.kind is EndKind.RESTART and row.desired in (Desired.RUN, Desired.RESTART)
 
 
 def _book(

@@ -11,16 +11,17 @@ from sqlmodel import Session
 
 from gastown import agents, assignments, logs, policy, rigs
 from gastown.agents import WorktreeState
-from gastown.assignments import Assignment, AssignmentState, Desired, StaleFence
+from gastown.assignments import Assignment, AssignmentNotFound, AssignmentState, Desired, LeaseLost, StaleFence
 from gastown.db import DatabaseAway
-from gastown.errors import GastownError, Unavailable
+from gastown.errors import GastownError, Refused, Unavailable
 from gastown.rigs import Rig
-from gastown.runtimes import host
-from gastown.sessions import paths, worksite
+from gastown.runtimes import host, strays
+from gastown.sessions import paths, saving, worksite
 from gastown.sessions.book import Entry
+from gastown.sessions.held import Ending, EndKind, Held
 from gastown.sessions.leftovers import last_claimed
 from gastown.sessions.office import Office
-from gastown.sessions.run import Ending, EndKind, Held, run_session
+from gastown.sessions.run import run_session
 from gastown.sessions.take import Taken, take
 
 log = logs.get(__name__)
@@ -31,6 +32,10 @@ TROUBLE_DELAY_S = 30.0
 AWAY_PAUSE_S = 5.0
 # Longer than TERM and KILL take.
 STRAY_PATIENCE_S = 20.0
+
+
+class TakenForCause(Refused):
+    """Too many workers died while they held the session: it is stopped, and the bead tried anew."""
 
 
 def supervise(office: Office, assignment_id: int) -> str:
@@ -47,7 +52,10 @@ def supervise(office: Office, assignment_id: int) -> str:
     with logs.bound(bead=row.bead_id, fence=row.fence, rig=row.rig):
         try:
             return _carry(office, taken, entry)
-        except StaleFence:
+        except LeaseLost as lost:
+            log.warning("letting go, the session goes on: %s", lost)
+            return "left to the next worker"
+        except (StaleFence, AssignmentNotFound):
             log.info("the attempt is over; letting go")
             return "over"
         finally:
@@ -108,16 +116,24 @@ def _carry_once(office: Office, taken: Taken, entry: Entry) -> str:
     row = taken.claim.assignment
     rig = office.do(lambda session: session.get_one(Rig, row.rig))
     try:
+        _check_deaths(taken)
         held = _settle_in(office, taken, rig, entry)
         ending = run_session(office, held, adopt=taken.is_adopted)
         return _conclude(office, held, ending)
-    except (StaleFence, DatabaseAway):
+    except (StaleFence, LeaseLost, AssignmentNotFound, DatabaseAway):
         raise
     except Exception as error:
         # Whatever it is, an attempt that ends is tried again and at last escalated; one that nobody ends is not.
         if not isinstance(error, GastownError | OSError):
             log.exception("a bug of ours")
         return _trouble(office, row, rig, error)
+
+
+def _check_deaths(taken: Taken) -> None:
+    """Refuse a session under which one worker after the other has died, before this one does."""
+    deaths = taken.claim.assignment.adoptions
+    if taken.is_adopted and deaths >= taken.claim.policy.count("cap.adoptions"):
+        raise TakenForCause(f"{deaths} workers died while they held this session")
 
 
 def _settle_in(office: Office, taken: Taken, rig: Rig, entry: Entry) -> Held:
@@ -130,8 +146,11 @@ def _settle_in(office: Office, taken: Taken, rig: Rig, entry: Entry) -> Held:
     previous = office.do(lambda session: _previous_branch(session, row))
     if not polecat.worktree:
         polecat = replace_path(office, row, polecat)
-    site = worksite.prepare(office.settings, rig, row, polecat, previous_branch=previous)
     row_id, fence = row.id, row.fence
+    with worksite.alone(office.settings, polecat):
+        # Whoever was stopped on the way here, for longer than its lease, must not clean up under a running agent.
+        office.do(lambda session: assignments.held(session, row_id, fence, holder=office.holder))
+        site = worksite.prepare(office.settings, rig, row, polecat, previous_branch=previous)
     row = office.do(
         lambda session: assignments.note_site(session, row_id, fence, branch=site.branch, base_oid=site.base_oid)
     )
@@ -161,11 +180,13 @@ def _previous_branch(session: Session, row: Assignment) -> str | None:
 
 def _trouble(office: Office, row: Assignment, rig: Rig, error: Exception) -> str:
     """The session could not be started or kept for reasons that are not its agent's."""
+    assert row.id is not None
+    row_id, fence = row.id, row.fence
+    office.do(lambda session: assignments.held(session, row_id, fence, holder=office.holder))
     log.warning("attempt lost to trouble here: %s", error)
     _end_stray(office, row)
     words = error.message if isinstance(error, GastownError) else str(error)
-    assert row.id is not None
-    row_id, why = row.id, (words or type(error).__name__)[:500]
+    why = (words or type(error).__name__)[:500]
     head = _save_stray(office, row_id, rig, why)
 
     def give_up(session: Session) -> None:
@@ -185,7 +206,8 @@ def _save_stray(office: Office, row_id: int, rig: Rig, why: str) -> str | None:
     if not row.runs:
         return None
     try:
-        return worksite.save(worksite.site_of(office.settings, rig, row, polecat), agent=polecat.address, why=why)
+        site = worksite.site_of(office.settings, rig, row, polecat)
+        return worksite.save(site, row_id, agent=polecat.address, why=why).oid
     except (GastownError, OSError) as error:
         log.warning("what %s left is in its worktree only: %s", polecat.address, error)
         return None
@@ -201,6 +223,7 @@ def _end_stray(office: Office, row: Assignment) -> None:
     folder = paths.latest_run_dir(office.settings, row.id or 0)
     process = host.find(folder) if folder is not None else None
     if process is None:
+        strays.end_all_below(paths.session_dir(office.settings, row.id or 0))
         return
     try:
         host.stop(process, "its worker cannot keep it")
@@ -219,11 +242,12 @@ def _conclude(office: Office, held: Held, ending: Ending) -> str:
     row, is_ours = office.do(lambda session: _stands(session, held.row.id or 0))
     if not is_ours:
         return row.state.value  # another worker saw the end before us, and the polecat has new work
-    was_submitted = row.state is AssignmentState.SUBMITTED
-    head = worksite.save(
-        held.site, agent=held.polecat.address, why=ending.words or "session ended", push=not was_submitted
-    )
-    state = WorktreeState.CLEAN if head is not None else WorktreeState.SPENT
+    if row.state is AssignmentState.RUNNING and row.holder != office.holder:
+        return "left to the next worker"  # who sees the same end
+    push = row.state is not AssignmentState.SUBMITTED and saving.may_push(office, held)
+    kept = worksite.save(held.site, held.id, agent=held.polecat.address, why=ending.words or "session ended", push=push)
+    head = kept.oid
+    state = WorktreeState.CLEAN if kept.is_whole else WorktreeState.SPENT
 
     def settle(session: Session) -> str:
         free_worktree(session, row, state)

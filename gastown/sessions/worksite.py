@@ -1,5 +1,7 @@
 """An attempt's worktree: made ready before the agent starts, saved before anything is let go."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,15 @@ def worktree_path(settings: Settings, polecat: Polecat) -> Path:
     return rigs.polecats_dir(settings.town, polecat.rig) / (polecat.worktree or polecat.name)
 
 
+@contextlib.contextmanager
+def alone(settings: Settings, polecat: Polecat) -> Iterator[None]:
+    """Be the only process that makes this polecat's worktree ready; raises `RepositoryBusy` after a minute."""
+    folder = rigs.polecats_dir(settings.town, polecat.rig)
+    folder.mkdir(parents=True, exist_ok=True)
+    with git.exclusive(folder / f".{polecat.name}.flock"):
+        yield
+
+
 def prepare(settings: Settings, rig: Rig, row: Assignment, polecat: Polecat, *, previous_branch: str | None) -> Site:
     """Make the worktree ready at the attempt's start: what the last attempt left, or the target's head.
 
@@ -51,7 +62,7 @@ def prepare(settings: Settings, rig: Rig, row: Assignment, polecat: Polecat, *, 
     branch = branch_name(polecat, row)
     start = row.base_oid or target
     if not git.has_commit(git.view_of(work), start):
-        _bring(land, work, start, branch, previous_branch)
+        start = _bring(land, work, start, branch, previous_branch) or target
     path = worktree_path(settings, polecat)
     git.prepare_worktree(work, path, branch, start, keep_ignored=bool(rig.setup_command))
     return Site(path, work, land, branch, start, target)
@@ -68,11 +79,23 @@ def _fetch(land: Path, branch: str) -> str:
         return known
 
 
-def _bring(land: Path, work: Path, oid: str, branch: str, previous_branch: str | None) -> None:
-    """Fetch what an attempt on another host pushed."""
-    if not git.has_commit(land, oid) and previous_branch:
-        git.fetch_branch(land, previous_branch)
-    git.bring_commit(work, land, oid, branch)
+def _bring(land: Path, work: Path, oid: str, branch: str, previous_branch: str | None) -> str | None:
+    """Fetch what an attempt on another host pushed, or as much of it as there is; None when there is nothing.
+
+    Its last commit may never have left a host that is gone: to wait for it would be to wait for ever.
+    """
+    found: str | None = oid
+    if not git.has_commit(land, oid):
+        try:
+            pushed = git.fetch_branch(land, previous_branch) if previous_branch else None
+        except git.BranchMissing:
+            pushed = None
+        if not git.has_commit(land, oid):
+            log.warning("commit %s of %s is on no host that answers; going on from %s", oid, previous_branch, pushed)
+            found = pushed
+    if found is not None:
+        git.bring_commit(work, land, found, branch)
+    return found
 
 
 def site_of(settings: Settings, rig: Rig, row: Assignment, polecat: Polecat) -> Site:
@@ -83,39 +106,136 @@ def site_of(settings: Settings, rig: Rig, row: Assignment, polecat: Polecat) -> 
     return Site(worktree_path(settings, polecat), work, land, row.branch, row.base_oid, target)
 
 
-def save(site: Site, *, agent: str, why: str, push: bool = True) -> str | None:
-    """Commit what the worktree holds to the attempt's branch, and push that; None when it could not be saved.
+@dataclass(frozen=True)
+class Kept:
+    """Where the work of a session is when it has ended."""
 
-    The commit is safe in `work.git` even when the remote cannot be reached. Without `push` it stays there.
+    oid: str | None
+    """The commit that a successor starts from; None when nothing could be saved."""
+    is_whole: bool
+    """Whether it holds all that is in the worktree, which may then be used again."""
+
+
+def save(site: Site, number: int, *, agent: str, why: str, push: bool = True) -> Kept:
+    """Commit what the worktree holds to the branch of attempt `number`, and push that.
+
+    The commit is safe in `work.git` even when the remote cannot be reached. Without `push` it stays there. Where the
+    worktree cannot be read any more, the last snapshot is what there is.
     """
-    person = git.Person(agent, f"{agent.replace('/', '.')}@gastown.local")
     try:
-        saved = git.save_work(
-            site.work, site.path, site.branch, git.Keeper(f"Work in progress: {why}", person, clock.now())
-        )
-    except GastownError as error:
+        saved = git.save_work(site.work, site.path, site.branch, _keeper(agent, why))
+    except (GastownError, OSError) as error:
         log.warning("could not save %s: %s", site.path, error)
-        return None
+        return Kept(_last_snapshot(site, number), is_whole=False)
     if saved.left_out:
         log.warning("saved %s without %s; the folder is kept", site.path, ", ".join(saved.left_out[:5]))
-        return None
     if push and saved.oid != site.base_oid:
         forward(site, saved.oid)
-    return saved.oid
+    drop_snapshot(site, number)
+    return Kept(saved.oid, is_whole=not saved.left_out)
+
+
+_SAVED = "Work in progress: "
+"""How the message of each save begins."""
+
+
+def _keeper(agent: str, why: str) -> git.Keeper:
+    person = git.Person(agent, f"{agent.replace('/', '.')}@gastown.local")
+    return git.Keeper(f"{_SAVED}{why}", person, clock.now())
+
+
+SNAPSHOTS = "refs/gastown/saved"
+"""Where `work.git` keeps the last snapshot of each attempt."""
+
+
+def snapshot_ref(number: int) -> str:
+    """Where `work.git` keeps the last snapshot of an attempt."""
+    return f"{SNAPSHOTS}/{number}"
+
+
+def snapshot(site: Site, number: int, *, agent: str, why: str) -> tuple[str, bool]:
+    """Save what the worktree holds while its agent works: the commit, and whether it is another than the last time."""
+    before = _last_snapshot(site, number)
+    saved = git.snapshot_work(site.work, site.path, site.branch, _keeper(agent, why), ref=snapshot_ref(number))
+    if saved.left_out:
+        log.info("the snapshot of %s is without %s", site.path, ", ".join(saved.left_out[:5]))
+    return saved.oid, saved.oid != before
+
+
+def _last_snapshot(site: Site, number: int) -> str | None:
+    return git.ref_value(git.view_of(site.work), snapshot_ref(number))
+
+
+def drop_snapshot(site: Site, number: int) -> None:
+    """Let the snapshots of an attempt go: its branch holds all that they do."""
+    last = _last_snapshot(site, number)
+    if last is None:
+        return
+    try:
+        git.drop_snapshot(site.work, snapshot_ref(number))
+        if _is_ours(site, last):
+            git.unpin(site.land, last)
+    except GastownError as error:
+        log.warning("snapshot of %s is left behind: %s", site.branch, error)
+
+
+def _is_ours(site: Site, oid: str) -> bool:
+    """Whether the commit was made by a save, and not by an agent."""
+    view = git.view_of(site.work)
+    return git.has_commit(view, oid) and git.subject_of(view, oid).startswith(_SAVED)
+
+
+def send_snapshot(site: Site, oid: str) -> bool:
+    """Give the remote the attempt's branch at a snapshot. False: it is away, or has what the agent itself handed in.
+
+    A snapshot follows what it is built on, or another snapshot; never the agent's own word.
+    """
+    try:
+        known = _at_remote(site)
+        if known == oid:
+            return True
+        view = git.view_of(site.work)
+        is_later = known is not None and git.has_commit(view, known) and git.is_ancestor(view, known, oid)
+        if known is not None and not is_later and not _is_ours(site, known):
+            log.info("branch %s is at %s on the remote, which no snapshot replaces", site.branch, known[:12])
+            return False
+        git.fetch_head(site.land, site.work, oid)
+        is_there = _push(site, oid, known) is git.Pushed.LANDED
+        if is_there and known is not None and not is_later:
+            git.unpin(site.land, known)
+    except GastownError as error:
+        log.warning("the snapshot of %s is not on the remote: %s", site.branch, error)
+        return False
+    return is_there
 
 
 def forward(site: Site, oid: str) -> bool:
     """Give the remote the attempt's branch at `oid`, so that other hosts find it. False: it is away or refused."""
     try:
         git.fetch_head(site.land, site.work, oid)
-        known = git.ls(site.land, [f"refs/heads/{site.branch}"]).get(f"refs/heads/{site.branch}")
-        if known == oid:
-            return True
-        outcome = git.push_branch(site.land, site.branch, oid, expect=known)
+        for _ in range(_TRIES):
+            known = _at_remote(site)
+            if known == oid:
+                return True
+            outcome = _push(site, oid, known)
+            if outcome is not git.Pushed.TARGET_MOVED:
+                return outcome is git.Pushed.LANDED
     except GastownError as error:
         log.warning("branch %s is not on the remote: %s", site.branch, error)
-        return False
+    return False
+
+
+# A snapshot may be on its way to the same branch; after it no other comes.
+_TRIES = 3
+
+
+def _at_remote(site: Site) -> str | None:
+    name = f"refs/heads/{site.branch}"
+    return git.ls(site.land, [name]).get(name)
+
+
+def _push(site: Site, oid: str, known: str | None) -> git.Pushed:
+    outcome = git.push_branch(site.land, site.branch, oid, expect=known)
     if outcome.kind is not git.Pushed.LANDED:
         log.warning("branch %s is not on the remote: %s", site.branch, outcome.reason)
-        return False
-    return True
+    return outcome.kind

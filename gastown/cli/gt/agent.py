@@ -150,6 +150,7 @@ def _submit(context: Context, held: Any) -> None:
     with context.read() as session:
         row = assignments.running(session, held.assignment_id, held.fence)
         rig = rigs.get(session, row.rig)
+        sessions.check_not_halted(session, rig)
         polecat = agents.get(session, row.polecat or "")
         most = policy.load(session).count("done.max_behind")
     site = sessions.site_of(context.settings, rig, row, polecat)
