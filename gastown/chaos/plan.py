@@ -1,4 +1,4 @@
-"""What the town is given to do: so many beads over the rigs, some of which depend, clash, fail or hope in vain. Pure."""
+"""What the town is given to do: beads over the rigs, some of which depend, clash, fail or hope in vain. Pure."""
 
 import random
 from collections.abc import Mapping, Sequence

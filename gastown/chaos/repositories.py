@@ -4,7 +4,8 @@ import tempfile
 from pathlib import Path
 
 from gastown import clock, git
-from gastown.chaos.collect import Remote
+from gastown.chaos.evidence import Remote
+from gastown.chaos.remotes import watch
 from gastown.git import Draft, Person, Place
 
 BRANCH = "main"
@@ -29,7 +30,7 @@ def is_green(folder: Path) -> bool:
 def make(path: Path) -> Remote:
     """Make a rig's remote, which remembers every value of its branches."""
     git.git(Place(path), "init", "--quiet", "--bare", "--template=", f"--initial-branch={BRANCH}")
-    git.git(path, "config", "core.logAllRefUpdates", "true")
+    watch(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".files-") as made:
         (Path(made) / "README.md").write_text("# Chaos\n")
         place = Place(path, work_tree=Path(made), index=path / "index")

@@ -2,16 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from gastown.beads import BeadStatus
+from gastown.chaos import checker
 from gastown.chaos.evidence import Evidence
 from gastown.chaos.wanted import Wanted
-from gastown.events import EventKind
-
-BEAD = "Bead"  # the trailer of a landing that names its bead
-RED_REASONS = frozenset({"red", "gates_cannot_run"})
 
 
 @dataclass(frozen=True)
@@ -66,29 +62,9 @@ def judge(
     meddled: Counter[str],
 ) -> Result:
     """Count what happened."""
-    status = {str(row["id"]): row["status"] for row in evidence.tables["beads"]}
-    landed = sum(status.get(bead) == BeadStatus.CLOSED for bead in evidence.slung)
-    escalated = sum(status.get(bead) == BeadStatus.ESCALATED for bead in evidence.slung)
-    landings = Counter(
-        commit.trailers[BEAD]
-        for repository in evidence.repositories.values()
-        for commit in repository.first_parents
-        if BEAD in commit.trailers
-    )
-    returned = [row for row in evidence.events if row["kind"] == EventKind.REQUEST_RETURNED]
-    wrong = [row for row in returned if row["payload"].get("reason") in RED_REASONS]
-    counts = {
-        "beads": len(evidence.slung),
-        "landed": landed,
-        "escalated": escalated,
-        "lost": len(evidence.slung) - landed - escalated,
-        "double_landed": sum(number > 1 for number in landings.values()),
-        "red_commits": sum(len(repository.red) for repository in evidence.repositories.values()),
-        "wrong_ejections": sum(row["bead_id"] not in evidence.bad for row in wrong),
-    }
     return Result(
         wanted=wanted,
-        counts=counts,
+        counts={"beads": len(evidence.slung), **asdict(checker.count(evidence))},
         faults=Counter(fault.kind for fault in evidence.faults) + meddled,
         violations=violations,
         recovery_s=recovery_s,

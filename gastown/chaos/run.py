@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gastown import clock, config, policy
-from gastown.chaos import checker, collect, field as ground, plan, recovery, standing
+from gastown.chaos import checker, collect, filling, founding, plan, recovery, standing
 from gastown.chaos.evidence import Fault
 from gastown.chaos.faults import KILLS, Begun, Bringer, Flush, LowDisk, RestartDatabase, RestartRedis, StopWorker
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 from gastown.chaos.plan import Kind, Step
 from gastown.chaos.result import Result, judge
-from gastown.chaos.screen import Teller
 from gastown.chaos.schedule import Moment, make_schedule
+from gastown.chaos.screen import Teller
 from gastown.chaos.standing import Standing
 from gastown.chaos.wanted import Wanted
 from gastown.errors import Conflict, GastownError
@@ -41,7 +41,7 @@ class FolderTaken(Conflict):
 class _Run:
     """What is known while the run goes on."""
 
-    field: Field
+    ground: Ground
     screen: Teller
     steps: Sequence[Step]
     to_come: list[Moment]
@@ -69,10 +69,10 @@ def run(wanted: Wanted, screen: Teller, stop_sessions: Callable[[int], object]) 
     if wanted.folder.is_dir() and any(wanted.folder.iterdir()):
         raise FolderTaken(f"{wanted.folder} is not empty", hint="Name a folder that is empty or not there yet.")
     began, started_at = clock.monotonic(), clock.now()
-    ground_ = Field(wanted, screen.say)
+    ground = Ground(wanted, screen.say)
     weights = {kind: weight for kind, (_, weight) in KILLS.items() if wanted.beats or kind != "kill.beat"}
     state = _Run(
-        field=ground_,
+        ground=ground,
         screen=screen,
         steps=plan.make_plan(wanted.beads, plan.rig_names(wanted.rigs), hopeless=wanted.hopeless, seed=wanted.seed),
         to_come=make_schedule(wanted.counts, weights, seed=wanted.seed),
@@ -80,9 +80,9 @@ def run(wanted: Wanted, screen: Teller, stop_sessions: Callable[[int], object]) 
         began=began,
     )
     try:
-        ground.found(ground_)
+        founding.found(ground)
         screen.say(f"the town is up after {state.seconds:.1f} s; filing and slinging {wanted.beads} beads")
-        ground.fill(ground_, state.steps)
+        filling.fill(ground, state.steps)
         screen.say(f"all slung after {state.seconds:.1f} s; {len(state.to_come)} faults are to come")
         quiet_at = _endure(state)
         screen.say(f"{_words(state.standing)} after {state.seconds:.1f} s; collecting evidence")
@@ -91,13 +91,13 @@ def run(wanted: Wanted, screen: Teller, stop_sessions: Callable[[int], object]) 
         _end(state, stop_sessions)
     screen.say(f"checking after {state.seconds:.1f} s")
     violations = checker.check(evidence)
-    return judge(wanted, evidence, violations, recovery.percentiles(evidence), state.seconds, _meddled(ground_))
+    return judge(wanted, evidence, violations, recovery.percentiles(evidence), state.seconds, _meddled(ground))
 
 
 def _endure(state: _Run) -> datetime | None:
     """Hurt the town while it works; when it was quiet, None if it never was."""
-    deadline = state.began + state.field.wanted.timeout_s
-    total = state.field.wanted.beads
+    deadline = state.began + state.ground.wanted.timeout_s
+    total = state.ground.wanted.beads
     while clock.monotonic() < deadline:
         _end_lasting(state)
         _look(state)
@@ -114,11 +114,11 @@ def _look(state: _Run) -> None:
     if clock.monotonic() - state.looked_at < STANDING_EVERY_S:
         return
     with contextlib.suppress(GastownError):  # the database is away just now
-        seen = state.field.ask(standing.read)
+        seen = state.ground.ask(standing.read)
         if seen.ended // 10 != state.standing.ended // 10:
             state.screen.say(f"{_words(seen)}; {len(state.brought)} faults so far")
         state.standing = seen
-        state.screen.show(seen, state.field.wanted.beads, len(state.brought))
+        state.screen.show(seen, state.ground.wanted.beads, len(state.brought))
     state.looked_at = clock.monotonic()
 
 
@@ -128,12 +128,12 @@ def _words(seen: Standing) -> str:
 
 def _bring_due(state: _Run) -> None:
     """Bring about the first fault that is due; one that finds nobody makes way for another one of its family."""
-    share = state.standing.ended / state.field.wanted.beads
+    share = state.standing.done / state.ground.wanted.beads
     if not state.to_come or state.to_come[0].share > share:
         return
     moment = state.to_come.pop(0)
     try:
-        begun = BRINGERS[moment.kind].begin(state.field, state.chance)
+        begun = BRINGERS[moment.kind].begin(state.ground, state.chance)
     except GastownError as error:
         log.info("%s not brought about yet: %s", moment.kind, error)
         begun = None
@@ -171,7 +171,7 @@ def _await_quiet(state: _Run) -> datetime | None:
     left: Mapping[str, int] = {}
     while clock.monotonic() < deadline:
         with contextlib.suppress(GastownError):
-            left = state.field.ask(standing.disturbances)
+            left = state.ground.ask(standing.disturbances)
             if not left:
                 return ended_at
         time.sleep(LOOK_S)
@@ -180,19 +180,19 @@ def _await_quiet(state: _Run) -> datetime | None:
 
 
 def _facts(state: _Run, started_at: datetime, quiet_at: datetime | None) -> collect.RunFacts:
-    ground_ = state.field
-    scratch = ground_.wanted.folder / "scratch"
+    ground = state.ground
+    scratch = ground.wanted.folder / "scratch"
     scratch.mkdir()
     return collect.RunFacts(
-        database=ground_.url,
-        remotes=ground_.remotes,
-        journal=ground_.journal,
-        towns=[host.town for host in ground_.hosts],
-        slung=[ground_.ids[step.number] for step in state.steps],
-        bad=ground.of_kind(ground_, state.steps, Kind.BAD),
-        hopeless=ground.of_kind(ground_, state.steps, Kind.HOPELESS),
+        database=ground.url,
+        remotes=ground.remotes,
+        journal=ground.journal,
+        towns=[host.town for host in ground.hosts],
+        slung=[ground.ids[step.number] for step in state.steps],
+        bad=filling.of_kind(ground, state.steps, Kind.BAD),
+        hopeless=filling.of_kind(ground, state.steps, Kind.HOPELESS),
         faults=sorted(state.brought, key=lambda fault: fault.at),
-        settings=dict(ground_.ask(policy.load).values),
+        settings=dict(ground.ask(policy.load).values),
         started_at=started_at,
         quiet_at=quiet_at,
         ended_at=clock.now(),
@@ -204,16 +204,16 @@ def _end(state: _Run, stop_sessions: Callable[[int], object]) -> None:
     """Leave no process."""
     with contextlib.suppress(Exception):
         _end_lasting(state, at_once=True)
-    for host in reversed(state.field.hosts):
+    for host in reversed(state.ground.hosts):
         with contextlib.suppress(GastownError):
             take_down(host, stop_sessions, patient=True)
     config.use(None)
-    if state.field.server is not None:
-        state.field.server.stop()
+    if state.ground.server is not None:
+        state.ground.server.stop()
 
 
-def _meddled(ground_: Field) -> Counter[str]:
+def _meddled(ground: Ground) -> Counter[str]:
     """Doorbells that went wrong."""
     names = {"l": "doorbell.lost", "d": "doorbell.doubled", "o": "doorbell.late"}
-    text = ground_.tally.read_text() if ground_.tally.exists() else ""
+    text = ground.tally.read_text() if ground.tally.exists() else ""
     return Counter(names[letter] for letter in text if letter in names)

@@ -1,6 +1,6 @@
 """When which fault happens, drawn by the seed. Pure.
 
-A moment is a share of the beads that have ended, so that the faults are spread over the work whatever the machine.
+A moment is a share of the work that is done, so that the faults are spread over the work whatever the machine.
 """
 
 import random

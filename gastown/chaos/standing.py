@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from gastown import assignments, beads
@@ -26,6 +26,11 @@ class Standing:
     def ended(self) -> int:
         """Beads to which nothing more happens."""
         return self.landed + self.escalated
+
+    @property
+    def done(self) -> float:
+        """Beads done, where what waits for the merge queue is half done."""
+        return self.ended + self.in_queue / 2
 
 
 def read(session: Session) -> Standing:
@@ -53,5 +58,5 @@ def disturbances(session: Session) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def _count(session: Session, table: type, *conditions: object) -> int:
-    return int(session.exec(select(func.count()).select_from(table).where(*conditions)).one())  # type: ignore[call-overload]
+def _count(session: Session, table: type, *conditions: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(table).where(*conditions)).one()

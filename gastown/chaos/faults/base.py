@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gastown.chaos.evidence import Fault
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,5 @@ class Bringer(Protocol):
     def kind(self) -> str:
         """As in `Fault.kind`."""
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Bring one about; None while there is nothing to hit."""

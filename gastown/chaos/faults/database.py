@@ -9,7 +9,7 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.chaos.evidence import Fault
 from gastown.chaos.faults.base import Begun
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 
 SHORTEST_S, LONGEST_S = 0.5, 3.0
 _CUT = text(
@@ -24,12 +24,12 @@ class RestartDatabase:
 
     kind: str = "restart.database"
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Stop it."""
-        at, server = clock.now(), field.server
+        at, server = clock.now(), ground.server
         if server is None:
-            return Begun(Fault(at, "cut.database", f"{field.ask(_cut)} connections"))
-        crash = chance.random() < 0.5  # noqa: PLR2004
+            return Begun(Fault(at, "cut.database", f"{ground.ask(_cut)} connections"))
+        crash = chance.random() < 0.5
         server.halt(crash=crash)
         how = "immediate" if crash else "fast"
         return Begun(Fault(at, self.kind, f"postgresql ({how})"), chance.uniform(SHORTEST_S, LONGEST_S), server.restart)

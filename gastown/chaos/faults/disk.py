@@ -1,4 +1,4 @@
-"""The disk is under its floor for a while: the floor is raised above what is free, since a disk of ours is not at hand."""
+"""The disk is under its floor for a while: the floor is raised above what is free, since no disk is ours to fill."""
 
 import random
 import shutil
@@ -10,7 +10,7 @@ from sqlmodel import Session
 from gastown import clock, policy
 from gastown.chaos.evidence import Fault
 from gastown.chaos.faults.base import Begun
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 from gastown.chaos.wanted import policy_of
 
 KEY = "disk.floor_mb"
@@ -24,20 +24,20 @@ class LowDisk:
 
     kind: str = "disk.floor"
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Raise it."""
-        free = shutil.disk_usage(field.wanted.folder).free // _MEGABYTE
-        before = policy_of(field.wanted)[KEY]
+        free = shutil.disk_usage(ground.wanted.folder).free // _MEGABYTE
+        before = policy_of(ground.wanted)[KEY]
         at = clock.now()
-        field.transact(partial(_set, value=2 * free + 1, actor=field.wanted.actor))
-        back = partial(_set, value=before, actor=field.wanted.actor)
+        ground.transact(partial(_set, value=2 * free + 1, actor=ground.wanted.actor))
+        back = partial(_set, value=before, actor=ground.wanted.actor)
         return Begun(
-            Fault(at, self.kind, "setting"), chance.uniform(SHORTEST_S, LONGEST_S), lambda: _lower(field, back)
+            Fault(at, self.kind, "setting"), chance.uniform(SHORTEST_S, LONGEST_S), lambda: _lower(ground, back)
         )
 
 
-def _lower(field: Field, back: "partial[object]") -> None:
-    field.transact(back)
+def _lower(ground: Ground, back: "partial[object]") -> None:
+    ground.transact(back)
 
 
 def _set(session: Session, *, value: object, actor: str) -> object:

@@ -11,7 +11,7 @@ from gastown.chaos.evidence import Fault
 from gastown.chaos.faults import victims
 from gastown.chaos.faults.base import Begun
 from gastown.chaos.faults.victims import Victim
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 
 # Some live for milliseconds only: looked for as long as this before something else is hit.
 PATIENCE_S = 1.0
@@ -22,13 +22,13 @@ class Kill:
     """Kills one of those that it finds."""
 
     kind: str
-    find: Callable[[Field], Sequence[Victim]]
+    find: Callable[[Ground], Sequence[Victim]]
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Kill one that is there; looks again for a moment while there is none."""
         deadline = clock.monotonic() + PATIENCE_S
         while True:
-            found = sorted(self.find(field), key=lambda victim: (victim.what, victim.process.pid))
+            found = sorted(self.find(ground), key=lambda victim: (victim.what, victim.process.pid))
             while found:
                 victim = found.pop(chance.randrange(len(found)))
                 at = clock.now()
@@ -38,10 +38,10 @@ class Kill:
                 return None
 
 
-def _beats(field: Field) -> list[Victim]:
+def _beats(ground: Ground) -> list[Victim]:
     return [
         Victim(process, name)
-        for name, process in victims.services_of(field).items()
+        for name, process in victims.services_of(ground).items()
         if name.partition("/")[2].startswith("beat")
     ]
 
@@ -49,15 +49,15 @@ def _beats(field: Field) -> list[Victim]:
 KILLS: dict[str, tuple[Kill, int]] = {
     kill.kind: (kill, weight)
     for kill, weight in (
-        (Kill("kill.worker.sessions", lambda field: victims.workers(field, "sessions")), 3),
-        (Kill("kill.worker.refinery", lambda field: victims.workers(field, "refinery")), 3),
-        (Kill("kill.worker.gates", lambda field: victims.workers(field, "gates")), 2),
-        (Kill("kill.worker.town", lambda field: victims.workers(field, "town")), 2),
+        (Kill("kill.worker.sessions", lambda ground: victims.workers(ground, "sessions")), 3),
+        (Kill("kill.worker.refinery", lambda ground: victims.workers(ground, "refinery")), 3),
+        (Kill("kill.worker.gates", lambda ground: victims.workers(ground, "gates")), 2),
+        (Kill("kill.worker.town", lambda ground: victims.workers(ground, "town")), 2),
         # The child of the town worker's pool, which sweeps the outbox.
-        (Kill("kill.relay", lambda field: victims.children(field, "town", are_git=False)), 2),
+        (Kill("kill.relay", lambda ground: victims.children(ground, "town", are_git=False)), 2),
         (Kill("kill.agent", victims.agents), 8),
-        (Kill("kill.gate", lambda field: victims.children(field, "gates", are_git=False)), 3),
-        (Kill("kill.git", lambda field: victims.children(field, "refinery", "gates", "sessions", are_git=True)), 5),
+        (Kill("kill.gate", lambda ground: victims.children(ground, "gates", are_git=False)), 3),
+        (Kill("kill.git", lambda ground: victims.children(ground, "refinery", "gates", "sessions", are_git=True)), 5),
         (Kill("kill.beat", _beats), 2),
     )
 }

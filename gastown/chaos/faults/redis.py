@@ -10,7 +10,7 @@ from gastown.chaos import processes
 from gastown.chaos.evidence import Fault
 from gastown.chaos.faults import victims
 from gastown.chaos.faults.base import Begun
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Flush:
 
     kind: str = "flush"
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Wipe it; None while it does not answer."""
         at = clock.now()
         with contextlib.suppress(Exception):  # whatever keeps it from answering, it is tried again
             queue.get_redis().flushall()
-            return Begun(Fault(at, self.kind, field.hosts[0].redis))
+            return Begun(Fault(at, self.kind, ground.hosts[0].redis))
         return None
 
 
@@ -34,9 +34,9 @@ class RestartRedis:
 
     kind: str = "restart.redis"
 
-    def begin(self, field: Field, chance: random.Random) -> Begun | None:
+    def begin(self, ground: Ground, chance: random.Random) -> Begun | None:
         """Kill it."""
-        process = victims.services_of(field).get(f"{field.hosts[0].host_id}/redis")
+        process = victims.services_of(ground).get(f"{ground.hosts[0].host_id}/redis")
         at = clock.now()
         if process is None or not processes.send(process, signal.SIGKILL):
             return None

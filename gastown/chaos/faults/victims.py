@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from gastown import assignments, config, sessions
 from gastown.chaos import processes
-from gastown.chaos.field import Field
+from gastown.chaos.ground import Ground
 from gastown.chaos.processes import Process
 from gastown.errors import GastownError
 from gastown.runtimes import host as keepers
@@ -25,10 +25,10 @@ class Victim:
     bead: str = ""
 
 
-def services_of(field: Field) -> dict[str, Process]:
+def services_of(ground: Ground) -> dict[str, Process]:
     """The supervised processes of all hosts, by `host/name`."""
     found = {}
-    for host in field.hosts:
+    for host in ground.hosts:
         try:
             states = services.list_services(host)
         except GastownError:
@@ -40,17 +40,15 @@ def services_of(field: Field) -> dict[str, Process]:
     return found
 
 
-def workers(field: Field, *roles: str) -> list[Victim]:
+def workers(ground: Ground, *roles: str) -> list[Victim]:
     """The workers of these roles; all without any."""
     wanted = roles or WORKER_ROLES
-    return [
-        Victim(process, name) for name, process in services_of(field).items() if name.partition("/")[2] in wanted
-    ]
+    return [Victim(process, name) for name, process in services_of(ground).items() if name.partition("/")[2] in wanted]
 
 
-def children(field: Field, *roles: str, are_git: bool) -> list[Victim]:
+def children(ground: Ground, *roles: str, are_git: bool) -> list[Victim]:
     """What the workers of these roles have started: git, or anything but git."""
-    parents = {victim.process.pid: victim for victim in workers(field, *roles)}
+    parents = {victim.process.pid: victim for victim in workers(ground, *roles)}
     return [
         Victim(child, f"{parents[child.parent].what}: {child.name}")
         for child in processes.children_of(set(parents))
@@ -58,12 +56,12 @@ def children(field: Field, *roles: str, are_git: bool) -> list[Victim]:
     ]
 
 
-def agents(field: Field) -> list[Victim]:
+def agents(ground: Ground) -> list[Victim]:
     """The agents at work."""
-    running = field.ask(_running)
+    running = ground.ask(_running)
     found = []
     for number, bead, host in running:
-        settings = next((known for known in field.hosts if known.host_id == host), None)
+        settings = next((known for known in ground.hosts if known.host_id == host), None)
         process = _agent(settings, number) if settings is not None else None
         if process is not None:
             found.append(Victim(process, f"{host}/agent", bead))

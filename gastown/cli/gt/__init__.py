@@ -36,6 +36,7 @@ COMMANDS = {
     "resident": (f"{_HERE}.resident:resident", "The process that makes commands quick: status, stop."),
     "db": (f"{_HERE}.db:db", "The database's schema: upgrade, version."),
     "demo": (f"{_HERE}.demo:demo", "Watch a whole town work, with faults, in under a minute."),
+    "chaos": (f"{_HERE}.chaos:chaos", "Break a town on purpose; prove that nothing is lost."),
     "help": (f"{_HERE}.help:help_topic", "Read a page of the documentation."),
     "completion": (f"{_HERE}.help:completion", "Print the completion script of a shell."),
 }
