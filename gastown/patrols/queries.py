@@ -1,11 +1,13 @@
 """Reading what the patrols found, and when they last walked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from gastown.assignments import Assignment
 from gastown.db import locks
+from gastown.events import Event, EventKind
 from gastown.patrols.findings import Patrol
 from gastown.patrols.models import FindingRow
 
@@ -45,3 +47,14 @@ def find_last_walk(session: Session, patrol: Patrol, host: str | None = None) ->
     """When a patrol last came to the end of its walk; None: never."""
     row = session.get(locks.Lease, walk_name(patrol, host))
     return row.expires_at if row is not None else None
+
+
+def last_told(session: Session, kind: EventKind, rows: Iterable[Assignment]) -> dict[int, datetime]:
+    """When each attempt last had an event of this kind, by its number."""
+    beads = {row.bead_id for row in rows}
+    found = session.exec(
+        select(Event.assignment_id, func.max(Event.at))
+        .where(col(Event.bead_id).in_(beads), Event.kind == kind)
+        .group_by(col(Event.assignment_id))
+    ).all()
+    return {number: at for number, at in found if number is not None}

@@ -16,6 +16,7 @@ from gastown.db import database_time
 from gastown.errors import GastownError
 from gastown.events import Event, EventKind
 from gastown.patrols.findings import Hands
+from gastown.patrols.queries import last_told
 
 # What a holder that was asked to restart its agent may take for saving, ending and starting it.
 RESTART_PATIENCE = timedelta(minutes=10)
@@ -115,7 +116,8 @@ def _restart(session: Session, actor: str, bead_id: str, find_why: Callable[[Wat
     why = find_why(seen) if seen is not None else ""
     if row is None or row.id is None or seen is None or not why:
         return ""
-    if row.desired is Desired.RESTART and seen.now - _asked_at(session, row) < RESTART_PATIENCE:
+    asked_at = last_told(session, EventKind.ASSIGNMENT_RESTART_ASKED, [row]).get(row.id, row.created_at)
+    if row.desired is Desired.RESTART and seen.now - asked_at < RESTART_PATIENCE:
         return ""  # the holder is about to
     most = seen.policy.count("witness.restarts")
     try:
@@ -128,18 +130,6 @@ def _restart(session: Session, actor: str, bead_id: str, find_why: Callable[[Wat
     except StaleFence:
         pass
     return ""
-
-
-def _asked_at(session: Session, row: Assignment) -> datetime:
-    """When the holder was last asked to restart the agent."""
-    kind = EventKind.ASSIGNMENT_RESTART_ASKED
-    at = session.exec(
-        select(Event.at)
-        .where(Event.bead_id == row.bead_id, Event.kind == kind, Event.fence == row.fence)
-        .order_by(col(Event.id).desc())
-        .limit(1)
-    ).first()
-    return at or row.created_at
 
 
 def _hand_in_landed(hands: Hands, bead_id: str, find_why: Callable[[Watched], str]) -> str:

@@ -1,14 +1,13 @@
 """Sessions say something soon after their start."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-
-from sqlmodel import Session, col, func, select
+from datetime import timedelta
 
 from gastown import assignments
 from gastown.db import database_time
-from gastown.events import Event, EventKind
+from gastown.events import EventKind
 from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, warning
+from gastown.patrols.queries import last_told
 
 # A run this old that has given no sign of life at all stands at a dialog, a login or a lock, as a rule. It is said
 # early; what is done about it waits for `witness.silent_s`, since some agents work before they speak.
@@ -22,7 +21,7 @@ def look(here: Here) -> Iterable[Fault]:
     with here.read() as session:
         now = database_time(session)
         quiet = [row for row in assignments.list_running(session) if row.active_at and now - row.active_at > STALLED]
-        begun = _begun(session, [row.id for row in quiet if row.id is not None])
+        begun = last_told(session, EventKind.SESSION_STARTED, quiet)
     for row in quiet:
         start = begun.get(row.id or 0)
         if start is not None and row.active_at is not None and row.active_at - start < _AT_START:
@@ -31,16 +30,6 @@ def look(here: Here) -> Iterable[Fault]:
                 f"{row.polecat} was started at {start:%H:%M:%S} UTC and has said nothing yet",
                 "A login or a question may hold it up: look at the end of its output in the town's sessions folder.",
             )
-
-
-def _begun(session: Session, numbers: list[int]) -> dict[int, datetime]:
-    """When the newest run of each attempt began."""
-    rows = session.exec(
-        select(Event.assignment_id, func.max(Event.at))
-        .where(Event.kind == EventKind.SESSION_STARTED, col(Event.assignment_id).in_(numbers))
-        .group_by(col(Event.assignment_id))
-    ).all()
-    return {number: at for number, at in rows if number is not None}
 
 
 CHECK = Check(
