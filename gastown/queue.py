@@ -25,6 +25,8 @@ PUBLISH_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 3600
 # Of messages in one queue, from which on ticks add no more: what they ring for is rung for already.
 MOST_WAITING = 100
+# How long workers and beat wait before they look again for a Redis that went away.
+RECONNECT_PAUSES = {"interval_start": 1, "interval_step": 0.5, "interval_max": 3}
 # 0 is the highest priority on Redis.
 PRIORITY_STEPS = [0, 3, 6, 9]
 
@@ -61,6 +63,12 @@ def host_queue(host: str) -> str:
     return f"host.{host}"
 
 
+def is_queue_name(name: str) -> bool:
+    """Whether somebody could ever serve a queue of this name."""
+    kind, _, rest = name.partition(".")
+    return name in (TOWN_QUEUE, GATES_QUEUE) or (kind in ("rig", "refinery", "host") and rest.strip() != "")
+
+
 def is_answered() -> bool:
     """Whether anybody is there for doorbells: nobody where a store has no town."""
     settings = config.current_or_none()
@@ -94,11 +102,26 @@ def broker_url(url: str) -> str:
     return "redis+socket" + url[len("unix") :] if url.startswith("unix://") else url
 
 
+def _connections() -> type:
+    """Celery's connections, with pauses between two tries that do not grow to half a minute.
+
+    Celery has no setting for that: it asks Kombu for its own defaults.
+    """
+    from celery.app.amqp import AMQP
+    from kombu.connection import Connection
+
+    class Eager(Connection):
+        def ensure_connection(self, *args: Any, **options: Any) -> Any:
+            return super().ensure_connection(*args, **{**RECONNECT_PAUSES, **options})  # type: ignore[no-untyped-call]
+
+    return type("Eagerly", (AMQP,), {"Connection": Eager})
+
+
 def make_app(settings: config.Settings) -> Celery:
     """A Celery app for `settings`. Every setting's reason is in docs/celery.md."""
     from celery import Celery
 
-    app = Celery("gastown", broker=broker_url(settings.redis), set_as_current=False)
+    app = Celery("gastown", broker=broker_url(settings.redis), set_as_current=False, amqp=_connections())
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -232,6 +255,20 @@ def redis_answers() -> bool:
         return bool(get_redis().ping())
     except _faults():
         return False
+
+
+def redis_settings() -> dict[str, str] | None:
+    """What Redis is configured to do with its memory; None where it is away, or hides that."""
+    try:
+        found = get_redis().config_get("maxmemory-policy", "appendonly", "save")
+    except _faults():
+        return None
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {_word(name): _word(value) for name, value in pairs}
+
+
+def _word(said: object) -> str:
+    return said.decode() if isinstance(said, bytes) else str(said)
 
 
 def try_lock(name: str, value: str, ttl_s: int, *, is_stale: Callable[[str], bool]) -> bool | None:

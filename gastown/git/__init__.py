@@ -10,6 +10,7 @@ came of a push is read from the remote's refs, never from messages.
 """
 
 from gastown.git.checkouts import Checkout, add_checkout, list_checkouts, list_uncommitted, remove_checkout
+from gastown.git.drift import Drift, find_drifts, mend_drift
 from gastown.git.errors import (
     BadBranchName,
     BadObjectId,
@@ -94,7 +95,9 @@ from gastown.git.worktree import (
     create_work,
     head_of,
     is_clean,
+    is_linked,
     prepare_worktree,
+    relink,
     remove_worktree,
     state,
     update_work,
@@ -117,6 +120,7 @@ __all__ = [
     "DiskTrouble",
     "Distance",
     "Draft",
+    "Drift",
     "Fence",
     "GateTree",
     "GitFailed",
@@ -169,6 +173,7 @@ __all__ = [
     "fetch_branch",
     "fetch_head",
     "fetch_target",
+    "find_drifts",
     "first_parent",
     "git",
     "has_commit",
@@ -178,6 +183,7 @@ __all__ = [
     "is_at_work",
     "is_clean",
     "is_held_elsewhere",
+    "is_linked",
     "is_pinned",
     "list_checkouts",
     "list_pins",
@@ -185,6 +191,7 @@ __all__ = [
     "list_uncommitted",
     "local_path",
     "ls",
+    "mend_drift",
     "merge_base",
     "merge_trees",
     "pin",
@@ -196,6 +203,7 @@ __all__ = [
     "read_messages",
     "redact",
     "ref_value",
+    "relink",
     "remove_checkout",
     "remove_gate",
     "remove_stale_locks",

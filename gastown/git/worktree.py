@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gastown import clock
 from gastown.git import history, layout
 from gastown.git.disk import on_disk
 from gastown.git.errors import BranchTaken, WorktreeBroken, WorktreeTaken, WorkUnsaved
@@ -276,3 +277,30 @@ def _entries_of(work: Path, path: Path) -> list[Path]:
         if pointed == wanted:
             entries.append(admin)
     return entries
+
+
+def is_linked(work: Path, path: Path) -> bool:
+    """Whether the worktree at `path` and its entry in `work` lead to each other."""
+    try:
+        _entry(work, path)
+    except WorktreeBroken:
+        return False
+    return True
+
+
+@on_disk
+def relink(work: Path, path: Path) -> bool:
+    """Write the link of the worktree at `path` anew, where `work` has exactly one entry for it; else touch nothing.
+
+    A link that leads elsewhere is kept in that entry. A `.git` folder, an agent's own repository, is left alone.
+    """
+    if not (work / "worktrees").is_dir():
+        return False
+    entries = _entries_of(work, path)
+    link = path / ".git"
+    if len(entries) != 1 or (link.is_dir() and not link.is_symlink()):
+        return False
+    if link.exists() or link.is_symlink():
+        link.rename(entries[0] / f"link.before-{clock.now():%Y%m%d-%H%M%S}")
+    link.write_text(f"gitdir: {entries[0]}\n")
+    return True

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import text
 
 from gastown.db import engine
-from gastown.patrols.findings import Category, Check, Fault, Here, error, warning
+from gastown.patrols.findings import Category, Check, Fault, Here, warning
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -15,9 +15,6 @@ def look(here: Here) -> Iterable[Fault]:
     if not here.settings.embedded_database:
         return
     yield from look_at_sqlite()
-    if here.settings.town.stat().st_mode & 0o077:
-        folder = here.settings.town
-        yield error(str(folder), "other users can look into the town's folder", f"chmod 700 {folder}")
 
 
 def look_at_sqlite() -> Iterable[Fault]:
