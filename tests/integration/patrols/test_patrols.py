@@ -88,8 +88,7 @@ def test_checks_that_need_sql_are_left_out_when_there_is_no_database(tmp_path: P
 def test_folder_that_others_can_read_is_found(here: Here) -> None:
     assert faults(here, "permissions") == []
     here.settings.town.chmod(0o755)
-    if here.settings.embedded_database:
-        assert "other users" in faults(here, "database")[0].message
+    assert "other users" in faults(here, "permissions")[0].message
 
 
 def test_redis_that_is_away_is_found(here: Here) -> None:
