@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gastown.assignments import AssignmentState
+from gastown.beads import BeadStatus
 from gastown.chaos.evidence import Evidence, Invariant, Note, Row
 from gastown.chaos.invariants.agents import processes
-from gastown.chaos.reading import by_bead, by_payload, collected, indexed, of_kind, table
+from gastown.chaos.reading import by_bead, by_payload, collected, indexed, is_landing, of_kind, table
 from gastown.events import EventKind
 from gastown.queue import Task
 
@@ -122,7 +123,7 @@ def _holders(numbers: Mapping[Any, Sequence[Row]]) -> Iterator[str]:
 
 
 def _statuses(evidence: Evidence) -> Iterator[str]:
-    """A bead's events name the status before each of them; the last one is in its row."""
+    """A bead's events name the status before each of them (what lands was submitted); the last one is in its row."""
     kinds = (
         *(EventKind.BEAD_CREATED, EventKind.BEAD_IMPORTED, EventKind.BEAD_UPDATED, EventKind.BEAD_CLAIMED),
         *(EventKind.BEAD_STATUS_CHANGED, EventKind.BEAD_ESCALATED, EventKind.BEAD_CLOSED, EventKind.BEAD_REOPENED),
@@ -133,8 +134,9 @@ def _statuses(evidence: Evidence) -> Iterator[str]:
         status = ""
         for event in events.get(bead, ()):
             said = event["payload"]
-            if "was" in said and said["was"] != status:
-                yield f"{bead}: event {event['id']} says that it was {said['was']}, it was {status or 'not there'}"
+            was = BeadStatus.SUBMITTED if event["kind"] == EventKind.BEAD_CLOSED and is_landing(event) else status
+            if said.get("was", was) != status:
+                yield f"{bead}: event {event['id']} follows {said.get('was', was)}, it was {status or 'not there'}"
             status = said.get("status") or said.get("bead", {}).get("status") or status
         if bead in rows and rows[bead]["status"] != status:
             yield f"{bead}: its events lead to {status or 'nothing'}, its row says {rows[bead]['status']}"

@@ -43,7 +43,7 @@ def ends_once(evidence: Evidence) -> Iterator[str]:
         slings = [event["id"] for event in events[bead] if _is_sling(event)]
         if not slings:
             yield f"{bead}: was slung, and the log knows of no attempt at it"
-        for start, end in zip(slings, [*slings[1:], None], strict=True):
+        for start, end in zip(slings, [*slings[1:], None], strict=False):
             ends = [event for event in events[bead] if event["id"] > start and (end is None or event["id"] < end)]
             terminal = [event for event in ends if event["kind"] in TERMINAL and _counts(event)]
             if len(terminal) > 1 or (not terminal and bead not in waiting):
