@@ -7,6 +7,7 @@ from gastown.patrols.checks import (
     clocks,
     crash_loops,
     database,
+    dirty,
     disk,
     escalated,
     gates,
@@ -46,6 +47,7 @@ from gastown.patrols.checks import (
     walks,
     workers,
     worktrees,
+    zombies,
 )
 from gastown.patrols.findings import Check, Finding, Here
 from gastown.patrols.looking import look_at
@@ -83,6 +85,8 @@ ALL: tuple[Check, ...] = (
     silent.CHECK,
     looping.CHECK,
     unwanted.CHECK,
+    zombies.CHECK,
+    dirty.CHECK,
     mass_death.CHECK,
     halts.CHECK,
     refineries.CHECK,
