@@ -14,8 +14,8 @@ from workers import lookout
 
 log = logs.get(__name__)
 
-# A rig that is added is served this soon, also when the announcement was lost.
-EVERY_S = 10.0
+# After a look that failed.
+AGAIN_S = 10.0
 
 
 def queues_of(role: str, rigs: list[str], settings: config.Settings) -> set[str]:
@@ -79,25 +79,28 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def _run(self) -> None:
         while not self.stopped.is_set():
-            self._once()
-            self.look.wait(EVERY_S)
+            self.look.wait(self._once())
             self.look.clear()
 
-    def _once(self) -> None:
-        for act in (self.follow, self._say_hello, self._look_out):
-            try:
-                act()
-            except GastownError as error:
-                log.warning("%s", error)
-            except Exception:
-                log.exception("looking after the town failed; trying again in %g s", EVERY_S)
+    def _once(self) -> float:
+        """One look; the seconds until the next. Each part is tried, whatever became of the others."""
+        pauses = [self._try(act) for act in (self.follow, self._say_hello, self._look_out)]
+        return pauses[-1] if pauses[-1] is not None else AGAIN_S
+
+    def _try(self, act: Callable[[], float | None]) -> float | None:
+        try:
+            return act()
+        except GastownError as error:
+            log.warning("%s", error)
+        except Exception:
+            log.exception("looking after the town failed; trying again in %g s", AGAIN_S)
+        return None
 
     def follow(self) -> None:
         """Consume exactly the queues that this role has now; also called by the announcement of a rig."""
         if not self.is_connected:
             return
-        settings = config.current()
-        wanted = queues_of(self.role, lookout.rig_names(), settings)
+        wanted = self._wanted()
         served = set(self.parent.app.amqp.queues.consume_from)
         for name in wanted - served:
             self._soon(partial(self.parent.add_task_queue, name))
@@ -111,5 +114,8 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
     def _say_hello(self) -> None:
         lookout.say_hello(self.role, sorted(self.parent.app.amqp.queues.consume_from))
 
-    def _look_out(self) -> None:
-        lookout.look_out(self.role, stopping=self.stopped.is_set())
+    def _look_out(self) -> float:
+        return lookout.look_out(self.role, self._wanted, stopping=self.stopped.is_set())
+
+    def _wanted(self) -> set[str]:
+        return queues_of(self.role, lookout.rig_names(), config.current())

@@ -1,19 +1,29 @@
-"""What a worker looks for by itself, every ten seconds: sessions to adopt, overdue ticks, and, without Redis, work."""
+"""What a worker looks for by itself, every ten seconds: sessions to adopt, overdue ticks, and, without Redis, work.
+
+Where leases are short it looks more often; and while Redis is away, as often as there is work.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from datetime import timedelta
 from functools import partial
 
-from gastown import assignments, clock, config, logs, queue, refinery, rigs, sessions, town
+from gastown import assignments, clock, config, events, logs, queue, refinery, rigs, sessions, town
 from gastown.db.unit_of_work import reading, transact
 from gastown.queue import Doorbell, Task
 from workers import office
 
 log = logs.get(__name__)
 
-# Presence is renewed this often at the most; who has not been seen for three times as long is taken for gone.
-HELLO_EVERY = 2
-_hellos = 0
+# Without Redis: after a look that found work, and the longest pause otherwise.
+SOON_S = 0.5
+LATER_S = 2.0
+# Doorbells answered in one look without Redis.
+MOST_AT_ONCE = 50
+_hello_due = 0.0
+_look_s = 1.0
+_poll_s = SOON_S
+_full_due = 0.0
 # Every worker asks; one of each host gets the period.
 PATROL_EVERY_S = 60
 _patrolled_at: float | None = None
@@ -28,12 +38,15 @@ def rig_names() -> list[str]:
 
 
 def say_hello(role: str, queues: list[str]) -> None:
-    """Say that this worker is there, and what it serves."""
-    global _hellos
-    _hellos += 1
-    if _hellos % HELLO_EVERY == 1:
-        settings = config.current()
-        transact(lambda session: town.note_worker(session, settings, office.holder(), role=role, queues=queues))
+    """Say that this worker is there, and what it serves, when it is time to."""
+    global _hello_due, _look_s
+    now = clock.monotonic()
+    if now < _hello_due:
+        return
+    settings = config.current()
+    ttl_s = transact(lambda session: town.note_worker(session, settings, office.holder(), role=role, queues=queues))
+    # A look that comes a little early is the right one: the next would be too late.
+    _hello_due, _look_s = now + 0.9 * town.hello_s(ttl_s), town.look_s(ttl_s)
 
 
 def say_goodbye() -> None:
@@ -44,11 +57,22 @@ def say_goodbye() -> None:
         log.info("left without a goodbye: %s", error)
 
 
-def look_out(role: str, *, stopping: bool) -> None:
-    """One look."""
+def look_out(role: str, queues: Callable[[], Set[str]], *, stopping: bool) -> float:
+    """One look; returns the seconds until the next. `queues` are those that this worker serves."""
+    global _full_due
     if stopping:
-        return
+        return LATER_S
     redis_is_there = queue.redis_answers()
+    now = clock.monotonic()
+    if now >= _full_due:
+        _full_due = now + _look_s
+        _look_at_all(role, redis_is_there)
+    if redis_is_there:
+        return _full_due - clock.monotonic()
+    return min(_work_without_redis(role, queues()), _full_due - clock.monotonic())
+
+
+def _look_at_all(role: str, redis_is_there: bool) -> None:
     if role in ("sessions", "all"):
         _adopt(redis_is_there)
     if role in ("town", "all"):
@@ -56,7 +80,7 @@ def look_out(role: str, *, stopping: bool) -> None:
     _patrol()
     if not redis_is_there:
         log.warning("Redis is away: looking for work in SQL")
-        _work_without_redis(role)
+        _look_for_lost_work(role)
 
 
 def _patrol() -> None:
@@ -66,11 +90,14 @@ def _patrol() -> None:
     if _patrolled_at is None or now - _patrolled_at >= PATROL_EVERY_S:
         _patrolled_at = now
         _directly("patrol", partial(town.patrol_host, office.caller()))
+        _directly("tidy", partial(town.tidy_host, office.caller()))
 
 
 def _adopt(redis_is_there: bool) -> None:
     """Have sessions of this host whose worker is gone adopted, and leftovers of crashes settled."""
     here = office.get_office()
+    sessions.keep_frozen(here)
+    _directly("upkeep", partial(sessions.tidy_host, here))
     found = sessions.sweep_leftovers(here)
     where = queue.host_queue(here.settings.host_id)
     bells = [Doorbell(Task.SUPERVISE, where, (number, "adoption")) for number in found.to_adopt]
@@ -81,20 +108,55 @@ def _adopt(redis_is_there: bool) -> None:
         _directly(f"see-off-{number}", partial(sessions.see_off, here, number))
 
 
-def _work_without_redis(role: str) -> None:
+def _work_without_redis(role: str, queues: Set[str]) -> float:
+    """Answer the doorbells that nobody can ring; returns when to look again: soon where there was something to do."""
+    global _poll_s
+    busy = _take_offers() if role in ("sessions", "all") else 0
+    busy += _answer_owed(queues)
+    _poll_s = SOON_S if busy or _is_busy() else min(LATER_S, 2 * _poll_s)
+    return _poll_s
+
+
+def _take_offers() -> int:
+    here = office.get_office()
+    numbers = _offered(here.settings)
+    for number in numbers:
+        _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
+    return len(numbers)
+
+
+def _answer_owed(queues: Set[str]) -> int:
+    """Start what the doorbells in SQL ask for, of the queues that this worker serves; offers are taken by rank."""
+    with reading() as session:
+        owed = events.outbox.list_owed(session, after=timedelta(0))
+    mine = [bell for bell in owed.bells if bell.queue in queues and bell.task is not Task.SUPERVISE][:MOST_AT_ONCE]
+    for bell in mine:
+        words = "-".join(str(word) for word in bell.args)
+        _directly(f"{bell.task.value}-{words}", partial(_task(bell.task), *bell.args))
+    if mine:
+        answered = [bell.event_id or 0 for bell in mine]
+        transact(lambda session: events.outbox.mark_rung(session, answered))
+    return len(mine)
+
+
+def _is_busy() -> bool:
+    """Whether something that ends within minutes goes on here: what it leads to is next."""
+    short = (Task.REFINERY_STEP, Task.GATE_RUN, Task.REACT)
+    with _direct_lock:
+        return any(thread.is_alive() for name, thread in _direct.items() if name.startswith(short))
+
+
+def _look_for_lost_work(role: str) -> None:
+    """What no doorbell in SQL stands for any more: those that were rung into a Redis that died with them."""
     settings = config.current()
-    if role in ("sessions", "all"):
-        here = office.get_office()
-        for number in _offered(settings):
-            _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
     if role in ("refinery", "all"):
         for rig in rig_names():
-            _directly(f"refinery-{rig}", partial(_task(Task.REFINERY_STEP), rig))
+            _directly(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
     if role in ("gates", "all"):
         with reading() as session:
             wanted = refinery.list_requested(session)
         for number in wanted[: settings.gate_runners]:
-            _directly(f"gate-{number}", partial(_task(Task.GATE_RUN), number))
+            _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
 
 
 def _task(task: Task) -> Callable[..., object]:

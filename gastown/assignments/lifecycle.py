@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, true, update
+from sqlalchemy import true, update
 from sqlmodel import Session, col, select
 
 from gastown import beads, clock, policy
@@ -46,7 +46,7 @@ class NewAttempt:
 
 def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) -> Assignment:
     """Add the bead's next attempt with the next fence: offered when `ready`, else waiting."""
-    newest = session.exec(select(func.max(Assignment.fence)).where(Assignment.bead_id == new.bead_id)).one() or 0
+    newest = queries.newest_fence(session, new.bead_id)
     if queries.find_open(session, new.bead_id) is not None:
         raise AlreadySlung(f"{new.bead_id} is slung already", hint=f"`gt log {new.bead_id}` shows where it is.")
     until = policy.load(session).number("affinity_s")
@@ -221,7 +221,8 @@ def _is_unwanted(session: Session, row: Assignment) -> bool:
 
 def _status(session: Session, bead_id: str) -> str:
     """The bead's status as it is now, whatever this session has read of it before."""
-    return session.exec(select(Bead.status).where(Bead.id == bead_id)).one()
+    found = session.exec(select(Bead.status).where(Bead.id == bead_id)).one_or_none()
+    return found or BeadStatus.TOMBSTONE  # a row that somebody removed by hand is nobody's work either
 
 
 def rework(session: Session, bead_id: str, *, details: Mapping[str, Any], actor: str) -> Assignment | None:
@@ -239,8 +240,14 @@ def lose(
 
 
 def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> Assignment:
-    """The agent asks for a person: the attempt ends and the bead waits, escalated."""
-    row = end(session, assignment_id, fence, AssignmentState.ESCALATED, actor=actor, outcome=why)
+    """A person is asked: the attempt, whether it runs or not, ends, and the bead waits, escalated."""
+    row = queries.get(session, assignment_id, lock=True)
+    if row.state in (AssignmentState.WAITING, AssignmentState.OFFERED) and row.fence == fence:
+        _finish(session, row, AssignmentState.ESCALATED, actor=actor, outcome=why)
+    else:
+        row = end(session, assignment_id, fence, AssignmentState.ESCALATED, actor=actor, outcome=why)
+    if _status(session, row.bead_id) in (BeadStatus.OPEN, BeadStatus.DEFERRED):
+        beads.set_status(session, row.bead_id, BeadStatus.HOOKED, actor=actor, fence=fence, assignment_id=row.id)
     _escalate_bead(session, row, actor=actor, why=why)
     return row
 

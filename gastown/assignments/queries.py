@@ -1,7 +1,7 @@
 """Reading attempts."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
@@ -11,6 +11,7 @@ from gastown import rigs
 from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired
 from gastown.beads import Bead, BeadStatus
 from gastown.errors import NotFound
+from gastown.events import Event
 from gastown.rigs import Rig
 
 # Beads in these are nobody's work any more.
@@ -138,11 +139,14 @@ def list_running_on(session: Session, host: str) -> Sequence[Assignment]:
     ).all()
 
 
-def list_expired(session: Session, now: datetime) -> Sequence[Assignment]:
-    """Running attempts whose lease may be taken."""
-    return session.exec(
-        select(Assignment).where(Assignment.state == AssignmentState.RUNNING, col(Assignment.expires_at) <= now)
-    ).all()
+def list_expired(session: Session, now: datetime, *, beyond: timedelta | None = None) -> Sequence[Assignment]:
+    """Running attempts whose lease may be taken: it ran out, it is missing, or it ends further ahead than `beyond`."""
+    expires_at = col(Assignment.expires_at)
+    has_ended = or_(expires_at <= now, expires_at.is_(None))
+    if beyond is not None:
+        has_ended = or_(has_ended, expires_at > now + beyond)
+    query = select(Assignment).where(Assignment.state == AssignmentState.RUNNING, has_ended)
+    return session.exec(query.order_by(col(Assignment.id))).all()
 
 
 def running_by_rig(session: Session) -> dict[str, int]:
@@ -166,3 +170,10 @@ def running_by_host(session: Session) -> dict[str, int]:
 def of_polecat(session: Session, address: str) -> Sequence[Assignment]:
     """Every attempt of one polecat, oldest first."""
     return session.exec(select(Assignment).where(Assignment.polecat == address).order_by(col(Assignment.id))).all()
+
+
+def newest_fence(session: Session, bead_id: str) -> int:
+    """The highest fence that was ever given out for the bead: also that of an attempt whose row somebody removed."""
+    rows = select(func.max(Assignment.fence)).where(Assignment.bead_id == bead_id)
+    told = select(func.max(Event.fence)).where(Event.bead_id == bead_id)
+    return max(session.exec(rows).one() or 0, session.exec(told).one() or 0)

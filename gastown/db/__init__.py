@@ -1,6 +1,6 @@
 """The door to SQL: engine, column types, units of work, lease rows, status transitions. SQLite and PostgreSQL alike."""
 
-from gastown.db.columns import JsonObject, UtcTime, enum_column
+from gastown.db.columns import JsonFacts, JsonObject, UnknownWord, UtcTime, enum_column
 from gastown.db.engine import DatabaseAway, database_time, dispose, forget_after_fork, get_engine, is_sqlite
 from gastown.db.files import open_raw, table_names
 from gastown.db.transitions import IllegalTransition, Transitions
@@ -8,8 +8,10 @@ from gastown.db.transitions import IllegalTransition, Transitions
 __all__ = [
     "DatabaseAway",
     "IllegalTransition",
+    "JsonFacts",
     "JsonObject",
     "Transitions",
+    "UnknownWord",
     "UtcTime",
     "database_time",
     "dispose",

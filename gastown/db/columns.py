@@ -1,12 +1,13 @@
 """Column types that mean the same on both databases."""
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # JSON of our own making: text on SQLite, jsonb on PostgreSQL.
 JsonObject = JSON().with_variant(JSONB(), "postgresql")
@@ -34,6 +35,41 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class JsonFacts(TypeDecorator[dict[str, Any]]):
+    """A JSON object by name; what somebody wrote there that is none is handed out as `{"unreadable": ...}`."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """As `JsonObject`."""
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any]:
+        """Never anything but an object."""
+        return value if isinstance(value, dict) else {"unreadable": value}
+
+
+def read_json(text: str) -> Any:
+    """Decode a JSON column of a database that does not check them; what is no JSON is handed out as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"unreadable": text}
+
+
+class UnknownWord(str):
+    """What a column holds that none of its values is: written by hand, or by a newer version of this program.
+
+    It equals no value, so that nothing is done about its row, and a list with such a row can be read all the same.
+    """
+
+    @property
+    def value(self) -> str:
+        """The word, as a value of the column would say it."""
+        return str(self)
+
+
 class _EnumText(TypeDecorator[StrEnum]):
     impl = String
     cache_ok = True
@@ -41,12 +77,17 @@ class _EnumText(TypeDecorator[StrEnum]):
     def __init__(self, kind: type[StrEnum]) -> None:
         super().__init__(32)
         self.kind = kind
+        self._known = frozenset(kind)
 
-    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
-        return None if value is None else self.kind(value).value
+    def process_bind_param(self, value: StrEnum | UnknownWord | None, dialect: Dialect) -> str | None:
+        if value is None or isinstance(value, UnknownWord):
+            return value  # what nobody knows is looked for as it is
+        return self.kind(value).value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.kind(value)
+        if value is None:
+            return None
+        return self.kind(value) if value in self._known else cast(StrEnum, UnknownWord(value))
 
 
 def enum_column(kind: type[StrEnum]) -> _EnumText:

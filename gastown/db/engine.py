@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from gastown import clock, config
+from gastown.db.columns import read_json
 from gastown.errors import Invalid, Unavailable
 
 # How long SQLite itself waits for what is soon over: somebody recovers the log, or closes the file as the last one.
@@ -126,7 +127,8 @@ def _make_engine(url: str) -> Engine:
             engine = _warm.pop()
             engine.url = make_url(url)
             return engine
-        engine = create_engine(url, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_S})
+        options = {"timeout": BUSY_TIMEOUT_S}
+        engine = create_engine(url, module=sqlite_module(), connect_args=options, json_deserializer=read_json)
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
         _follow_url(engine)

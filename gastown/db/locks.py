@@ -39,6 +39,8 @@ class LockProof:
     name: str
     fence: int
     holder: str
+    is_left: bool = False
+    """Whether the last holder never let go: it was killed, perhaps in the middle of something."""
 
 
 def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> LockProof | None:
@@ -48,7 +50,9 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
     clock was set back, and counts as expired.
     """
     now = database_time(session)
-    if session.get(Lease, name) is None:
+    before = session.get(Lease, name)
+    is_left = before is not None and before.expires_at is not None
+    if before is None:
         _insert(session, name)
     expires_at = col(Lease.expires_at)
     takeable = or_(expires_at.is_(None), expires_at <= now, expires_at > now + timedelta(seconds=ttl_s) + MOST_SKEW)
@@ -56,7 +60,7 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
         return None
     row = session.get(Lease, name, populate_existing=True)
     assert row is not None
-    return LockProof(name, row.fence, holder)
+    return LockProof(name, row.fence, holder, is_left)
 
 
 def seize(session: Session, name: str, *, holder: str, ttl_s: float) -> None:

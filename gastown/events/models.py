@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
-from gastown.db import JsonObject, UtcTime, enum_column
+from gastown.db import JsonFacts, JsonObject, UtcTime, enum_column
 from gastown.events.kinds import EventKind
 
 
@@ -36,7 +36,7 @@ class Event(SQLModel, table=True):
     agent: str | None = Field(default=None, max_length=128)  # the polecat's address
     assignment_id: int | None = Field(default=None)
     fence: int | None = Field(default=None)  # of the attempt whose effect this is
-    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonObject, nullable=False))
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonFacts, nullable=False))
     task: str | None = Field(default=None, max_length=64)  # the doorbell, where somebody must act on this
     queue: str | None = Field(default=None, max_length=128)
     args: list[Any] | None = Field(default=None, sa_column=Column(JsonObject, nullable=True))

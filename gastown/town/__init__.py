@@ -4,9 +4,12 @@ Not here: what each noun does (they are below) and how commands are spelt (`gast
 `town.toml` on each host, and one database that all its hosts share.
 """
 
+from gastown.town.caller import Caller
 from gastown.town.models import Worker
+from gastown.town.pace import hello_s, look_s
 from gastown.town.presence import forget_worker, hosts_at_work, list_workers, note_worker
-from gastown.town.ticks import TICKS, Caller, Tick, patrol, patrol_host, reconcile, run_overdue, sweep_outbox
+from gastown.town.reconciling import reconcile, sweep_outbox, tidy_host
+from gastown.town.ticks import TICKS, Tick, patrol, patrol_host, run_overdue
 
 __all__ = [
     "TICKS",
@@ -14,12 +17,15 @@ __all__ = [
     "Tick",
     "Worker",
     "forget_worker",
+    "hello_s",
     "hosts_at_work",
     "list_workers",
+    "look_s",
     "note_worker",
     "patrol",
     "patrol_host",
     "reconcile",
     "run_overdue",
     "sweep_outbox",
+    "tidy_host",
 ]

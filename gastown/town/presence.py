@@ -1,22 +1,25 @@
 """Which workers are there."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from gastown import __version__, assignments
+from gastown import __version__, assignments, policy
 from gastown.config import Settings
 from gastown.db import database_time
 from gastown.events import EventKind, record
+from gastown.town import pace
 from gastown.town.models import Worker
 
-# A worker says hello every 20 s; one that was not heard for this long is not counted on.
-SILENT_AFTER = timedelta(seconds=60)
+
+def ttl_s(session: Session) -> float:
+    """The TTL of leases, by which workers say hello and are missed."""
+    return policy.load(session).number("lease.ttl_s")
 
 
-def note_worker(session: Session, settings: Settings, worker_id: str, *, role: str, queues: Sequence[str]) -> None:
-    """Note that a worker is there and what it serves."""
+def note_worker(session: Session, settings: Settings, worker_id: str, *, role: str, queues: Sequence[str]) -> float:
+    """Note that a worker is there and what it serves; returns the TTL of leases, by which it is to say so again."""
     now = database_time(session)
     row = session.get(Worker, worker_id)
     if row is None:
@@ -35,6 +38,7 @@ def note_worker(session: Session, settings: Settings, worker_id: str, *, role: s
         record(session, EventKind.WORKER_STARTED, actor=worker_id, host=settings.host_id, role=role, pid=pid)
     row.queues = list(queues)
     row.seen_at = now
+    return ttl_s(session)
 
 
 def forget_worker(session: Session, worker_id: str) -> None:
@@ -50,25 +54,32 @@ def list_workers(session: Session) -> Sequence[Worker]:
     return session.exec(select(Worker).order_by(col(Worker.host), col(Worker.role))).all()
 
 
+def list_heard(session: Session) -> list[Worker]:
+    """The workers that were heard lately."""
+    now, silent = database_time(session), pace.silent_after(ttl_s(session))
+    return [row for row in list_workers(session) if is_heard(row, now, silent)]
+
+
+def is_heard(worker: Worker, now: datetime, silent: timedelta) -> bool:
+    """Whether a worker was heard within `silent`. One from the future spoke before the clock was set back."""
+    return now - silent < worker.seen_at <= now + pace.MOST_SKEW
+
+
 def list_present(session: Session, host: str) -> list[Worker]:
     """The workers of a host that were heard lately."""
-    now = database_time(session)
-    return [row for row in list_workers(session) if row.host == host and row.seen_at > now - SILENT_AFTER]
+    return [row for row in list_heard(session) if row.host == host]
 
 
 def hosts_at_work(session: Session) -> frozenset[str]:
     """Hosts with a worker that supervises sessions and was heard lately."""
-    now = database_time(session)
-    rows = list_workers(session)
-    return frozenset(row.host for row in rows if row.role in ("sessions", "all") and row.seen_at > now - SILENT_AFTER)
+    return frozenset(row.host for row in list_heard(session) if row.role in ("sessions", "all"))
 
 
 def count_free_slots(session: Session) -> int:
     """How many more sessions the workers that were heard lately have room for."""
-    heard = database_time(session) - SILENT_AFTER
     slots: dict[str, int] = {}
-    for row in list_workers(session):
-        if row.role in ("sessions", "all") and row.seen_at > heard:
+    for row in list_heard(session):
+        if row.role in ("sessions", "all"):
             slots[row.host] = max(slots.get(row.host, 0), row.slots)
     running = assignments.running_by_host(session)
     return sum(max(0, count - running.get(host, 0)) for host, count in slots.items())
@@ -76,9 +87,9 @@ def count_free_slots(session: Session) -> int:
 
 def forget_silent(session: Session) -> int:
     """Take workers off the list that were not heard for long; return how many."""
-    now = database_time(session)
-    silent = [row for row in list_workers(session) if row.seen_at < now - 3 * SILENT_AFTER]
-    for row in silent:
+    now, silent = database_time(session), pace.forgotten_after(ttl_s(session))
+    gone = [row for row in list_workers(session) if not is_heard(row, now, silent)]
+    for row in gone:
         session.delete(row)
         record(session, EventKind.WORKER_LOST, actor="town", worker=row.id, host=row.host, role=row.role)
-    return len(silent)
+    return len(gone)

@@ -6,14 +6,15 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from gastown import agents, assignments, beads, refinery, rigs
+from gastown import agents, assignments, beads, patrols, refinery, rigs
 from gastown.agents import Polecat
 from gastown.assignments import Assignment, AssignmentState
 from gastown.beads import Bead, BeadStatus, Filters
 from gastown.db import database_time
+from gastown.patrols import FindingRow
 from gastown.refinery import RequestState
 from gastown.rigs import Halt, Rig
-from gastown.town import presence
+from gastown.town import pace, presence
 from gastown.town.models import Worker
 from gastown.town.queries import get_town
 
@@ -69,16 +70,23 @@ class Snapshot:
     escalated: Sequence[Bead]
     halts: Sequence[Halt]
     """What holds work up by somebody's word."""
+    findings: Sequence[FindingRow]
+    """What the patrols found and is still wrong, the worst first."""
 
 
 def take_snapshot(session: Session) -> Snapshot:
     """Read the town. Raises NotFounded where there is none."""
     town = get_town(session)
     now = database_time(session)
-    workers = [WorkerLine(row, row.seen_at > now - presence.SILENT_AFTER) for row in presence.list_workers(session)]
+    silent = pace.silent_after(presence.ttl_s(session))
+    workers = [WorkerLine(row, presence.is_heard(row, now, silent)) for row in presence.list_workers(session)]
     escalated = beads.list_(session, Filters(statuses=(BeadStatus.ESCALATED,), limit=_MOST_LISTED))
     halts = rigs.list_halts(session)
-    return Snapshot(town.id, town.name, now, workers, _rigs(session), escalated, halts)
+    return Snapshot(town.id, town.name, now, workers, _rigs(session), escalated, halts, _findings(session))
+
+
+def _findings(session: Session) -> list[FindingRow]:
+    return sorted(patrols.list_open(session), key=lambda row: (-row.level.weight, row.raised_at))
 
 
 def _rigs(session: Session) -> list[RigLine]:

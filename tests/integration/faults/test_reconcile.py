@@ -2,7 +2,8 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from gastown.db import database_time, locks
 from gastown.db.unit_of_work import reading, transact, unit_of_work
 from gastown.events import EventKind
 from gastown.sling import Target
-from gastown.town import presence, ticks
+from gastown.town import presence, reconciling
 from tests.support.factories import make_bead, make_offered, make_rig, make_running
 
 TICK = "tick.town.reconcile"
@@ -97,14 +98,15 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(caller: town.Caller) ->
     with unit_of_work() as session:
         ran_lately(session)
 
-    def renewed_before_the_take(act: Callable[[Session], object]) -> object:
-        result = transact(act)
+    @contextmanager
+    def renewed_after_the_look() -> Iterator[Session]:
+        with reading() as session:
+            yield session
         with unit_of_work() as session:
             assignments.heartbeat(session, {number: 1}, holder="lost:1:1:boot", ttl_s=60)
-        return result
 
-    slow = town.Caller(caller.settings, caller.holder, renewed_before_the_take, reading)  # type: ignore[arg-type]
-    ticks.take_over_expired(slow)
+    slow = town.Caller(caller.settings, caller.holder, transact, renewed_after_the_look)
+    assert reconciling.take_over_expired(slow) == 0
 
     assert state_of(number) is AssignmentState.RUNNING
 
@@ -143,7 +145,7 @@ def test_nothing_is_taken_over_by_a_tick_that_was_asleep_in_its_middle(caller: t
     with unit_of_work() as session:
         ran_lately(session, ago_s=20)
 
-    ticks.take_over_expired(caller)
+    reconciling.take_over_expired(caller)
 
     assert state_of(number) is AssignmentState.RUNNING
 
@@ -192,9 +194,9 @@ def test_offers_are_not_rung_again_and_again_when_nobody_has_room(here: config.S
     """Else a queue that nobody reads grows for ever."""
     with unit_of_work() as session:
         offer_many(session, 5)
-        assert ticks.list_offers(session) == []
+        assert reconciling.list_offers(session) == []
         note_worker(session, here, database_time(session) - timedelta(hours=1))
-        assert ticks.list_offers(session) == []
+        assert reconciling.list_offers(session) == []
 
 
 def test_as_many_offers_are_rung_again_as_there_are_free_slots(here: config.Settings) -> None:
@@ -203,7 +205,7 @@ def test_as_many_offers_are_rung_again_as_there_are_free_slots(here: config.Sett
         roomy = dataclasses.replace(here, slots=3)
         note_worker(session, roomy)
         assignments.claim(session, "app", holder="here:1:1:boot", host="here", slots=3)
-        assert len(ticks.list_offers(session)) == 2
+        assert len(reconciling.list_offers(session)) == 2
 
 
 def test_offers_of_a_parked_rig_take_nobody_elses_turn(here: config.Settings) -> None:
@@ -239,9 +241,9 @@ def test_a_waiting_bead_is_offered_when_more_than_a_batch_of_others_is_blocked(
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
 def test_a_doorbell_is_owed_whatever_the_clock_of_its_host_says(session: Session, ahead: timedelta) -> None:
     young = events.record(session, EventKind.RIG_UNPARKED, actor="me", rig="app")
-    assert events.outbox.list_owed(session) == []
+    assert events.outbox.list_owed(session).bells == []
 
     young.at = clock.now() + ahead
     session.flush()
 
-    assert [bell.event_id for bell in events.outbox.list_owed(session)] == [young.id]
+    assert [bell.event_id for bell in events.outbox.list_owed(session).bells] == [young.id]

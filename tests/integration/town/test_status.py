@@ -9,7 +9,7 @@ from sqlmodel import Session
 from gastown import beads
 from gastown.config import Settings
 from gastown.db import database_time
-from gastown.town import note_worker, presence
+from gastown.town import note_worker, pace
 from gastown.town.founding import found
 from gastown.town.models import Worker
 from gastown.town.queries import NotFounded
@@ -64,7 +64,7 @@ def test_a_worker_is_not_present_when_it_has_been_silent(session: Session) -> No
     note_worker(session, settings, "here:4:5:6", role="gates", queues=["gates"])
     silent = session.get(Worker, "here:4:5:6")
     assert silent is not None
-    silent.seen_at = database_time(session) - presence.SILENT_AFTER - timedelta(seconds=1)
+    silent.seen_at = database_time(session) - pace.silent_after(60) - timedelta(seconds=1)
     session.flush()
 
     shown = {line.worker.role: line.present for line in take_snapshot(session).workers}

@@ -1,0 +1,69 @@
+"""What nobody in the merge queues waits for any more: found by the tick, and by each host in its own repositories."""
+
+from collections.abc import Set
+
+from sqlalchemy import exists
+from sqlmodel import Session, col, select
+
+from gastown.refinery import gate_runs
+from gastown.refinery.models import (
+    OPEN_REQUESTS,
+    GateRun,
+    IntentState,
+    LandingIntent,
+    MergeHead,
+    MergeRequest,
+    RequestState,
+    RunState,
+)
+
+_BATCH = 200
+
+
+def call_off_unwanted(session: Session, *, actor: str) -> int:
+    """Call off gate runs of candidates that no request waits for; return how many."""
+    waits = exists().where(
+        col(MergeRequest.gate_run_id) == col(GateRun.id),
+        col(MergeRequest.state).in_((RequestState.TESTING, RequestState.LANDING)),
+    )
+    # Between a request's `board` and its commit nobody sees either row; what is seen here belongs together.
+    rows = session.exec(
+        select(GateRun.id)
+        .where(
+            col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING)),
+            col(GateRun.request_id).is_not(None),
+            ~waits,
+        )
+        .order_by(col(GateRun.id))
+        .limit(_BATCH)
+    ).all()
+    why = "no request waits for it"
+    return sum(gate_runs.cancel(session, number or 0, actor=actor, why=why, ring=True) for number in rows)
+
+
+def list_needed(session: Session, rig: str) -> frozenset[str]:
+    """The commits that a host must keep pinned: of requests that are open, of runs and landings under way."""
+    requests = select(MergeHead.head_oid, MergeRequest.candidate_oid, MergeRequest.base_oid).join(
+        MergeRequest, col(MergeRequest.id) == col(MergeHead.request_id)
+    )
+    runs = select(GateRun.head_oid, GateRun.commit_oid, GateRun.base_oid)
+    intents = select(LandingIntent.new_oid, LandingIntent.base_oid)
+    found: set[str] = set()
+    for query in (
+        requests.where(MergeRequest.rig == rig, col(MergeRequest.state).in_(OPEN_REQUESTS)),
+        runs.where(GateRun.rig == rig, col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING))),
+        intents.where(LandingIntent.rig == rig, LandingIntent.state == IntentState.OPEN),
+    ):
+        for row in session.exec(query).all():
+            found.update(row)
+    return frozenset(found - {""})
+
+
+def branches_of(session: Session, rig: str, oids: Set[str]) -> dict[str, str]:
+    """The branch on which each of these commits was handed in; what was not is left out."""
+    rows = session.exec(
+        select(MergeHead.head_oid, MergeHead.branch)
+        .join(MergeRequest, col(MergeRequest.id) == col(MergeHead.request_id))
+        .where(MergeRequest.rig == rig, col(MergeHead.head_oid).in_(oids))
+    ).all()
+    return dict(rows)
