@@ -33,6 +33,8 @@ class Office:
     stopping: threading.Event = field(default_factory=threading.Event)
     saver: Saver = field(default_factory=Saver)
     """Saves what runs."""
+    tidied_at: dict[str, float] = field(default_factory=dict)
+    """When each kind of upkeep was done last, by the monotonic clock."""
 
     def do(self, act: Callable[[Session], T]) -> T:
         """Run `act` in a unit of work and return what it returns."""

@@ -1,6 +1,7 @@
 """What piles up on a host beside its sessions: processes that no attempt has any more, locks, scratch, snapshots."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,16 +42,21 @@ class Tidied:
 
 
 def tidy_host(office: Office) -> Tidied:
-    """Look after all of it once; each part goes on when another one fails. Safe twice and beside another worker's."""
-    parts = (end_orphans, sweep_locks, tidy_scratch, drop_old_snapshots)
-    counts = []
-    for part in parts:
-        try:
-            counts.append(part(office))
-        except (GastownError, OSError) as error:
-            log.warning("upkeep goes on without %s: %s", part.__name__, error)
-            counts.append(0)
-    return Tidied(*counts)
+    """Look after what is due; each part goes on when another fails. Safe at any rate and beside another worker's."""
+    parts = ((end_orphans, 60.0), (sweep_locks, 600.0), (tidy_scratch, 600.0), (drop_old_snapshots, 600.0))
+    return Tidied(*(_do_when_due(office, part, every_s) for part, every_s in parts))
+
+
+def _do_when_due(office: Office, part: Callable[[Office], int], every_s: float) -> int:
+    now = clock.monotonic()
+    if now - office.tidied_at.get(part.__name__, now - every_s) < every_s:
+        return 0
+    office.tidied_at[part.__name__] = now
+    try:
+        return part(office)
+    except (GastownError, OSError) as error:
+        log.warning("upkeep goes on without %s: %s", part.__name__, error)
+        return 0
 
 
 def end_orphans(office: Office) -> int:

@@ -2,117 +2,36 @@
 
 import contextlib
 import json
-import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
-from sqlmodel import select
 
-from gastown import assignments, beads, config, events, policy, sessions
-from gastown.agents import Polecat, WorktreeState
-from gastown.assignments import Assignment, AssignmentState, HeldLease, Reason, Sign
+from gastown import assignments, beads, events, policy, sessions
+from gastown.agents import WorktreeState
+from gastown.assignments import AssignmentState, HeldLease, Reason
 from gastown.beads import BeadStatus, NewBead
 from gastown.cli import database
-from gastown.db import DatabaseAway, database_time
+from gastown.db import DatabaseAway
 from gastown.db.unit_of_work import transact, unit_of_work
 from gastown.events import EventKind
 from gastown.runtimes import host, session_facts
 from gastown.runtimes.host import KeeperUnavailable
 from gastown.sessions import LeaseBook, Office, run, supervise, sweep_leftovers
 from gastown.sessions import channel as channels
-from tests.support.refinery_town import RIG, make_town
+from tests.support.refinery_town import RIG
+from tests.support.session_host import Host, here
 from tests.support.towns import wait_until
 
+__all__ = ["here"]
+
 COMMIT = "echo work > new.txt && git add new.txt && git -c user.name=a -c user.email=a@b commit -qm work"
-
-
-@dataclass
-class Host:
-    """A host of a town with one rig, and the workers that it has had."""
-
-    settings: config.Settings
-    offices: list[Office]
-
-    def worker(self) -> Office:
-        """One more worker process, as far as supervising goes."""
-        holder = f"here:{os.getpid()}:{len(self.offices)}:boot"
-
-        def renew(leases: Mapping[int, int], signs: Mapping[int, Sign]) -> list[HeldLease]:
-            return transact(
-                lambda session: assignments.heartbeat(session, leases, holder=holder, ttl_s=60, signs=signs)
-            )
-
-        office = Office(
-            settings=self.settings,
-            holder=holder,
-            transact=transact,
-            keeper_socket=host.ensure_zygote(config.make_run_dir(self.settings.town)),
-            book=LeaseBook(renew, heartbeat_s=3600, grace_s=600),
-            answer=lambda _number, _request: sessions.Answer("", "", 0),
-        )
-        self.offices.append(office)
-        return office
-
-    def sling(self, shell: str) -> tuple[str, int]:
-        """A bead whose agent runs `shell`: its id and its attempt."""
-        with unit_of_work() as session:
-            policy.set_preset(session, "command", {"shell": shell}, actor="me")
-            policy.set_value(session, "session.nudges", "0", actor="me")
-            policy.set_value(session, "disk.floor_mb", "0", actor="me")
-            bead = beads.create(session, NewBead("Do it", prefix=RIG), actor="me")
-            new = assignments.NewAttempt(bead.id, RIG, "command", Reason.SLING)
-            row = assignments.open_attempt(session, new, actor="me", ready=True)
-            return bead.id, row.id or 0
-
-    def row(self, number: int) -> Assignment:
-        with unit_of_work() as session:
-            return assignments.get(session, number)
-
-    def last(self, bead_id: str) -> Assignment:
-        with unit_of_work() as session:
-            return assignments.history(session, bead_id)[-1]
-
-    def polecat(self) -> Polecat:
-        with unit_of_work() as session:
-            return session.exec(select(Polecat)).one()
-
-    def expire(self) -> None:
-        with unit_of_work() as session:
-            session.execute(update(Assignment).values(expires_at=database_time(session) - timedelta(seconds=1)))
-
-    def process(self, number: int) -> host.SessionProcess | None:
-        folder = sessions.latest_run_dir(self.settings, number)
-        return host.find(folder) if folder is not None else None
-
-
-@pytest.fixture
-def here(database_url: str) -> Iterator[Host]:
-    """Short, since it holds sockets."""
-    root = Path(tempfile.mkdtemp(prefix="gtf-", dir="/tmp"))
-    made = make_town(root / "t", database_url)
-    config.use(made.settings)
-    found = Host(made.settings, [])
-    yield found
-    host.end_zygote(config.run_dir(made.settings.town))
-    for folder in made.settings.town.glob("sessions/*/run-*"):
-        process = host.find(folder)
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.keeper_pid, signal.SIGKILL)
-            host.wait(process, 5)
-    config.use(None)
-    shutil.rmtree(root, ignore_errors=True)
 
 
 def raising(error: Exception) -> Callable[..., Any]:
