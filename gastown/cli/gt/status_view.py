@@ -7,6 +7,7 @@ from gastown.cli.context import Context
 from gastown.cli.gt.halt import as_json as halts_as_json
 from gastown.cli.output import ago, iso, short, table
 from gastown.config import Settings
+from gastown.patrols import Level
 from gastown.rigs import HaltKind
 from gastown.town.status import PolecatLine, RigLine, Snapshot, WorkerLine
 from gastown.town.supervision import ProcessState
@@ -27,6 +28,16 @@ def as_json(settings: Settings, snapshot: Snapshot, running: Sequence[ProcessSta
         "workers": [_worker(line) for line in snapshot.workers],
         "rigs": [_rig(snapshot, line) for line in snapshot.rigs],
         **halts_as_json(snapshot.halts),
+        "findings": [
+            {
+                "check": row.check,
+                "subject": row.subject,
+                "level": row.level.value,
+                "message": row.message,
+                "since": iso(row.raised_at),
+            }
+            for row in snapshot.findings
+        ],
         "escalated": [{"bead": bead.id, "title": bead.title, "priority": bead.priority} for bead in snapshot.escalated],
     }
 
@@ -96,6 +107,12 @@ def print_text(context: Context, snapshot: Snapshot, running: Sequence[ProcessSt
     absent = [f"{line.worker.role}@{line.worker.host}" for line in snapshot.workers if not line.present]
     if absent:
         context.echo(f"Silent workers: {', '.join(absent)}")
+    if snapshot.findings:
+        worst = snapshot.findings[0]
+        errors = sum(row.level is Level.ERROR for row in snapshot.findings)
+        about = f"{worst.check} {worst.subject}".rstrip()
+        context.echo(f"Findings: {len(snapshot.findings)}, {errors} of them errors (`gt doctor` shows them)")
+        context.echo(f"  the worst, for {short(snapshot.at - worst.raised_at)}: {about}: {worst.message}")
     _print_rigs(context, snapshot)
     if snapshot.escalated:
         context.echo("Waiting for a person:")
