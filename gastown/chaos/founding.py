@@ -36,11 +36,11 @@ class DatabaseTaken(Refused):
 def found(ground: Ground) -> None:
     """Make the town and its rigs, and start it."""
     wanted = ground.wanted
+    config.forget_variables()
+    database = _database(ground)
     wanted.folder.mkdir(parents=True, exist_ok=True)
     ground.orders.mkdir()
     ground.journal.touch()
-    config.forget_variables()
-    database = _database(ground)
     _install(ground, setup.Wanted(wanted.folder / HOST_NAMES[0], database=database, host=HOST_NAMES[0]))
     config.use(ground.hosts[0])
     ground.transact(partial(_set, wanted=wanted, orders=ground.orders, journal=ground.journal))
@@ -63,6 +63,8 @@ def _database(ground: Ground) -> str:
         ground.server = PostgresServer.start()
         return ground.server.url
     url = urls.check_database(wanted.database)
+    if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
+        return url  # asked about its tables, it would be made
     with work.reading(url) as session:
         tables = inspect(session.connection()).get_table_names()
     if tables:

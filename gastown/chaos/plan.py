@@ -12,7 +12,7 @@ NEEDING_PERCENT = 20
 CONVOYS, MOST_IN_CONVOY = 2, 12
 # A bead needs others that are at most so many places before it: longer chains would only slow the run down.
 REACH = 40
-QUICKEST_S, SLOWEST_S = 0.2, 0.8
+QUICKEST_S, SLOWEST_S = 0.4, 2.4
 
 
 class Kind(StrEnum):

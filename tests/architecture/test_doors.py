@@ -9,6 +9,7 @@ from tests.support.source_tree import Source, imports, program
 
 # Run by agents' processes or forked thousands of times: they may import nothing but the standard library.
 _STANDALONE = {
+    "gastown/chaos/agent.py",
     "gastown/cli/resident/client.py",
     "gastown/cli/session_client.py",
     "gastown/runtimes/keeper.py",
@@ -54,6 +55,8 @@ def test_only_clock_knows_the_present() -> None:
 
 # Who may start processes, and which.
 PROCESS_DOORS = {
+    "gastown/chaos/agent.py": "git and gt, as the program that plays an agent",
+    "gastown/chaos/servers.py": "the PostgreSQL server of a chaos run",
     "gastown/beads/upkeep/summaries.py": "the program that writes summaries",
     "gastown/cli/bd/worktree.py": "becomes the program for mail that the store names",
     "gastown/cli/session_client.py": "git, for the state of the agent's own worktree",
