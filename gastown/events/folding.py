@@ -138,7 +138,7 @@ def read(table: str, values: Mapping[str, Any]) -> Values:
 
 
 def _read(column: Column[Any], value: Any) -> Any:
-    if isinstance(column.type, JSON):
+    if is_json(column):
         return value
     if value is None:
         if not column.nullable:
@@ -150,6 +150,11 @@ def _read(column: Column[Any], value: Any) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise Contradiction(f"{column.key} is {str(value)[:60]!r}")
     return float(value) if kind == (int, float) else value
+
+
+def is_json(column: Column[Any]) -> bool:
+    """Whether a column holds JSON."""
+    return isinstance(column.type, JSON) or isinstance(getattr(column.type, "impl", None), JSON)
 
 
 def _kind(column: Column[Any]) -> Any:

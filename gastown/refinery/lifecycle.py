@@ -227,11 +227,12 @@ def send_back(
 
     The request stays open: the next head submitted for the bead enters the queue again.
     """
-    _move(session, request, RequestState.RETURNED, retries=request.retries + 1, **NO_CANDIDATE)
+    retries = request.retries + 1  # before the row changes under our hands
+    _move(session, request, RequestState.RETURNED, retries=retries, **NO_CANDIDATE)
     head = queries.get_head(session, request.head_id)
     head.result = kind
     session.add(head)
-    facts = {"head": head.head_oid, "retries": request.retries + 1, **details}
+    facts = {"head": head.head_oid, "retries": retries, **details}
     _record(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, reason=kind, **facts)
     full = {"kind": kind, "request": request.id, **facts}
     return assignments.rework(session, request.bead_id, details=full, actor=actor) is not None
@@ -328,7 +329,8 @@ def land(
         landed_at=say_time(now),
     )
     # A person may have closed it by hand while the push was under way: the landing is a fact all the same.
-    if beads.get(session, request.bead_id).status != BeadStatus.CLOSED:
+    bead = beads.find_many(session, [request.bead_id]).get(request.bead_id)
+    if bead is not None and bead.status != BeadStatus.CLOSED:
         beads.close_landed(
             session,
             request.bead_id,

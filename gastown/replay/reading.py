@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, ColumnElement, Table, select, type_coerce
+from sqlalchemy import Boolean, Column, ColumnElement, Table, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import Session, SQLModel
 
 from gastown.db import UtcTime, is_sqlite
-from gastown.events import EventKind, Fact
+from gastown.events import EventKind, Fact, is_json
 
 BATCH = 2000
 _KINDS = {kind.value: kind for kind in EventKind}
@@ -34,7 +34,7 @@ def converter(column: Column[Any], session: Session) -> Callable[[Any], Any] | N
     """What makes of a driver's value what the model would; None: nothing is to be made."""
     if isinstance(column.type, UtcTime):
         return as_time
-    if isinstance(column.type, JSON) and is_sqlite(session):
+    if is_json(column) and is_sqlite(session):
         return as_json
     if isinstance(column.type, Boolean) and is_sqlite(session):
         return as_bool
