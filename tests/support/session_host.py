@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Host:
 
     settings: config.Settings
     offices: list[Office]
+    watches: list[Watch] = field(default_factory=list)
 
     def worker(self) -> Office:
         """One more worker process, as far as supervising goes."""
@@ -84,7 +85,8 @@ class Host:
         results: list[str] = []
         thread = threading.Thread(target=lambda: results.append(sessions.supervise(office, number)), daemon=True)
         thread.start()
-        return Watch(thread, results)
+        self.watches.append(Watch(thread, results))
+        return self.watches[-1]
 
     def leave(self, office: Office) -> None:
         """Have a worker stop; its sessions go on."""
@@ -134,6 +136,10 @@ def here(database_url: str) -> Iterator[Host]:
     config.use(made.settings)
     found = Host(made.settings, [])
     yield found
+    for office in found.offices:
+        found.leave(office)
+    for watch in found.watches:
+        watch.thread.join(20)  # a thread that goes on would use the next test's database
     host.end_zygote(config.run_dir(made.settings.town))
     for folder in made.settings.town.glob("sessions/*/run-*"):
         process = host.find(folder)
