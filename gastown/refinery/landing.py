@@ -4,12 +4,11 @@ Only the remote says whether something landed. An intent stays open until the re
 that the target has left its base so that it can never be.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from gastown import beads, clock, git, logs, rigs
-from gastown.errors import Bug, GastownError
+from gastown.errors import Bug
 from gastown.git import Pushed, PushSupport
 from gastown.refinery import lifecycle, queries
 from gastown.refinery.candidate import Change, Repository, build
@@ -17,6 +16,7 @@ from gastown.refinery.desk import Desk, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
+from gastown.refinery.tidying import forget_head
 from gastown.rigs import Rig, TargetState
 
 log = logs.get(__name__)
@@ -99,7 +99,8 @@ def _change_of(desk: Desk, intent: LandingIntent) -> tuple[Change, Candidate]:
     with desk.write() as session:
         request = queries.get_request(session, intent.request_id)
         head = queries.get_head(session, intent.head_id)
-        change = Change(request, head, beads.get(session, request.bead_id).title)
+        found = beads.find_many(session, [request.bead_id])
+        change = Change(request, head, next((bead.title for bead in found.values()), ""))
     made_at = request.boarded_at or intent.created_at
     return change, Candidate(intent.base_oid, intent.new_oid, intent.tree_oid, made_at)
 
@@ -192,8 +193,5 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
         head = queries.get_head(session, intent.head_id)
         bead_id = queries.get_request(session, intent.request_id).bead_id
-    if head.branch.startswith("polecat/"):
-        with suppress(GastownError):  # tidiness only; the commits are in the target
-            git.delete_branch(view.repository.land, head.branch, expect=head.head_oid)
-            git.unpin(view.repository.land, head.head_oid)
+    forget_head(view.repository.land, head)
     return Move(acted=True, landed=bead_id, target=target)

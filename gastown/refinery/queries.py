@@ -86,6 +86,17 @@ def list_heads(session: Session, request_id: int) -> Sequence[MergeHead]:
     return session.exec(select(MergeHead).where(MergeHead.request_id == request_id).order_by(col(MergeHead.id))).all()
 
 
+def list_landed_heads(session: Session, rig: str, *, limit: int) -> Sequence[MergeHead]:
+    """What landed last in the rig, newest first."""
+    return session.exec(
+        select(MergeHead)
+        .join(MergeRequest, col(MergeRequest.head_id) == col(MergeHead.id))
+        .where(MergeRequest.rig == rig, MergeRequest.state == RequestState.LANDED)
+        .order_by(col(MergeRequest.landed_at).desc(), col(MergeRequest.id).desc())
+        .limit(limit)
+    ).all()
+
+
 def get_run(session: Session, run_id: int) -> GateRun:
     """The gate run with this number."""
     row = session.get(GateRun, run_id, populate_existing=True)

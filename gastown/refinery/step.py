@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session
 
-from gastown import logs, rigs
+from gastown import logs, policy, rigs
 from gastown.config import Settings
 from gastown.db import locks
 from gastown.db.locks import LeaseLost, LockProof
@@ -16,14 +17,16 @@ from gastown.refinery import gate_runs, looks
 from gastown.refinery.desk import ConvoySince, Desk, View, mark
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.landing import Move
+from gastown.refinery.tidying import forget_left
 from gastown.refinery.train import advance
 from gastown.rigs import RigNotFound, TargetState
 
 log = logs.get(__name__)
 
-# Short, so that a killed worker holds its rigs up for no longer; the heartbeat keeps it through slow pushes.
+# Short, and never longer than an attempt's, so that a killed worker holds its rigs up for no longer; the heartbeat
+# keeps it through slow pushes.
 LEASE_S = 20.0
-HEARTBEAT_S = 5.0
+_BEATS = 4
 # A step that finds more to do than this rings for the next one.
 MAX_MOVES = 40
 # Times that others may change what a move was decided from before the step leaves it to the next one.
@@ -72,21 +75,25 @@ def step(
     with logs.bound(rig=rig):
         while result.moves < MAX_MOVES:
             with work() as session:
-                proof = locks.try_acquire(session, lease_name(rig), holder=holder, ttl_s=LEASE_S)
+                lease_s = min(LEASE_S, policy.load(session).number("lease.ttl_s"))
+                proof = locks.try_acquire(session, lease_name(rig), holder=holder, ttl_s=lease_s)
             if proof is None:
                 result.busy = True
                 return result
             desk = Desk(work, rig, settings.town, proof, after_landing, convoy_since)
-            seen = _hold(desk, result)
+            seen = _hold(desk, result, lease_s)
             if result.lost or not _let_go(desk, result, seen):
                 return result
     return result
 
 
-def _hold(desk: Desk, result: StepResult) -> object:
+def _hold(desk: Desk, result: StepResult, lease_s: float) -> object:
     """Make moves until there is none; returns what SQL looked like when the last one was decided."""
     try:
-        with Heartbeat(desk.work, lambda session: locks.renew(session, desk.proof, ttl_s=LEASE_S), every_s=HEARTBEAT_S):
+        renew = partial(locks.renew, proof=desk.proof, ttl_s=lease_s)
+        with Heartbeat(desk.work, renew, every_s=lease_s / _BEATS):
+            if desk.proof.is_left:
+                forget_left(desk)
             return _move_on(desk, result)
     except BaseException:
         with suppress(Exception):
