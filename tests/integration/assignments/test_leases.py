@@ -1,15 +1,16 @@
 """The lease protocol on both databases."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlmodel import Session, col
 
 from gastown import agents, assignments, beads, policy
 from gastown.agents import WorktreeState
-from gastown.assignments import Assignment, AssignmentState, NoRoom, NothingToClaim, StaleFence
+from gastown.assignments import Assignment, AssignmentState, NoRoom, NothingToClaim, Sign, StaleFence
 from gastown.beads import BeadStatus
 from gastown.config import Settings
 from gastown.db import database_time
@@ -200,3 +201,83 @@ def test_one_claimer_wins_when_many_race_for_one_attempt(here: Settings) -> None
         thread.join(timeout=60)
     assert len(winners) == 1
     assert len(losers) == 7
+
+
+def count_statements(session: Session, act: Callable[[], object]) -> int:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        seen.append(statement)
+
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_heartbeat_carries_signs_of_life_in_the_statement_that_is_sent_anyway(session: Session) -> None:
+    make_rig(session)
+    rows = [make_running(session, make_bead(session, title)).assignment for title in ("a", "b", "c")]
+    leases = {row.id or 0: 1 for row in rows}
+    lively, busy, idle = leases
+    signs = {lively: Sign(silent_s=5), busy: Sign(silent_s=1, idle_s=30)}
+    session.flush()
+
+    quiet = count_statements(session, lambda: assignments.heartbeat(session, leases, holder=HOLDER, ttl_s=60))
+    told = count_statements(
+        session, lambda: assignments.heartbeat(session, leases, holder=HOLDER, ttl_s=60, signs=signs)
+    )
+
+    session.expire_all()
+    now = database_time(session)
+    found = {number: assignments.get(session, number) for number in leases}
+    assert quiet == told
+    assert timedelta(seconds=4) < now - (found[lively].active_at or now) < timedelta(seconds=60)
+    assert found[lively].progress_at is None
+    assert timedelta(seconds=29) < now - (found[busy].progress_at or now) < timedelta(seconds=90)
+    assert (found[idle].active_at, found[idle].progress_at) == (None, None)
+
+
+def test_signs_of_a_session_that_another_worker_holds_are_not_written(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session), holder=OTHER_HOLDER).assignment
+    assert row.id is not None
+
+    assignments.heartbeat(session, {row.id: 1}, holder=HOLDER, ttl_s=60, signs={row.id: Sign(silent_s=0)})
+
+    session.expire_all()
+    assert assignments.get(session, row.id).active_at is None
+
+
+def test_a_write_of_the_agent_is_a_sign_of_progress(session: Session) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+
+    assignments.note_progress(session, row.id, 1)
+
+    assert row.progress_at == row.active_at is not None
+    assignments.lose(session, row.id, 1, actor="town", outcome="host gone")
+    with pytest.raises(StaleFence):
+        assignments.note_progress(session, row.id, 1)
+
+
+@pytest.mark.parametrize(("detached", "dead", "deaths"), [(True, True, 0), (False, True, 1), (False, False, 0)])
+def test_only_holders_that_died_count_against_a_session(
+    session: Session, detached: bool, dead: bool, deaths: int
+) -> None:
+    make_rig(session)
+    row = make_running(session, make_bead(session)).assignment
+    assert row.id is not None
+    if detached:
+        assignments.detach(session, [row.id], holder=HOLDER, grace_s=600)
+    elif not dead:
+        expire(session, row.id)
+
+    taken = assignments.adopt(session, row.id, holder=OTHER_HOLDER, host="here", is_dead=lambda _holder: dead)
+
+    assert taken is not None
+    assert taken.assignment.adoptions == deaths
