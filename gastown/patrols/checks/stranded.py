@@ -25,7 +25,6 @@ _MOST_FEEDS = 3
 _ROUND = timedelta(seconds=30)
 _COOL_DOWN = timedelta(minutes=10)
 _SHOWN = 5
-_OPEN = (BeadStatus.OPEN.value, BeadStatus.HOOKED.value, BeadStatus.IN_PROGRESS.value)
 # The newest of these says whether the bead was still meant to be worked on.
 _STORY = frozenset(
     {
@@ -87,7 +86,7 @@ def _list(session: Session, convoy_id: str | None = None) -> list[Stranded]:
         .join(Convoy, col(Convoy.id) == col(ConvoyMember.convoy_id))
         .where(
             Convoy.status == ConvoyStatus.OPEN,
-            col(Bead.status).in_(_OPEN),
+            Bead.status == BeadStatus.OPEN,  # the reconciler takes up what is hooked and in nobody's hands
             col(Bead.is_blocked).is_(False),
             ~has_hook.exists(),
         )

@@ -233,6 +233,12 @@ def make_convoy(session: Session, count: int = 2) -> tuple[str, list[str]]:
     return convoys.create(session, "together", names, actor="pat").id, names
 
 
+def sling_to_wait(session: Session, convoy: str) -> None:
+    """The beads stay open until they are dispatched."""
+    halts.pause(session, actor="pat")
+    sling(session, Target([convoy], None), actor="pat", preset="command")
+
+
 def drop_attempts(session: Session, bead_id: str) -> None:
     """As an operator with an SQL prompt does."""
     for row in session.exec(select(Assignment).where(Assignment.bead_id == bead_id)).all():
@@ -256,9 +262,10 @@ def test_members_that_hang_on_hooks_or_wait_for_others_are_not_stranded(here: He
 def test_a_member_that_lost_its_hook_without_a_word_is_slung_again_where_it_was(here: Here, hands: Hands) -> None:
     with write(here) as session:
         convoy, (first, _second) = make_convoy(session)
-        sling(session, Target([convoy], None), actor="pat", preset="command")
+        sling_to_wait(session, convoy)
     with write(here) as session:
         drop_attempts(session, first)
+        halts.resume(session, actor="pat")
     (fault,) = faults(here, "stranded")
     assert (fault.subject, fault.level) == (convoy, Level.ERROR)
     assert first in fault.message
@@ -303,11 +310,12 @@ def test_the_deacon_feeds_three_convoys_a_round_and_each_once_in_ten_minutes(her
         names = [[make_bead(session, f"{n}.{m}").id for m in range(2)] for n in range(5)]
         made = [convoys.create(session, f"convoy {n}", members, actor="pat").id for n, members in enumerate(names)]
         for convoy in made:
-            sling(session, Target([convoy], None), actor="pat", preset="command")
+            sling_to_wait(session, convoy)
     with write(here) as session:
         for members in names:
             for bead_id in members:
                 drop_attempts(session, bead_id)
+        halts.resume(session, actor="pat")
 
     def at_work() -> int:
         with write(here) as session:
