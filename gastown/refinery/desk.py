@@ -10,11 +10,13 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from gastown import policy, rigs
+from gastown.beads import BeadStatus
 from gastown.db import locks
 from gastown.db.locks import LockProof
 from gastown.refinery import queries
 from gastown.refinery.candidate import Change, Repository
 from gastown.refinery.heartbeat import Work
+from gastown.refinery.mending import mend
 from gastown.refinery.models import GateRun, LandingIntent, RequestState
 from gastown.rigs import Rig, TargetState
 
@@ -97,13 +99,14 @@ def look(desk: Desk) -> View:
     """Read everything that the next move depends on."""
     with desk.write() as session:
         rig = rigs.get(session, desk.rig)
+        mend(session, desk.rig, actor=desk.actor)
         requests = queries.list_in_queue(session, desk.rig)
         since = desk.convoy_since(session, [request.bead_id for request in requests])
         heads, runs = queries.heads_of(session, requests), queries.runs_of(session, requests)
         known = queries.beads_of(session, requests)
         entries = []
         for request in requests:
-            title, status = known[request.bead_id]
+            title, status = known.get(request.bead_id, ("", BeadStatus.TOMBSTONE))
             change = Change(request, heads[request.head_id or 0], title)
             entries.append(Entry(change, status, since.get(request.bead_id), runs.get(request.gate_run_id or 0)))
         return View(

@@ -125,6 +125,7 @@ def _open_request(session: Session, bead_id: str, rig: str, actor: str) -> Merge
 def _add_request(session: Session, bead_id: str, rig: str, priority: int) -> MergeRequest:
     now = clock.now()
     request = MergeRequest(
+        id=queries.next_request_id(session),
         bead_id=check_bead_id(bead_id),
         rig=rig,
         state=RequestState.QUEUED,

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from gastown.beads import Bead
+from gastown.db import is_sqlite
 from gastown.errors import Bug
 from gastown.refinery.models import (
     OPEN_REQUESTS,
@@ -29,6 +31,14 @@ def get_request(session: Session, request_id: int) -> MergeRequest:
     if row is None:
         raise Bug(f"no merge request {request_id}")
     return row
+
+
+def next_request_id(session: Session) -> int | None:
+    """A number that no request has, nor one whose row somebody removed: SQLite would give it again. None: any."""
+    if not is_sqlite(session):
+        return None
+    newest = select(func.max(MergeRequest.id)), select(func.max(MergeHead.request_id))
+    return max(session.exec(query).one() or 0 for query in newest) + 1
 
 
 def find_open(session: Session, bead_id: str, *, lock: bool = False) -> MergeRequest | None:

@@ -17,6 +17,9 @@ from gastown.cli import app, database
 from gastown.cli.context import Context
 from gastown.db import get_engine
 from gastown.rigs import Rig
+from tests.support.reactions import reactions
+
+__all__ = ["reactions"]
 
 
 @dataclass(frozen=True)
