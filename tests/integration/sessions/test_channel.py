@@ -127,3 +127,17 @@ def test_a_call_waits_while_the_database_is_away(tmp_path: Path) -> None:
     pump.stop()
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
     assert not away
+
+
+def test_a_call_waits_longer_for_a_database_than_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage is nothing that an agent could mend; where no worker is, somebody should be told."""
+    answers: list[dict[str, Any]] = [{"err": "Error: the database is away\n", "away": True}] * 3
+    monkeypatch.setenv("GT_SESSION_SOCKET", "/nowhere")
+    monkeypatch.setattr(session_client, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(session_client, "_ask", lambda _path, _request: answers.pop() if answers else {"out": "done"})
+    assert session_client.call("gt", ["done"], "") == {"out": "done"}
+
+    answers += [{"err": "Error: the database is away\n", "away": True}]
+    monkeypatch.setattr(session_client, "AWAY_PATIENCE_S", 0.0)
+    given_up = session_client.call("gt", ["done"], "")
+    assert (given_up["code"], given_up["err"].splitlines()[0]) == ("6", "Error: the database is away")
