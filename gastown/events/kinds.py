@@ -84,6 +84,7 @@ class EventKind(StrEnum):
     TOWN_FOUNDED = "town.founded"
     SNAPSHOT_ROWS = "snapshot.rows"  # a piece of the state tables, as they are
     SNAPSHOT_TAKEN = "snapshot.taken"  # the last piece: replay may start here
+    LOG_PRUNED = "log.pruned"  # of what is older than a snapshot
     SETTING_CHANGED = "setting.changed"
     WORKER_STARTED = "worker.started"
     WORKER_STOPPED = "worker.stopped"

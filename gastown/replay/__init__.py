@@ -8,6 +8,8 @@ of the commits, since whoever changes a row holds it until then.
 """
 
 from gastown.replay.differences import Difference, Flaw
+from gastown.replay.past import Picture, at, draw, parse_moment, parse_time
+from gastown.replay.pruning import prune
 from gastown.replay.rebuild import Rebuilt, rebuild
 from gastown.replay.snapshots import Snapshot
 from gastown.replay.snapshots import find as find_snapshot
@@ -17,11 +19,17 @@ from gastown.replay.verify import compare, find_gaps, verify
 __all__ = [
     "Difference",
     "Flaw",
+    "Picture",
     "Rebuilt",
     "Snapshot",
+    "at",
     "compare",
+    "draw",
     "find_gaps",
     "find_snapshot",
+    "parse_moment",
+    "parse_time",
+    "prune",
     "rebuild",
     "take_snapshot",
     "verify",

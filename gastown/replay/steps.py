@@ -21,6 +21,7 @@ TELL_NOTHING = frozenset(
         EventKind.WORKER_LOST,
         EventKind.SNAPSHOT_ROWS,
         EventKind.SNAPSHOT_TAKEN,
+        EventKind.LOG_PRUNED,
     }
 )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # An arbitrary number, the same in every version: PostgreSQL's name for "the schema is being changed".
 _ADVISORY_LOCK = 0x6761_7374
+UPGRADER = "db upgrade"  # who takes the snapshot
 
 
 class NewerSchema(Refused):
@@ -111,7 +112,21 @@ def upgrade(url: str) -> Upgrade:
         target = head()
         if before != target:
             command.upgrade(config(connection), "head")
+            if before is not None:
+                _take_snapshot(connection)
     return Upgrade(before, target)
+
+
+def _take_snapshot(connection: Connection) -> None:
+    """Let replay start here: events of older versions do not say all that they changed."""
+    from sqlmodel import Session
+
+    from gastown import events, replay
+
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        if events.latest_id(session):
+            replay.take_snapshot(session, actor=UPGRADER)
+        session.commit()
 
 
 def check_target(revision: str) -> None:

@@ -30,6 +30,7 @@ COMMANDS = {
     "scheduler": (f"{_HERE}.halt:scheduler", "Dispatch: pause, resume, status, list, run."),
     "feed": (f"{_HERE}.feed:feed", "What happens, as it happens."),
     "log": (f"{_HERE}.feed:log", "A bead's whole story."),
+    "events": (f"{_HERE}.events:events", "The log: verify, at, snapshot, prune."),
     "peek": (f"{_HERE}.agent:peek", "An agent's live output."),
     "doctor": (f"{_HERE}.doctor:doctor", "Check the town; say what to mend."),
     "config": (f"{_HERE}.config:config_group", "Town-wide settings: get, set, list."),
