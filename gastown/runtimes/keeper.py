@@ -223,6 +223,11 @@ class Keeper:
                 self.status = status
 
     def _signal_all(self, number: int) -> None:
+        if number == signal.SIGKILL:
+            # One by one, what forks without end would always be ahead of us.
+            for group in facts.groups_below(os.getpid()) - {os.getpgid(0)}:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, number)
         pids = facts.descendants(os.getpid())
         for pid in pids if facts.LINUX else [-self.agent]:  # without /proc, the agent's process group must do
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -29,12 +29,12 @@ def boot_seconds() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def read_stat(pid: int) -> tuple[str, int, int] | None:
-    """State letter, parent pid and start time (clock ticks since boot) of a process; None when there is none."""
+def read_stat(pid: int) -> tuple[str, int, int, int] | None:
+    """State letter, parent, start time (clock ticks since boot) and group of a process; None when there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b") ")[2].split()
-        return fields[0].decode(), int(fields[1]), int(fields[19])
+        return fields[0].decode(), int(fields[1]), int(fields[19]), int(fields[2])
     except (OSError, IndexError):
         return None
 
@@ -58,16 +58,25 @@ def process_start(pid: int) -> int | None:
 
 def descendants(root: int) -> list[int]:
     """Live processes below `root`, from the parent links in /proc; empty where there is no /proc."""
-    children: dict[int, list[int]] = {}
+    return [pid for pid, _ in _below(root) if process_start(pid) is not None]
+
+
+def groups_below(root: int) -> set[int]:
+    """The process groups below `root`. A signal to a group also reaches what is forked while we look."""
+    return {group for _, group in _below(root)}
+
+
+def _below(root: int) -> list[tuple[int, int]]:
+    children: dict[int, list[tuple[int, int]]] = {}
     for name in os.listdir("/proc") if LINUX else []:
         stat = read_stat(int(name)) if name.isdigit() else None
         if stat is not None:
-            children.setdefault(stat[1], []).append(int(name))
+            children.setdefault(stat[1], []).append((int(name), stat[3]))
     found, queue = [], [root]
     while queue:
         below = children.get(queue.pop(), [])
-        found += [pid for pid in below if process_start(pid) is not None]
-        queue += below
+        found += below
+        queue += [pid for pid, _ in below]
     return found
 
 

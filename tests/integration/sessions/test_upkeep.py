@@ -5,6 +5,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -230,3 +231,15 @@ def test_an_agent_is_held_to_the_limits_that_are_set_and_is_the_first_to_go(here
     assert said == ["500", str(4096 * 1024), "0", "refused"]
     assert (here.worktree() / "big").stat().st_size == 1 << 20
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_what_forks_faster_than_it_can_be_listed_ends_with_its_session(here: Host) -> None:
+    """Each process lives for a moment only, and leaves a child behind; a bomb does the same, and wider."""
+    hop = (
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile not os.fork(): time.sleep(0.001)"
+    )
+    run_agent(here, f"{sys.executable} -c '{hop}'; exit 3")
+
+    assert here.watches[-1].result() == "failed"
+
+    assert strays.list_running(here.settings.town / "sessions") == {}
