@@ -36,9 +36,10 @@ def doctor(context: Context, fix: bool, names: tuple[str, ...], slow: bool) -> i
       gt doctor --fix
       gt doctor --slow --check replay --check integrity
     """
-    from gastown import patrols
+    from gastown import patrols, tables
     from gastown.db.unit_of_work import transact
 
+    assert tables.REVISION  # the check `replay` compares every table, also those that no other check uses
     checks = _chosen(patrols.ALL, names, slow=slow)
     here = patrols.Here(context.settings, context.read)
     hands = patrols.Hands(here, transact, context.actor) if fix else None

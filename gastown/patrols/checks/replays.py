@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from gastown import replay
+from gastown.db import is_sqlite
 from gastown.patrols.findings import Category, Check, Fault, Here, error
 
 _SHOWN = 20
@@ -11,6 +12,8 @@ _SHOWN = 20
 def look(here: Here) -> Iterable[Fault]:
     """The tables rebuilt from the log, against the tables."""
     with here.read() as session:
+        if not is_sqlite(session):  # all of one moment, whoever writes meanwhile
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         found = replay.verify(session)
     hint = (
         "`gt events verify` shows them all. A row that was edited by hand looks like this, and so does a bug of ours."

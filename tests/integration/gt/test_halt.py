@@ -101,3 +101,7 @@ def test_slow_checks_run_when_they_are_asked_for(town: Town) -> None:
     assert "replay" not in town.gt("doctor", "--json").json["seconds"]
     assert "replay" in town.gt("doctor", "--slow", "--json").json["seconds"]
     assert town.ok("doctor", "--check", "replay,integrity").out.count("ok  ") == 3
+
+
+def test_the_doctor_compares_every_table_with_the_log(town: Town, bead: str) -> None:
+    assert "ok    replay" in town.ok("doctor", "--check", "replay").out
