@@ -4,7 +4,7 @@ Where leases are short it looks more often; and while Redis is away, as often as
 """
 
 import threading
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from functools import partial
 
@@ -27,6 +27,8 @@ _full_due = 0.0
 # Every worker asks; one of each host gets the period.
 PATROL_EVERY_S = 60
 _patrolled_at: float | None = None
+# What waited at the last look, by what it waits for.
+_waiting: dict[str, frozenset[int]] = {}
 _direct: dict[str, threading.Thread] = {}
 _direct_lock = threading.Lock()
 
@@ -78,7 +80,9 @@ def _look_at_all(role: str, redis_is_there: bool) -> None:
     if role in ("town", "all"):
         town.run_overdue(office.caller())
     _patrol()
-    if not redis_is_there:
+    if redis_is_there:
+        _look_for_unheard(role)
+    else:
         log.warning("Redis is away: looking for work in SQL")
         _look_for_lost_work(role)
 
@@ -100,8 +104,10 @@ def _adopt(redis_is_there: bool) -> None:
     _directly("upkeep", partial(sessions.tidy_host, here))
     found = sessions.sweep_leftovers(here)
     where = queue.host_queue(here.settings.host_id)
+    unheard = set(_still("adoption", found.to_adopt))
     bells = [Doorbell(Task.SUPERVISE, where, (number, "adoption")) for number in found.to_adopt]
-    rung = queue.ring_all(bells) if redis_is_there else []
+    bells.sort(key=lambda bell: bell.args[0] in unheard)
+    rung = queue.ring_all([bell for bell in bells if bell.args[0] not in unheard]) if redis_is_there else []
     for bell in bells[len(rung) :]:
         _directly(f"supervise-{bell.args[0]}", partial(sessions.supervise, here, bell.args[0]))
     for number in found.to_see_off:
@@ -157,6 +163,32 @@ def _look_for_lost_work(role: str) -> None:
             wanted = refinery.list_requested(session)
         for number in wanted[: settings.gate_runners]:
             _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
+
+
+def _look_for_unheard(role: str) -> None:
+    """Start what waits although Redis answers and it was rung for: a worker that hears nothing looks itself."""
+    settings = config.current()
+    if role in ("sessions", "all"):
+        here = office.get_office()
+        for number in _still("offer", _offered(settings)):
+            _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
+    if role in ("refinery", "all"):
+        with reading() as session:
+            unseen = refinery.list_unseen(session)
+        for rig in unseen:
+            _directly(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
+    if role in ("gates", "all"):
+        with reading() as session:
+            wanted = refinery.list_requested(session)
+            room = settings.gate_runners - refinery.count_running(session, office.holder())
+        for number in _still("gate", wanted)[: max(0, room)]:
+            _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
+
+
+def _still(what: str, numbers: Sequence[int]) -> list[int]:
+    """Those of them that waited at the last look as well."""
+    before, _waiting[what] = _waiting.get(what, frozenset()), frozenset(numbers)
+    return [number for number in numbers if number in before]
 
 
 def _task(task: Task) -> Callable[..., object]:

@@ -32,7 +32,7 @@ from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_q
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
 from gastown.refinery.recheck import recheck
 from gastown.refinery.step import StepResult, lease_name, step
-from gastown.refinery.ticks import list_requested, ring_all, tick_rigs
+from gastown.refinery.ticks import count_running, list_requested, list_unseen, ring_all, tick_rigs
 
 __all__ = [
     "OPEN_REQUESTS",
@@ -57,6 +57,7 @@ __all__ = [
     "branches_of",
     "call_off_unwanted",
     "cancel",
+    "count_running",
     "find_open",
     "lease_name",
     "list_for_bead",
@@ -64,6 +65,7 @@ __all__ = [
     "list_needed",
     "list_queue",
     "list_requested",
+    "list_unseen",
     "recheck",
     "red_first_parents",
     "replay",

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from gastown import clock, policy, rigs
@@ -87,6 +88,26 @@ def _left_by_the_dead(session: Session) -> set[str]:
         select(locks.Lease.name).where(name > before, name < after, expires_at <= database_time(session))
     ).all()
     return {found.removeprefix(before) for found in names}
+
+
+def list_unseen(session: Session) -> list[str]:
+    """Rigs whose queue should move, and at which nobody looked for two of the periods in which ticks ring for them."""
+    ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
+    seen = queries.refineries(session)
+    busy = {request.rig for request in queries.list_in_queue(session)}
+    every = 2 * min(LOOK_EVERY, _LOOK_SHARE * ttl)
+    overdue = _overdue(session, clock.now() - 2 * min(OVERDUE_AFTER, _OVERDUE_SHARE * ttl)) if busy else set()
+    return [
+        rig.name
+        for rig in rigs.list_all(session)
+        if rig.name in overdue or _is_due(rig, seen.get(rig.name), every, is_busy=rig.name in busy)
+    ]
+
+
+def count_running(session: Session, holder: str) -> int:
+    """Gate runs that this worker is at."""
+    query = select(func.count()).select_from(GateRun)
+    return session.exec(query.where(GateRun.state == RunState.RUNNING, GateRun.holder == holder)).one()
 
 
 def list_requested(session: Session) -> list[int]:
