@@ -193,7 +193,9 @@ def _trouble(office: Office, row: Assignment, rig: Rig, error: Exception) -> str
         if head is not None:
             assignments.note_saved(session, row_id, row.fence, actor=office.holder, head_oid=head, why=why)
             session.flush()
-        assignments.lose(session, row_id, row.fence, actor=office.holder, outcome=why, delay_s=TROUBLE_DELAY_S)
+        # Where leases are short, everything else is to be as quick.
+        delay_s = min(TROUBLE_DELAY_S, policy.load(session).number("lease.ttl_s") / 2)
+        assignments.lose(session, row_id, row.fence, actor=office.holder, outcome=why, delay_s=delay_s)
         agents.mark_worktree(session, row.polecat or "", WorktreeState.SPENT)
 
     office.do(give_up)

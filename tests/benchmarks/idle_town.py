@@ -1,19 +1,40 @@
-"""What an embedded town costs while nothing happens: `python tests/benchmarks/idle_town.py [SECONDS]` prints JSON.
+"""What a town costs while nothing happens: `python tests/benchmarks/idle_town.py [SECONDS] [--agents N] [--beads N]
+[--postgres]` prints JSON.
+
+With `--agents` and `--beads` it is one with a past: so many polecats, and so many closed beads with the attempt, the
+request, the gate run and the events of each. One bead is slung before the town is started: how long it takes from
+`gt up` to its claim is `cold_start_s`. With `--postgres` its own log says what the
+server is asked.
 
 CPU is that of every process of the town, threads included, from the scheduler's own nanosecond counters (the clock
 ticks of /proc/<pid>/stat are printed beside them). Forks are looked for by process ids that were not there at first,
 sampled all the time, and by the machine's own counter, which others move, too.
 """
 
+import argparse
 import json
 import os
+import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.support.towns import Town, make_town, processes_of
+import psycopg
+from sqlalchemy import insert, make_url
+from sqlmodel import Session, SQLModel
+
+from gastown import assignments, clock
+from gastown.agents import Polecat
+from gastown.assignments import Assignment, AssignmentState, Reason
+from gastown.beads import Bead
+from gastown.db import get_engine
+from gastown.events import Event, EventKind
+from gastown.refinery import GateRun, MergeHead, MergeRequest, RequestState, RunState, Verdict
+from tests.support.databases import PostgresServer
+from tests.support.towns import Town, make_town, processes_of, wait_until
 
 SETTLE_S = 15
 SAMPLE_S = 0.02
@@ -89,16 +110,200 @@ def measure(town: Town, seconds: float) -> dict[str, object]:
     }
 
 
+def add_rig(town: Town) -> None:
+    """A rig with a gate, whose agents are a line of shell."""
+    remote, clone = town.home / "remote.git", town.home / "clone"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
+    for words in (
+        ("init", "-q", "--bare", str(remote)),
+        ("clone", "-q", str(remote), str(clone)),
+        ("-C", str(clone), "commit", "-q", "--allow-empty", "-m", "first"),
+        ("-C", str(clone), "push", "-q", "origin", "HEAD:refs/heads/main"),
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    town.gt("rig", "add", "app", str(remote), "--agent", "command", "--gate", "check=echo 1 passed")
+    shell = 'echo "$GT_BEAD" > "$GT_BEAD.txt"; git add .; git commit -qm work; exec gt done'
+    town.gt("config", "set", "agents.command.shell", shell)
+
+
+def fill(town: Town, agents: int, beads: int) -> None:
+    """So many polecats, and so many beads that landed long ago."""
+    now = clock.now()
+    polecats = [
+        Polecat(address=f"app/polecats/old{i}", rig="app", name=f"old{i}", host="far", created_at=now)
+        for i in range(agents)
+    ]
+    made: dict[type[SQLModel], list[SQLModel]] = {Polecat: list(polecats)}
+    for number in range(1, beads + 1):
+        bead_id, who = f"app-old{number}", f"app/polecats/old{number % max(1, agents)}" if agents else None
+        key = {"bead_id": bead_id, "rig": "app"}
+        rows = (
+            Bead(
+                id=bead_id,
+                prefix="app",
+                title=f"old {number}",
+                status="closed",
+                created_at=now,
+                updated_at=now,
+                closed_at=now,
+                is_code=True,
+                landed_sha="0" * 40,
+            ),
+            Assignment(
+                id=number,
+                **key,
+                preset="command",
+                state=AssignmentState.SUBMITTED,
+                reason=Reason.SLING,
+                fence=1,
+                polecat=who,
+                host="far",
+                created_at=now,
+                claimed_at=now,
+            ),
+            MergeRequest(
+                id=number,
+                **key,
+                state=RequestState.LANDED,
+                head_id=number,
+                created_at=now,
+                queued_at=now,
+                landed_at=now,
+            ),
+            MergeHead(
+                id=number,
+                request_id=number,
+                assignment_id=number,
+                fence=1,
+                polecat=who or "",
+                head_oid="0" * 40,
+                branch=f"polecat/x/{bead_id}@1",
+                submitted_at=now,
+                result="landed",
+            ),
+            GateRun(
+                id=number,
+                **key,
+                request_id=number,
+                base_oid="0" * 40,
+                commit_oid="0" * 40,
+                tree_oid=f"{number:040d}",
+                config_hash="0" * 64,
+                state=RunState.FINISHED,
+                verdict=Verdict.PASS,
+                created_at=now,
+            ),
+            *(
+                Event(
+                    at=now,
+                    kind=kind,
+                    actor="old",
+                    bead_id=bead_id,
+                    rig="app",
+                    task="events.react",
+                    queue="town",
+                    args=[1],
+                    rung_at=now,
+                )
+                for kind in (EventKind.ASSIGNMENT_SLUNG, EventKind.ASSIGNMENT_SUBMITTED, EventKind.BEAD_CLOSED)
+            ),
+        )
+        for row in rows:
+            made.setdefault(type(row), []).append(row)
+    with Session(get_engine(town.settings.database)) as session:
+        for kind, found in made.items():
+            skip = {"id"} if kind is Event else set()
+            for start in range(0, len(found), 5000):
+                session.execute(insert(kind), [row.model_dump(exclude=skip) for row in found[start : start + 5000]])
+        if town.settings.database.startswith("postgresql"):
+            for kind in (Assignment, MergeRequest, MergeHead, GateRun):
+                name = kind.__tablename__
+                session.connection().exec_driver_sql(f"SELECT setval('{name}_id_seq', {beads + 1})")
+        session.commit()
+        session.connection().exec_driver_sql("ANALYZE")
+        session.commit()
+
+
+def start(town: Town) -> dict[str, float]:
+    """Start the town with one bead slung before; seconds until it is ready, and until the bead is claimed."""
+    bead = str(town.bd_json("create", "first", "--rig", "app")["id"])
+    town.gt("sling", bead, "app")
+    began = clock.now()
+    ready_s = town.gt_json("up")["ready_s"]
+
+    def claimed() -> object:
+        with town.read() as session:
+            return assignments.history(session, bead)[-1].claimed_at
+
+    wait_until(claimed, "the bead is claimed")
+    with town.read() as session:
+        at = assignments.history(session, bead)[-1].claimed_at
+    assert at is not None
+
+    def landed() -> bool:
+        with town.read() as session:
+            return session.get_one(Bead, bead).status == "closed"
+
+    wait_until(landed, "the bead has landed", within_s=120)
+    return {"up_ready_s": ready_s, "cold_start_s": round((at - began).total_seconds(), 2)}
+
+
+class Questions:
+    """What a PostgreSQL server of ours was asked, by its own log."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.log = server.folder / "log"
+        self.url = server.create_database(empty=True)
+        name = make_url(self.url).database
+        with psycopg.connect(host=str(server.folder), user="gastown", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} SET log_statement = 'all'".encode())
+            connection.execute(f"ALTER DATABASE {name} SET log_parameter_max_length = 0".encode())
+        self.since = 0
+
+    def begin(self) -> None:
+        """Count from here."""
+        self.since = self.log.stat().st_size
+
+    def per_second(self, seconds: float) -> dict[str, object]:
+        """Queries a second since then; what only begins, ends or looks after a transaction is counted apart."""
+        with self.log.open("rb") as log:
+            log.seek(self.since)
+            lines = log.read().decode(errors="replace").splitlines()
+        asked = [line.partition("LOG:")[2].partition(": ")[2].strip() for line in lines if "LOG:  " in line]
+        frames = ("BEGIN", "COMMIT", "ROLLBACK", ";", "")
+        real = [text for text in asked if text not in frames]
+        return {
+            "queries_per_s": round(len(real) / seconds, 2),
+            "transaction_frames_per_s": round((len(asked) - len(real)) / seconds, 2),
+            "most_asked": Counter(text[:150] for text in real).most_common(12),
+        }
+
+
 def main() -> None:
     """Make a town, let it settle, watch it, take it down."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60
-    town = make_town()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", nargs="?", type=float, default=60)
+    parser.add_argument("--agents", type=int, default=0)
+    parser.add_argument("--beads", type=int, default=0)
+    parser.add_argument("--postgres", action="store_true")
+    asked = parser.parse_args()
+    server = PostgresServer() if asked.postgres else None
+    questions = Questions(server) if server else None
+    town = make_town(*(("--database", questions.url) if questions else ()))
     try:
-        ready_s = town.gt_json("up")["ready_s"]
+        add_rig(town)
+        fill(town, asked.agents, asked.beads)
+        figures = start(town)
         time.sleep(SETTLE_S)
-        print(json.dumps({"up_ready_s": ready_s, **measure(town, seconds)}, indent=2))
+        if questions:
+            questions.begin()
+        found = measure(town, asked.seconds)
+        more = questions.per_second(float(str(found["seconds"]))) if questions else {}
+        print(json.dumps({"agents": asked.agents, "beads": asked.beads, **figures, **more, **found}, indent=2))
     finally:
         town.close()
+        if server:
+            server.stop()
 
 
 if __name__ == "__main__":

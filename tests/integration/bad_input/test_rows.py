@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from gastown import assignments, beads, config, events, town
+from gastown import assignments, beads, clock, config, events, patrols, town
 from gastown.assignments import AssignmentState
 from gastown.beads import BeadStatus
 from gastown.db import database_time, is_sqlite
@@ -299,3 +299,24 @@ def test_ticks_go_on_when_every_lease_row_was_removed(caller: town.Caller) -> No
     assert town.reconcile(caller)
 
     assert_other_work_goes_on(other)
+
+
+# people are told
+
+
+def test_the_deacon_says_which_rows_nobody_can_read(here: config.Settings) -> None:
+    bead_id, number = run_one()
+    with unit_of_work() as session:
+        fact = events.record(session, EventKind.RIG_UNPARKED, actor="me", rig="app", bead_id=bead_id)
+        long_ago = clock.now() - timedelta(hours=1)
+        fact.at = long_ago
+    with unit_of_work() as session:
+        edit(session, "UPDATE assignments SET state = 'sleeping' WHERE id = :id", id=number)
+        edit(session, "UPDATE events SET task = 'nonsense', kind = 'bead.enchanted' WHERE id = :id", id=fact.id)
+
+    checks = [check for check in patrols.ALL if check.name in ("unreadable", "outbox")]
+    found = {item.subject: item.message for item in patrols.run(patrols.Here(here, reading), checks)}
+
+    assert "sleeping" in found["attempts"]
+    assert "events" in found
+    assert str(fact.id) in found["unreadable"]
