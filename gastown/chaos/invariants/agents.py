@@ -85,8 +85,11 @@ def _unknown(bead: str, found: Sequence[Process], known: Mapping[int, Attempt]) 
     """Agents that ran, and of whose attempt or hand-in the log knows nothing."""
     for process in found:
         attempt = known.get(process.fence)
+        said = {(line.bead, line.fence, line.session) for line in process.lines}
         if attempt is None or not attempt.claims:
             yield f"{bead}: an agent ran under fence {process.fence}, of which the log knows no lease"
+        elif said != {(bead, process.fence, attempt.slung["assignment_id"])}:
+            yield f"{bead}: agent {process.pid} speaks of {sorted(said)}, it was given fence {process.fence}"
         elif attempt.ended_as != AssignmentState.SUBMITTED and any(line.note is Note.DONE for line in process.lines):
             ended_as = attempt.ended_as or "open"
             yield f"{bead}: `gt done` under fence {process.fence} was accepted; the log says {ended_as}"

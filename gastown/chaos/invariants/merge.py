@@ -12,7 +12,7 @@ from gastown.refinery import RequestState, Verdict
 
 GREEN = frozenset({Verdict.PASS.value, Verdict.FLAKY.value})
 # Returns that say that the change itself is at fault by the verdict of gates.
-_BY_GATES = frozenset({"red", "gates_cannot_run"})
+BY_GATES = frozenset({"red", "gates_cannot_run"})
 _REDS = 2
 # A remote's clock has whole seconds.
 _WHOLE_SECONDS = timedelta(seconds=2)
@@ -211,7 +211,7 @@ def wrong_ejections(evidence: Evidence) -> Iterator[str]:
         is_wrong = {
             "conflict": merged is not None and merged != CONFLICT,
             "no_change": merged is not None and merged != unchanged,
-        }.get(reason, bead not in guilty if reason in _BY_GATES else True)
+        }.get(reason, bead not in guilty if reason in BY_GATES else True)
         if is_wrong:
             yield f"{bead}: returned as {reason} by event {event['id']}, and nothing is wrong with it"
 

@@ -8,6 +8,7 @@ from gastown.assignments import AssignmentState
 from gastown.beads import BeadStatus
 from gastown.chaos.evidence import Evidence, Invariant, Note, Row
 from gastown.chaos.invariants.agents import processes
+from gastown.chaos.invariants.merge import BY_GATES
 from gastown.chaos.reading import by_bead, by_payload, collected, indexed, is_landing, of_kind, table
 from gastown.events import EventKind
 from gastown.queue import Task
@@ -89,12 +90,13 @@ def nothing_is_missing(evidence: Evidence) -> Iterator[str]:
         column = "status" if rows == "convoys" else "state"
         found = by_payload(of_kind(evidence, *steps), name)
         yield from _chains(steps, found, f"{name} ", {row["id"]: row[column] for row in table(evidence, rows)})
+    yield from _untested(evidence)
     numbers: dict[Any, list[Row]] = defaultdict(list)
     for event in of_kind(evidence, *_ATTEMPT):
         numbers[event["assignment_id"]].append(event)
-    states = {row["id"]: row["state"] for row in table(evidence, "assignments")}
-    yield from _chains(_ATTEMPT, numbers, "attempt ", states)
-    yield from _holders(numbers)
+    rows_of = indexed(evidence, "assignments")
+    yield from _chains(_ATTEMPT, numbers, "attempt ", {number: row["state"] for number, row in rows_of.items()})
+    yield from _holders(numbers, rows_of)
     yield from _statuses(evidence)
     yield from _counted(evidence)
 
@@ -111,8 +113,23 @@ def _chains(steps: _Steps, found: Mapping[Any, Sequence[Row]], name: str, rows: 
             yield f"{name}{key}: its events lead to {state or 'nothing'}, its row says {rows.get(key, 'nothing')}"
 
 
-def _holders(numbers: Mapping[Any, Sequence[Row]]) -> Iterator[str]:
-    """An adoption names whom it took the lease from."""
+def _untested(evidence: Evidence) -> Iterator[str]:
+    """What gates have judged had boarded: returned as red, or landed as a commit of ours after a run."""
+    boarded: set[Any] = set()
+    for event in of_kind(evidence, *_REQUEST):
+        said = event["payload"]
+        if event["kind"] == EventKind.REQUEST_BOARDED:
+            boarded.add(said["request"])
+            continue
+        is_landing_of_ours = event["kind"] == EventKind.LANDING_INTENDED and said["base"] != said["new"]
+        is_judged = (is_landing_of_ours and said.get("run") is not None) or said.get("reason") in BY_GATES
+        if is_judged and said["request"] not in boarded:
+            yield f"request {said['request']}: event {event['id']} {event['kind']}, and it had not boarded"
+        boarded.discard(said["request"])
+
+
+def _holders(numbers: Mapping[Any, Sequence[Row]], rows: Mapping[Any, Row]) -> Iterator[str]:
+    """An adoption names whom it took the lease from; the last holder is in the row."""
     for number, events in numbers.items():
         holder = ""
         for event in events:
@@ -120,6 +137,8 @@ def _holders(numbers: Mapping[Any, Sequence[Row]]) -> Iterator[str]:
             if event["kind"] == EventKind.ASSIGNMENT_ADOPTED and said["old_holder"] != holder:
                 yield f"attempt {number}: event {event['id']} took it from {said['old_holder']}, {holder} held it"
             holder = said.get("holder") or holder
+        if number in rows and (rows[number]["holder"] or "") != holder:
+            yield f"attempt {number}: {holder or 'nobody'} held it last, its row says {rows[number]['holder']}"
 
 
 def _statuses(evidence: Evidence) -> Iterator[str]:

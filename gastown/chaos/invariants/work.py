@@ -127,17 +127,28 @@ def _overlaps(evidence: Evidence, column: str) -> Iterator[str]:
 def no_stale_write(evidence: Evidence) -> Iterator[str]:
     """I4. Fences of attempts by bead, and those of the refineries' leases by rig."""
     highest: dict[str, int] = defaultdict(int)
+    granted: dict[int, int] = {}
     leases: dict[str, int] = defaultdict(int)
     for event in evidence.events:
-        bead, fence, lease = event["bead_id"], event["fence"], event["payload"].get("lease")
+        bead, fence, number = event["bead_id"], event["fence"], event["assignment_id"]
         if event["kind"] == EventKind.ASSIGNMENT_SLUNG:
             highest[bead] = max(highest[bead], fence)
-        elif bead and fence is not None and fence < highest[bead] and event["kind"] not in _LATE_BOOKS:
-            yield f"{bead}: event {event['id']} {event['kind']} under fence {fence}, {highest[bead]} was granted"
+            granted[number] = fence
+        elif bead and fence is not None:
+            yield from _stale(event, highest[bead], granted.get(number))
+        lease = event["payload"].get("lease")
         if lease is not None and event["rig"]:
             if lease < leases[event["rig"]]:
                 yield f"{event['rig']}: event {event['id']} {event['kind']} under the queue's old lease {lease}"
             leases[event["rig"]] = max(leases[event["rig"]], lease)
+
+
+def _stale(event: Row, highest: int, granted: int | None) -> Iterator[str]:
+    what = f"{event['bead_id']}: event {event['id']} {event['kind']} under fence {event['fence']}"
+    if event["fence"] < highest and event["kind"] not in _LATE_BOOKS:
+        yield f"{what}, {highest} was granted"
+    elif event["fence"] != granted:
+        yield f"{what}, attempt {event['assignment_id']} was granted {granted or 'none'}"
 
 
 @collected
