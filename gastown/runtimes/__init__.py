@@ -5,7 +5,7 @@ keeper process of its own that outlives the worker. Nothing here knows beads, ri
 runs in it is found, stopped and settled by its files alone, so any worker of the host can take it over.
 """
 
-from gastown.runtimes import catalog, host
+from gastown.runtimes import catalog, host, strays
 from gastown.runtimes.base import (
     BadPreset,
     CommandMissing,
@@ -45,4 +45,5 @@ __all__ = [
     "missing_login",
     "parse_usage",
     "resume",
+    "strays",
 ]
