@@ -84,7 +84,9 @@ class ChaosTown:
         """The agent's process starts; its number."""
         pid = next(self._pids)
         with self.base.work() as session:
-            assignments.note_run(session, row.id or 0, row.fence, actor=row.polecat or "", start=RunStart("x", holder=row.holder or ""))
+            assignments.note_run(
+                session, row.id or 0, row.fence, actor=row.polecat or "", start=RunStart("x", holder=row.holder or "")
+            )
         for one in (Note.START, *notes):
             self.note(row, one, pid)
         return pid

@@ -144,7 +144,7 @@ def one_more_attempt(evidence: Evidence) -> Evidence:
     """The hopeless bead is given a fourth attempt, fully written down."""
     last = next(row for row in evidence.tables["assignments"] if (row["bead_id"], row["fence"]) == ("a-4", 3))
     new = {**last, "id": 99, "fence": 4, "claimed_at": None, "runs": 0, "booked_runs": 0, "cost_usd": None}
-    new |= {"input_tokens": 0}
+    new |= {"input_tokens": 0, "holder": None}
     slung = event(K.ASSIGNMENT_SLUNG, "a-4", 2)(evidence)
     ended = event(K.ASSIGNMENT_ENDED, "a-4", 2)(evidence)
     events = list(evidence.events)
@@ -183,7 +183,7 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
         ),
         {"I2", "I4", "I5"},
     ),
-    "I2 fence given twice": (alter(event(K.ASSIGNMENT_SLUNG, "a-2", 1), fence=1), {"I2", "I5"}),
+    "I2 fence given twice": (alter(event(K.ASSIGNMENT_SLUNG, "a-2", 1), fence=1), {"I2", "I4", "I5"}),
     "I3 leased twice": (
         move_after(event(K.ASSIGNMENT_ENDED, "a-3"), event(K.ASSIGNMENT_CLAIMED, "a-3", 1)),
         {"I3", "I4", "I5"},
@@ -204,6 +204,8 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
         {"I4"},
     ),
     "I4 by an old lease of the queue": (alter(event(K.REQUEST_LANDED, "a-5"), {"lease": 1}), {"I4"}),
+    "I4 of another attempt": (alter(event(K.REQUEST_SUBMITTED, "a-2", 1), assignment_id=1), {"I4"}),
+    "I4 under a fence that nobody was granted": (alter(CLOSED, fence=2), {"I4"}),
     "I5 two agents under one fence": (
         both(write("a-1", 1, Note.START, pid=7, after_s=-1), write("a-1", 1, Note.END, pid=7)),
         {"I5", "I20"},
@@ -221,6 +223,14 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
     ),
     "I5 late work is visible": (
         remote(lambda one: replace(one, reachable=one.reachable | {"h-a-3-late"})),
+        {"I5"},
+    ),
+    "I5 a line of another agent's": (
+        facts(
+            journal=tuple(
+                replace(line, bead="a-9") if i == 2 else line for i, line in enumerate(tell_healthy().journal)
+            )
+        ),
         {"I5"},
     ),
     "I5 work of nobody": (
@@ -307,6 +317,8 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
     "I17 does not replay": (facts(replay_differences=("beads a-1, status: ...",)), {"I17"}),
     "I18 a status is missing": (drop(event(K.BEAD_STATUS_CHANGED, "a-1", status="submitted")), {"I18"}),
     "I18 a gate run's start is missing": (drop(event(K.GATE_RUN_STARTED, "a-1")), {"I18"}),
+    "I18 a boarding is missing": (drop(event(K.REQUEST_BOARDED, "a-1")), {"I18"}),
+    "I18 another holder": (rows("assignments", of("a-1"), holder=HOLDERS[1]), {"I18"}),
     "I18 a run is missing": (drop(event(K.SESSION_STARTED, "a-4", 1)), {"I18", "I20", "I23"}),
     "I18 a return is missing": (drop(event(K.REQUEST_RETURNED, "a-5")), {"I18"}),
     "I18 an adoption is missing": (alter(event(K.ASSIGNMENT_ADOPTED), {"old_holder": HOLDERS[2]}), {"I18"}),
