@@ -41,7 +41,7 @@ def look(here: Here) -> Iterable[Fault]:
 
 
 def _path(here: Here, polecat: Polecat) -> Path:
-    return rigs.rig_dir(here.settings.town, polecat.rig) / polecat.worktree
+    return rigs.polecats_dir(here.settings.town, polecat.rig) / polecat.worktree
 
 
 def mend(hands: Hands, fault: Fault) -> str:

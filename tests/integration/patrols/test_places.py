@@ -293,7 +293,7 @@ def make_worktree(here: Here, rig: rigs.Rig) -> Path:
                 rig="app",
                 name="nux",
                 host="here",
-                worktree="polecats/nux",
+                worktree="nux",
                 worktree_state=WorktreeState.CLEAN,
                 created_at=now,
             )

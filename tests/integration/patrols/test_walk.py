@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
-from gastown import clock, patrols, policy
+from gastown import clock, patrols, policy, replay
 from gastown.db import unit_of_work
 from gastown.events import Event, EventKind
 from gastown.patrols import Check, Fault, FindingRow, Hands, Here, Level, NotMended, Patrol, catalog, error, warning
@@ -245,3 +245,15 @@ def test_walks_at_once_make_one_row(scene: Scene) -> None:
         results = [future.result(timeout=60) for future in [pool.submit(walk) for _ in range(4)]]
     assert sum(result.raised for result in results) == 20
     assert len(scene.rows()) == 20
+
+
+def test_the_log_tells_what_the_findings_are(scene: Scene) -> None:
+    scene.check("a", warning("app", "has waited for 5 minutes"), warning("web", "is slow"), mends=True)
+    scene.check("b", warning("gt-1", "is dead"), is_local=True)
+    for faults in ([], [warning("app", "has waited for 9 minutes")], [error("app", "is broken")]):
+        scene.walk()
+        scene.walk(is_local=True)
+        with scene.here.read() as session:
+            wrong = [said for said in replay.verify(session) if said.table == "findings"]
+        assert wrong == []
+        scene.faults["a"] = list(faults)
