@@ -25,6 +25,11 @@ def earlier_runs(folder: Path) -> list[Path]:
     return [folder.with_name(f"run-{number}") for number in range(run_number(folder) - 1, 0, -1)]
 
 
+def count_unstarted(folder: Path) -> int:
+    """How many runs before this one were counted and never started: their worker died in between."""
+    return sum(not (run / "keeper.json").exists() for run in earlier_runs(folder))
+
+
 def latest_run_dir(settings: Settings, assignment_id: int) -> Path | None:
     """The newest run's folder on this host."""
     runs = session_dir(settings, assignment_id)

@@ -33,6 +33,8 @@ log = logs.get(__name__)
 LOOK_EVERY_S = 5.0
 # Between TERM and KILL for a session that is stopped.
 KILL_AFTER_S = 10.0
+# Runs that a crash kept from starting cost an agent none of its chances, but nobody gets chances without end.
+MOST_UNSTARTED = 3
 # Between two looks whether a stopped rig goes on.
 FROZEN_PAUSE_S = 2.0
 # A keeper that has not ended its session by then never will; its deadline, or the next boot, does.
@@ -138,7 +140,7 @@ def _start(office: Office, held: Held) -> tuple[Path, SessionProcess]:
         scratch=scratch,
     )
     argv: Sequence[str] = launch.argv
-    if held.rig.setup_command and held.row.runs == 1:
+    if held.rig.setup_command and paths.count_unstarted(folder) == held.row.runs - 1:
         runtimes.find_command(preset, env["PATH"])
         argv = environment.with_setup(argv, held.rig.setup_command)
     spec = host.SessionSpec(
@@ -324,7 +326,8 @@ def _judge(office: Office, held: Held, folder: Path, stopped: Ending | None) -> 
         return Ending(EndKind.LOST, "the session was lost with its host, or nobody held it for its grace")
     held.row = row
     words = describe(preset, folder, ended, used)
-    if row.runs - row.restarts <= held.policy.count("session.nudges") and not is_refusal(used):
+    asked = row.runs - row.restarts - min(paths.count_unstarted(folder), MOST_UNSTARTED)
+    if asked <= held.policy.count("session.nudges") and not is_refusal(used):
         log.info("the agent ended without handing in (%s); asking it again", words)
         return None
     return Ending(EndKind.FAILED, f"the agent ended without `gt done` ({words})")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from gastown import assignments, policy, sling, town
+from gastown import assignments, policy, rigs, sling, town
 from gastown.assignments import Assignment
 from gastown.db import database_time
 from gastown.db.unit_of_work import reading, unit_of_work
@@ -148,6 +148,18 @@ def test_an_agent_is_asked_again_in_the_same_attempt_when_its_workers_are_killed
 ) -> None:
     crashed = make(f'if ! [ -e "ROOT/$GT_BEAD.asked" ]; then touch "ROOT/$GT_BEAD.asked"; exit 3; fi; {DONE}')
     assert crashed.crash_everywhere(_slung(crashed), share=share, only=ENDS) > 30
+
+
+def test_the_set_up_command_has_run_when_the_first_start_of_an_agent_was_cut_off(make: Make) -> None:
+    crashed = make(f'[ -e "ROOT/$GT_BEAD.ready" ] && {DONE}')
+    with unit_of_work() as session:
+        rigs.update(session, "app", actor="ada", setup_command=f'touch "{crashed.root}/$GT_BEAD.ready"')
+    bead_id, number = crashed.sling()
+    assert in_fork(crashed.worker, lambda worker: worker.supervise(number), Fuse(1, KEEPERS)).killed_at
+
+    crashed.settle()
+
+    assert crashed.facts(bead_id)["attempts"] == [(1, "submitted", "sling", True, True)]
 
 
 def test_a_fresh_attempt_follows_a_failed_one_when_the_workers_are_killed_anywhere(make: Make) -> None:
