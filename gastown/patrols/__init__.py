@@ -22,7 +22,7 @@ from gastown.patrols.findings import (
     error,
     warning,
 )
-from gastown.patrols.fixing import Examined, Fix, examine
+from gastown.patrols.fixing import Examined, Fix, examine, list_elsewhere
 from gastown.patrols.lifecycle import Noted, forget_unseen, mend_due_at, note_findings, note_step, stored_subject
 from gastown.patrols.looking import Look, look_at
 from gastown.patrols.models import FindingRow, Level
@@ -54,6 +54,7 @@ __all__ = [
     "find_last_walk",
     "find_open",
     "forget_unseen",
+    "list_elsewhere",
     "list_open",
     "look_at",
     "look_at_sqlite",

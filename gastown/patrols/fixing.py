@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from gastown import clock
 from gastown.errors import GastownError
+from gastown.patrols import catalog, queries
 from gastown.patrols.findings import Check, Fault, Hands, Here
 from gastown.patrols.looking import Look, look_at
-from gastown.patrols.models import Level
+from gastown.patrols.models import FindingRow, Level
 from gastown.patrols.walk import Step, take_step
 
 # Steps a check: of a thousand faults that are alike the rest is left to the next call, and said.
@@ -53,6 +54,15 @@ def examine(here: Here, checks: Sequence[Check], *, hands: Hands | None = None) 
             has_sql = not any(fault.level is Level.ERROR for fault in one.faults)
         found.append(one)
     return found
+
+
+def list_elsewhere(here: Here) -> list[FindingRow]:
+    """What other hosts' own patrols found there and is still wrong; this host's checks cannot see it."""
+    local = {check.name for check in catalog.ALL if check.is_local}
+    mine = here.settings.host_id
+    with here.read() as session:
+        rows = [row for row in queries.list_open(session) if row.check in local]
+    return [row for row in rows if row.subject.partition(" ")[0] != mine]
 
 
 def _examine(here: Here, check: Check, hands: Hands | None) -> Examined:

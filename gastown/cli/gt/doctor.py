@@ -44,22 +44,30 @@ def doctor(context: Context, fix: bool, names: tuple[str, ...], slow: bool) -> i
     here = patrols.Here(context.settings, context.read)
     hands = patrols.Hands(here, transact, context.actor) if fix else None
     found = patrols.examine(here, checks, hands=hands)
-    faults = [fault for item in found for fault in item.faults]
-    errors = sum(fault.level is patrols.Level.ERROR for fault in faults)
+    has_sql = not any(item.check.is_first and item.has_failed for item in found)
+    elsewhere = patrols.list_elsewhere(here) if has_sql and not names else []
+    levels = [fault.level for item in found for fault in item.faults] + [row.level for row in elsewhere]
+    errors = levels.count(patrols.Level.ERROR)
     if context.json:
         context.print_json(
             {
                 "errors": errors,
-                "warnings": len(faults) - errors,
+                "warnings": len(levels) - errors,
                 "findings": [row for item in found for row in _rows(item)],
+                "elsewhere": [
+                    {"level": row.level, "check": row.check, "subject": row.subject, "message": row.message}
+                    for row in elsewhere
+                ],
                 "fixes": [row for item in found for row in _fixes(item)],
                 "seconds": {item.check.name: round(item.seconds, 3) for item in found},
             }
         )
     else:
         _print(context, found, slow=slow)
-        context.echo(f"{_count(errors, 'error')}, {_count(len(faults) - errors, 'warning')}.")
-    return _ERRORS_FOUND if any(item.has_failed for item in found) else 0
+        for row in elsewhere:
+            context.echo(f"{_MARKS[row.level]}  {row.check:14} on {row.subject}: {row.message}")
+        context.echo(f"{_count(errors, 'error')}, {_count(len(levels) - errors, 'warning')}.")
+    return _ERRORS_FOUND if errors or any(item.has_failed for item in found) else 0
 
 
 def _chosen(known: "Sequence[Check]", names: Sequence[str], *, slow: bool) -> "list[Check]":

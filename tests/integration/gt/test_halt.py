@@ -7,6 +7,8 @@ import pytest
 from gastown import rigs
 from gastown.assignments import list_open
 from gastown.beads import Bead
+from gastown.db import database_time
+from gastown.patrols import FindingRow, Level
 from tests.support.factories import make_bead, make_rig, make_running
 
 from .conftest import Town
@@ -105,3 +107,22 @@ def test_slow_checks_run_when_they_are_asked_for(town: Town) -> None:
 
 def test_the_doctor_compares_every_table_with_the_log(town: Town, bead: str) -> None:
     assert "ok    replay" in town.ok("doctor", "--check", "replay").out
+
+
+def test_the_doctor_tells_what_other_hosts_found_at_home(town: Town) -> None:
+    with town.write() as session:
+        now = database_time(session)
+        for subject in ("here /full", "there /full"):
+            session.add(
+                FindingRow(
+                    check="disk",
+                    subject=subject,
+                    level=Level.ERROR,
+                    message="3 MB are free",
+                    raised_at=now,
+                    seen_at=now,
+                )
+            )
+    (row,) = town.gt("doctor", "--json").json["elsewhere"]
+    assert row["subject"] == "there /full"
+    assert "FAIL  disk           on there /full: full" in town.gt("doctor").out

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import Session, col, select
 
 from gastown import assignments, beads, clock, convoys, patrols, policy, rigs
+from gastown.agents import Polecat
 from gastown.assignments import Assignment, AssignmentState
 from gastown.beads import BeadStatus
 from gastown.db import database_time, locks, unit_of_work
@@ -398,3 +399,17 @@ def test_an_attempt_of_a_rig_that_is_halted_is_not_said_to_be_left_lying(here: H
     with write(here) as session:
         rigs.park(session, "app", actor="pat")
     assert faults(here, "offers") == []
+
+
+def test_a_polecat_that_nobody_works_with_is_found_when_it_is_marked_as_busy(here: Here) -> None:
+    with write(here) as session:
+        make_rig(session)
+        row = make_running(session, make_bead(session)).assignment
+        polecat = session.get_one(Polecat, row.polecat)
+        polecat.last_used_at = clock.now() - timedelta(hours=1)
+        number, fence = row.id or 0, row.fence
+    assert faults(here, "strays") == []
+    with write(here) as session:
+        assignments.lose(session, number, fence, actor="town", outcome="its host is gone")
+    (fault,) = faults(here, "strays")
+    assert "not at work" in fault.message
