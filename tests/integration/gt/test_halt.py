@@ -125,4 +125,4 @@ def test_the_doctor_tells_what_other_hosts_found_at_home(town: Town) -> None:
             )
     (row,) = town.gt("doctor", "--json").json["elsewhere"]
     assert row["subject"] == "there /full"
-    assert "FAIL  disk           on there /full: full" in town.gt("doctor").out
+    assert "FAIL  disk           on there /full: 3 MB are free" in town.gt("doctor").out
