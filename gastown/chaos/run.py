@@ -28,8 +28,6 @@ log = get(__name__)
 LOOK_S = 0.2
 # Between two looks whether all has ended: each counts every bead.
 STANDING_EVERY_S = 0.5
-# A fault that finds nothing to hit for so long makes way for the next one, and is tried again later.
-LONGEST_SEARCH_S = 5.0
 QUIET_WITHIN_S = 60.0
 
 
@@ -49,7 +47,7 @@ class _Run:
     began: float = field(default_factory=clock.monotonic)
     brought: list[Fault] = field(default_factory=list)
     lasting: list[tuple[float, Begun]] = field(default_factory=list)
-    standing: Standing = field(default_factory=lambda: Standing(0, 0, 0, 0))
+    standing: Standing = field(default_factory=Standing)
     looked_at: float = 0.0
 
     @property
@@ -101,7 +99,7 @@ def _endure(state: _Run) -> datetime | None:
     while clock.monotonic() < deadline:
         _end_lasting(state)
         _look(state)
-        if state.standing.ended >= total and not state.lasting:
+        if state.standing.settled >= total and not state.lasting:
             return _await_quiet(state)
         _bring_due(state)
         time.sleep(LOOK_S)
@@ -127,7 +125,7 @@ def _words(seen: Standing) -> str:
 
 
 def _bring_due(state: _Run) -> None:
-    """Bring about the first fault that is due; one that finds nobody makes way for another one of its family."""
+    """Bring about the first fault that is due; a kill that finds nobody makes way for another kill."""
     share = state.standing.done / state.ground.wanted.beads
     if not state.to_come or state.to_come[0].share > share:
         return
@@ -138,7 +136,7 @@ def _bring_due(state: _Run) -> None:
         log.info("%s not brought about yet: %s", moment.kind, error)
         begun = None
     if begun is None:
-        state.to_come.append(_instead(state, moment))
+        state.to_come.insert(0, _instead(state, moment))
         return
     state.screen.say(f"FAULT {begun.fault.kind}: {begun.fault.target} {begun.fault.bead}".rstrip())
     if begun.lasts_s:
@@ -204,12 +202,14 @@ def _end(state: _Run, stop_sessions: Callable[[int], object]) -> None:
     """Leave no process."""
     with contextlib.suppress(Exception):
         _end_lasting(state, at_once=True)
-    for host in reversed(state.ground.hosts):
-        with contextlib.suppress(GastownError):
-            take_down(host, stop_sessions, patient=True)
-    config.use(None)
-    if state.ground.server is not None:
-        state.ground.server.stop()
+    try:
+        for host in reversed(state.ground.hosts):
+            with contextlib.suppress(GastownError):
+                take_down(host, stop_sessions, patient=True)
+    finally:
+        config.use(None)
+        if state.ground.server is not None:
+            state.ground.server.stop()
 
 
 def _meddled(ground: Ground) -> Counter[str]:
