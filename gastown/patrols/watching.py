@@ -149,12 +149,18 @@ def _hand_in_landed(hands: Hands, bead_id: str, find_why: Callable[[Watched], st
 
 
 def is_on_target(hands: Hands, rig: rigs.Rig, row: Assignment) -> bool:
-    """Whether the target, as it was fetched here last, contains the attempt's newest commit, made since its start."""
-    if not row.head_oid or row.head_oid == row.base_oid:
+    """Whether somebody merged the attempt's newest commit into the target, as it was fetched here last.
+
+    A commit of the target's own line proves nothing: an agent that brought its branch up to date stands on one.
+    """
+    land, head = rigs.land_git(hands.here.settings.town, rig.name), row.head_oid
+    if not head or head == row.base_oid or not land.exists():
         return False
-    land = rigs.land_git(hands.here.settings.town, rig.name)
     try:
-        target = git.ref_value(land, f"refs/remotes/origin/{rig.branch}") if land.exists() else None
-        return target is not None and git.has_commit(land, row.head_oid) and git.is_ancestor(land, row.head_oid, target)
+        target = git.ref_value(land, f"refs/remotes/origin/{rig.branch}")
+        known = target is not None and git.has_commit(land, head) and git.has_commit(land, row.base_oid)
+        if target is None or not known or not git.is_ancestor(land, head, target):
+            return False
+        return head not in {commit.oid for commit in git.first_parent(land, row.base_oid, target)}
     except GastownError:
         return False
