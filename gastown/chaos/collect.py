@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
 from gastown import replay, town
-from gastown.chaos.evidence import Evidence, Fault, JournalLine, Note, Remote, Row
+from gastown.chaos.evidence import Evidence, Fault, JournalLine, Note, Remote, Repository, Row
 from gastown.chaos.leftovers import find_leftovers
 from gastown.chaos.remotes import Claims, look
 from gastown.db import unit_of_work
@@ -20,6 +21,8 @@ from gastown.db import unit_of_work
 __all__ = ["Remote", "RunFacts", "collect"]
 
 _EVENTS = "events"
+# Remotes that are looked at side by side: nearly all of it is waiting for git.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,7 @@ def collect(facts: RunFacts) -> Evidence:
         events=events,
         tables=tables,
         journal=read_journal(facts.journal),
-        repositories={
-            rig: look(rig, remote, Claims.of(events, rig), facts.scratch) for rig, remote in facts.remotes.items()
-        },
+        repositories=_look_at_all(facts, events),
         faults=tuple(facts.faults),
         settings=facts.settings,
         replay_differences=differences,
@@ -71,6 +72,14 @@ def collect(facts: RunFacts) -> Evidence:
         ended_at=facts.ended_at,
         quiet_at=facts.quiet_at,
     )
+
+
+def _look_at_all(facts: RunFacts, events: Sequence[Row]) -> dict[str, Repository]:
+    def one(rig: str) -> Repository:
+        return look(rig, facts.remotes[rig], Claims.of(events, rig), facts.scratch)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(facts.remotes, pool.map(one, facts.remotes), strict=True))
 
 
 def read_tables(connection: Connection) -> dict[str, tuple[Row, ...]]:

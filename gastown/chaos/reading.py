@@ -1,11 +1,11 @@
 """Reading evidence: events by what they are about, attempts put together, and times that a wrong clock cannot spoil."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
-from statistics import median
 from typing import Any
 
 from gastown import policy
@@ -19,9 +19,8 @@ TERMINAL = frozenset({EventKind.BEAD_CLOSED, EventKind.BEAD_ESCALATED})
 BLOCKING = frozenset({"blocks"})
 # Faults of this kind make the times of some events worthless.
 CLOCK_FAULT = "clock"
-# How far an event may be from its neighbours before its writer's clock is not believed, and how many are asked.
-_BELIEVED = timedelta(seconds=120)
-_NEIGHBOURS = 25
+# Two processes with right clocks may write in another order than that of their numbers, waiting for each other's locks.
+_OUT_OF_ORDER = timedelta(seconds=5)
 
 
 @dataclass
@@ -158,21 +157,45 @@ def has_wrong_clock(evidence: Evidence) -> bool:
     """Whether some process of the run had a wrong clock: a fault says so, or the log goes back and forth in time."""
     if any(fault.kind.startswith(CLOCK_FAULT) for fault in evidence.faults):
         return True
-    latest = accumulate((event["at"] for event in evidence.events), max)
-    return any(most - event["at"] > _BELIEVED for most, event in zip(latest, evidence.events, strict=True))
+    stamps = [event["at"] for event in evidence.events]
+    return any(
+        most - at > _OUT_OF_ORDER or at - evidence.ended_at > _OUT_OF_ORDER
+        for most, at in zip(accumulate(stamps, max), stamps, strict=True)
+    )
 
 
 def moments(evidence: Evidence) -> Mapping[int, datetime]:
-    """When each event happened, by its number. Where clocks were wrong, one far from its neighbours is not believed."""
-    events = evidence.events
-    if not has_wrong_clock(evidence):
-        return {event["id"]: event["at"] for event in events}
-    stamps = [event["at"].timestamp() for event in events]
-    found = {}
-    for place, event in enumerate(events):
-        around = stamps[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
-        middle = datetime.fromtimestamp(median(around), UTC)
-        found[event["id"]] = event["at"] if abs(event["at"] - middle) < _BELIEVED else middle
+    """When each event happened, by its number.
+
+    Where clocks were wrong, as many events are believed as say times that rise with their numbers, which are those of
+    the clocks that agree; any other happened right after the last one of these.
+    """
+    stamps = [event["at"] for event in evidence.events]
+    if has_wrong_clock(evidence):
+        believed = _longest_rise(stamps, evidence.ended_at + _OUT_OF_ORDER)
+        last = min((stamps[place] for place in believed), default=evidence.ended_at)
+        for place, at in enumerate(stamps):
+            last = at if place in believed else last
+            stamps[place] = last
+    return {event["id"]: at for event, at in zip(evidence.events, stamps, strict=True)}
+
+
+def _longest_rise(stamps: Sequence[datetime], latest: datetime) -> set[int]:
+    """The places of a longest run of values that never fall and are not after `latest`, leaving out what is between."""
+    tails: list[datetime] = []
+    ends: list[int] = []
+    before: dict[int, int | None] = {}
+    for place, at in enumerate(stamps):
+        if at > latest:
+            continue
+        length = bisect_right(tails, at)
+        before[place] = ends[length - 1] if length else None
+        tails[length : length + 1], ends[length : length + 1] = [at], [place]
+    found: set[int] = set()
+    step = ends[-1] if ends else None
+    while step is not None:
+        found.add(step)
+        step = before[step]
     return found
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gastown.beads import BeadStatus
 from gastown.chaos.evidence import CONFLICT, Commit, Evidence, Invariant, Repository, Row
-from gastown.chaos.reading import by_payload, collected, has_wrong_clock, indexed, moments, of_kind, table
+from gastown.chaos.reading import by_payload, collected, has_wrong_clock, indexed, moments, of_kind, setting, table
 from gastown.events import EventKind
 from gastown.refinery import RequestState, Verdict
 
@@ -186,13 +186,16 @@ def ejects_only_the_guilty(evidence: Evidence) -> Iterator[str]:
         if asked is not None:
             verdicts[event["rig"], asked["payload"]["tree"], asked["payload"].get("config", "")].append(event)
     for event in of_kind(evidence, EventKind.REQUEST_RETURNED):
-        if event["payload"]["reason"] != "red":
+        if event["payload"]["reason"] not in BY_GATES:
             continue
         asked = requested.get(event["payload"].get("run"))
         key = (event["rig"], asked["payload"]["tree"], asked["payload"].get("config", "")) if asked else ("", "", "")
         before = [past["payload"]["verdict"] for past in verdicts[key] if past["id"] < event["id"]]
-        if before.count(Verdict.FAIL.value) < _REDS or GREEN & set(before):
-            yield f"{event['bead_id']}: returned as red by event {event['id']}; the runs of its tree said {before}"
+        is_red = event["payload"]["reason"] == "red"
+        against = before.count(Verdict.FAIL.value) if is_red else len(before) - before.count(Verdict.FAIL.value)
+        needed = _REDS if is_red else setting(evidence, "refinery.max_infrastructure_retries")
+        if against < needed or GREEN & set(before):
+            yield f"{event['bead_id']}: returned by gates (event {event['id']}); the runs of its tree said {before}"
 
 
 def wrong_ejections(evidence: Evidence) -> Iterator[str]:

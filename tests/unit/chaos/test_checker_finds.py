@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gastown.chaos import checker
+from gastown.chaos import checker, recovery
 from gastown.chaos.evidence import Evidence, JournalLine, Note, Repository, Row
 from gastown.events import EventKind as K
 from tests.support.chaos_story import HOLDERS, RIG, START, tell_healthy
@@ -294,6 +294,10 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
         alter(event(K.GATE_RUN_FINISHED, "a-2", 1), {"verdict": "infrastructure_error"}),
         {"I14"},
     ),
+    "I14 gates could run": (
+        alter(event(K.REQUEST_RETURNED, "a-2"), {"reason": "gates_cannot_run"}),
+        {"I14"},
+    ),
     "I14 good one returned": (facts(bad=frozenset()), {"I14"}),
     "I14 no conflict": (
         remote(lambda one: replace(one, merges=dict.fromkeys(one.merges, "t5"))),
@@ -347,6 +351,22 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
 def test_healthy_run_has_no_violation() -> None:
     found = {name: list(said) for name, said in checker.check(tell_healthy()).items() if said}
     assert found == {}
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600, 60])
+def test_wrong_clock_of_one_worker_is_no_violation(ahead_s: float) -> None:
+    """A third of the log's times are wrong: those that one worker wrote."""
+    healthy = tell_healthy()
+    events = tuple(
+        {**one, "at": one["at"] + timedelta(seconds=ahead_s)} if one["id"] % 3 == 1 and one["id"] > 1 else one
+        for one in healthy.events
+    )
+    skewed = replace(healthy, events=events)
+    assert violated(skewed) == set()
+    times = [(found.bead, found.seconds) for found in recovery.measure(skewed)]
+    right = [(found.bead, found.seconds) for found in recovery.measure(healthy)]
+    assert [bead for bead, _ in times] == [bead for bead, _ in right]
+    assert all(abs((mine or 0) - (its or 0)) < 2 for (_, mine), (_, its) in zip(times, right, strict=True))
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
