@@ -5,8 +5,7 @@ from typing import Any
 
 from gastown.assignments.models import Assignment, AssignmentState
 from gastown.assignments.runs import TOTALS
-from gastown.events import EventKind
-from gastown.events.folding import Contradiction, Fact, Key, Step, Tables
+from gastown.events import Contradiction, EventKind, Fact, Key, Step, Tables
 
 TABLE = str(Assignment.__tablename__)
 FENCE = "fence"

@@ -305,6 +305,7 @@ __all__ = [
     "get_config",
     "get_gate",
     "has_external_news",
+    "history",
     "import_file",
     "import_json",
     "import_lines",

@@ -123,10 +123,10 @@ def _take_snapshot(connection: Connection) -> None:
 
     from gastown import events, replay
 
-    with Session(connection, join_transaction_mode="create_savepoint") as session:
+    # A savepoint in the transaction of the upgrade, which alone commits.
+    with Session(connection, join_transaction_mode="create_savepoint") as session, session.begin():
         if events.latest_id(session):
             replay.take_snapshot(session, actor=UPGRADER)
-        session.commit()
 
 
 def check_target(revision: str) -> None:
