@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gastown import config
-from gastown.patrols.findings import Category, Check, Fault, Hands, Here, NotMended, Patrol, error
+from gastown.patrols.findings import Category, Check, Fault, Hands, Here, NotMended, Patrol, error, warning
 
 _OTHERS = 0o077
 
@@ -19,7 +19,9 @@ def look(here: Here) -> Iterable[Fault]:
             continue
         if mode & _OTHERS:
             kind = "folder" if stat.S_ISDIR(mode) else "file"
-            yield error(
+            # What lies inside of a private folder is out of reach all the same.
+            is_open = path in (here.settings.town, here.settings.run) and here.settings.embedded_database
+            yield (error if is_open else warning)(
                 str(path),
                 f"other users can get at this {kind} (mode {stat.S_IMODE(mode):o})",
                 f"chmod go= {path}",

@@ -51,7 +51,7 @@ def test_agents_stand_still_while_the_town_is_stopped_and_all_lands_afterwards(v
     names = village.sling(3)
     wait_until(lambda: len(village.starts()) == 2, "two agents run")
     before = {pid for pid in agents_of(village)}
-    held = {row.bead_id: (row.fence, row.holder) for name in names for row in village.attempts(name) if row.holder}
+    held = {row.bead_id: row.fence for name in names for row in village.attempts(name) if row.holder}
 
     village.town.gt("estop", "--reason", "fire")
     wait_until(lambda: all_in(village, "T"), "every agent's process is stopped", within_s=WITHIN_S)
@@ -67,15 +67,21 @@ def test_agents_stand_still_while_the_town_is_stopped_and_all_lands_afterwards(v
     assert git(village.remote, "rev-parse", "main") == at_rest
     assert village.town.services(), "the town itself stays up"
 
+    village.town.gt("down")
+    assert "the town was stopped: fire" in village.town.run("gt", "up").stderr  # and stays so
+    seen = ticks(village)
+    wait_until(lambda: ticks(village) > seen, "the town looks for work", within_s=120)
+    assert all_in(village, "T")
+
     village.town.gt("thaw")
     wait_until(lambda: not (before & {p for p, s in agents_of(village).items() if s == "T"}), "they go on", within_s=20)
     with village.town.read() as session:
         late = [row.bead_id for row in assignments.list_open(session) if row.bead_id not in names]
     village.await_landings([*names, *late], within_s=90)
     assert village.starts() == Counter([*names, *late])
-    for name, (fence, holder) in held.items():
+    for name, fence in held.items():
         (row,) = village.attempts(name)
-        assert (row.fence, row.holder, row.state) == (fence, holder, AssignmentState.SUBMITTED)
+        assert (row.fence, row.runs, row.state) == (fence, 1, AssignmentState.SUBMITTED)
 
 
 def test_a_stop_reaches_agents_while_redis_is_away_and_a_docked_rig_hands_over(village: Village) -> None:

@@ -53,7 +53,7 @@ def mend(hands: Hands, name: str, fault: Fault) -> str:
 
 def make_worker(session: Session, name: str, *, host: str = "here", role: str = "sessions", **more: object) -> None:
     now = database_time(session)
-    session.add(Worker(id=name, host=host, role=role, pid=1, started_at=now, seen_at=now, **more))
+    session.add(Worker(**{"id": name, "host": host, "role": role, "pid": 1, "started_at": now, "seen_at": now, **more}))
 
 
 # halts
@@ -80,7 +80,12 @@ def test_two_machines_under_one_name_are_found(here: Here) -> None:
         make_worker(session, "here:2:20:boot1", role="gates")
     assert faults(here, "identity") == []
     with write(here) as session:
-        make_worker(session, "here:3:30:boot2")
+        then = database_time(session) - timedelta(seconds=5)
+        booted = database_time(session) + timedelta(seconds=1)
+        make_worker(session, "here:3:30:boot2", started_at=booted, seen_at=booted)
+    assert faults(here, "identity") == []  # it has booted again
+    with write(here) as session:
+        make_worker(session, "here:4:40:boot2", started_at=then)
     (fault,) = faults(here, "identity")
     assert (fault.subject, fault.level) == ("here", Level.ERROR)
 
@@ -140,6 +145,21 @@ def test_sessions_that_die_together_are_one_alarm(here: Here) -> None:
         end_session(session, 130, exit_reason="lost", exit_signal=None)
     (fault,) = faults(here, "mass-death")
     assert fault.message.startswith("3 sessions died within 30 s")
+
+
+def test_attempts_that_are_lost_with_their_host_are_deaths_and_each_counts_once(here: Here) -> None:
+    with write(here) as session:
+        make_rig(session)
+        rows = [make_running(session, make_bead(session, str(number))).assignment for number in range(3)]
+        for row in rows[:2]:
+            payload = {"exit_reason": "lost", "exit_signal": None, "done": False}
+            record(session, EventKind.SESSION_ENDED, actor="x", assignment_id=row.id, **payload)
+            assignments.lose(session, row.id or 0, row.fence, actor="town", outcome="gone")
+        last = (rows[2].id or 0, rows[2].fence)
+    assert faults(here, "mass-death") == []
+    with write(here) as session:
+        assignments.lose(session, *last, actor="town", outcome="gone")
+    assert faults(here, "mass-death")[0].message.startswith("3 sessions died")
 
 
 @pytest.mark.parametrize("said", [{"exit_reason": "stopped"}, {"exit_signal": None}, {"done": True}])
