@@ -58,19 +58,19 @@ def test_nothing_is_lost_when_thirty_processes_are_killed_and_redis_is_wiped_twi
 
 
 def test_nothing_is_lost_when_every_doorbell_is(tmp_path: Path) -> None:
-    faults = ("--kills", "3", "--flushes", "0", "--stops", "0", "--redis-restarts", "0", "--disk-floors", "0")
+    faults = ("--kills", "2", "--flushes", "0", "--stops", "0", "--redis-restarts", "0", "--disk-floors", "0")
 
-    shown = _survived(tmp_path / "town", "--beads", "12", "--rigs", "2", *faults, "--drop-doorbells", "--hopeless", "0")
+    shown = _survived(tmp_path / "town", "--beads", "10", "--rigs", "2", *faults, "--drop-doorbells", "--hopeless", "0")
 
     assert shown["faults"]["doorbell.lost"] > shown["beads"]
-    assert shown["landed"] == 12
+    assert shown["landed"] == 10
 
 
 def test_nothing_is_lost_when_postgresql_restarts_under_two_hosts(tmp_path: Path) -> None:
-    faults = ("--kills", "6", "--flushes", "1", "--stops", "1", "--database-restarts", "1", "--disk-floors", "0")
+    faults = ("--kills", "5", "--flushes", "1", "--stops", "1", "--database-restarts", "1", "--disk-floors", "0")
     place = ("--database", "postgresql", "--hosts", "2", "--beats", "3", "--skew", "3600", "--slots", "3")
 
-    shown = _survived(tmp_path / "town", "--beads", "24", "--rigs", "2", *faults, *place, "--hopeless", "0")
+    shown = _survived(tmp_path / "town", "--beads", "18", "--rigs", "2", *faults, *place, "--hopeless", "0")
 
     assert shown["faults"]["restart.database"] == 1
     assert shown["hosts"] == 2
