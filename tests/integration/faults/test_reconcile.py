@@ -3,12 +3,13 @@
 import dataclasses
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from gastown import assignments, beads, clock, config, events, rigs, sling, town
 from gastown.assignments import Assignment, AssignmentState
@@ -247,3 +248,82 @@ def test_a_doorbell_is_owed_whatever_the_clock_of_its_host_says(session: Session
     session.flush()
 
     assert [bell.event_id for bell in events.outbox.list_owed(session).bells] == [young.id]
+
+
+def shift(session: Session, jump: timedelta) -> None:
+    """As if the database's clock had been put forward by `jump`: all that was written before is older by that."""
+    for lease in session.exec(select(locks.Lease).where(col(locks.Lease.expires_at).is_not(None))).all():
+        lease.expires_at = (lease.expires_at or clock.now()) - jump
+    for row in assignments.list_running(session):
+        row.expires_at = (row.expires_at or clock.now()) - jump
+    for worker in presence.list_workers(session):
+        worker.seen_at -= jump
+    session.flush()
+
+
+def run_and_tick(caller: town.Caller, host: str) -> int:
+    """An attempt on `host` whose worker is alive; the quiet time after the first tick is over."""
+    with unit_of_work() as session:
+        make_rig(session)
+        number = make_running(session, make_bead(session), host=host, holder=f"{host}:1:1:boot").assignment.id or 0
+        settings = dataclasses.replace(caller.settings, host=host)
+        presence.note_worker(session, settings, f"{host}:1:1:boot", role="sessions", queues=["rig.app"])
+    assert town.reconcile(caller)
+    with unit_of_work() as session:
+        ran_lately(session)
+    return number
+
+
+def test_nothing_is_taken_over_when_the_clock_was_put_forward(caller: town.Caller) -> None:
+    number = run_and_tick(caller, "far")
+    with unit_of_work() as session:
+        shift(session, timedelta(hours=1))
+
+    assert town.reconcile(caller)
+
+    assert state_of(number) is AssignmentState.RUNNING
+
+
+def test_a_lost_host_is_not_counted_on_for_an_hour_when_the_clock_was_put_back(caller: town.Caller) -> None:
+    number = run_and_tick(caller, "far")
+    with unit_of_work() as session:
+        shift(session, -timedelta(hours=1))
+        assert presence.hosts_at_work(session) == frozenset()
+    assert town.reconcile(caller)  # sees the jump, and gives those who live a TTL to say so
+    assert state_of(number) is AssignmentState.RUNNING
+    with unit_of_work() as session:
+        ran_lately(session)
+
+    assert reconciling.take_over_expired(caller) == 1
+
+    assert state_of(number) is AssignmentState.LOST
+
+
+def test_a_quiet_time_from_before_the_clock_was_put_back_ends(caller: town.Caller) -> None:
+    ((_, number),) = run_on_lost_host(1)
+    assert town.reconcile(caller)
+    with unit_of_work() as session:
+        ran_lately(session)
+        ahead = database_time(session) + timedelta(hours=1)
+        session.execute(update(locks.Lease).where(col(locks.Lease.name).like("quiet%")).values(expires_at=ahead))
+
+    assert reconciling.take_over_expired(caller) == 1
+    assert state_of(number) is AssignmentState.LOST
+
+
+def test_a_flood_of_ticks_is_one_reconciliation(caller: town.Caller) -> None:
+    assert [town.reconcile(caller) for _ in range(20)] == [True, *[False] * 19]
+
+
+def test_two_hosts_that_reconcile_at_once_take_a_lost_attempt_over_once(caller: town.Caller) -> None:
+    found = run_on_lost_host(3)
+    with unit_of_work() as session:
+        ran_lately(session)
+    neighbour = town.Caller(caller.settings, "there:1:1:boot", transact, reading)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(town.reconcile, [caller, neighbour] * 4))
+
+    with reading() as session:
+        for bead_id, _ in found:
+            assert [row.fence for row in assignments.history(session, bead_id)] == [1, 2]
