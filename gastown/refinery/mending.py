@@ -5,6 +5,7 @@ request leaves the queue and a person is asked about its bead. Nothing is decide
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session, col
@@ -12,7 +13,7 @@ from sqlmodel import Session, col
 from gastown import assignments, beads, clock, logs
 from gastown.assignments import AssignmentState
 from gastown.beads import BeadStatus
-from gastown.events import EventKind, record
+from gastown.events import EventKind, record, say_time
 from gastown.refinery import queries
 from gastown.refinery.models import IntentState, LandingIntent, MergeHead, MergeRequest, RequestState
 
@@ -49,13 +50,14 @@ def _mend_intent(session: Session, rig: str, *, actor: str) -> None:
         return
     if request is None or request.state is RequestState.LANDED:
         log.warning("rig %s: the open landing %s has no request that waits for it", rig, intent.id)
-        why = "its request is not in the books any more"
+        why, now = "its request is not in the books any more", clock.now()
         session.execute(
             update(LandingIntent)
             .where(col(LandingIntent.id) == intent.id, col(LandingIntent.state) == IntentState.OPEN)
-            .values(state=IntentState.VOID, closed_at=clock.now(), why=why)
+            .values(state=IntentState.VOID, closed_at=now, why=why)
         )
-        record(session, EventKind.LANDING_VOIDED, actor=actor, rig=rig, intent=intent.id, why=why, refused=False)
+        said: dict[str, Any] = {"intent": intent.id, "why": why, "refused": False, "closed_at": say_time(now)}
+        record(session, EventKind.LANDING_VOIDED, actor=actor, rig=rig, **said)
         return
     log.warning("rig %s: request %s is being landed, and its row said %s", rig, request.id, request.state)
     values = {"base_oid": intent.base_oid, "candidate_oid": intent.new_oid, "tree_oid": intent.tree_oid}

@@ -71,7 +71,8 @@ def _returned(tables: Tables, fact: Fact) -> None:
 
 def _cancelled(tables: Tables, fact: Fact) -> None:
     tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, "state": RequestState.CANCELLED.value})
-    tables.change(HEADS, _head(fact), fact.say("result"))
+    if "head_id" in fact.payload:  # else it is not in the books any more
+        tables.change(HEADS, _head(fact), fact.say("result"))
 
 
 def _intended(tables: Tables, fact: Fact) -> None:
@@ -86,7 +87,8 @@ def _intended(tables: Tables, fact: Fact) -> None:
 def _voided(tables: Tables, fact: Fact) -> None:
     values = fact.say("closed_at", "why", "refused")
     tables.change(INTENTS, (fact.of("intent"),), {**values, "state": IntentState.VOID.value})
-    _requeued(tables, fact)
+    if "request" in fact.payload:  # else it is not in the books any more
+        _requeued(tables, fact)
 
 
 def _landed(tables: Tables, fact: Fact) -> None:
