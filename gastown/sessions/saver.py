@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from gastown import logs
 
@@ -16,6 +17,8 @@ class Saver:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self.resting: dict[Path, float] = {}
+        """Repositories whose remote did not answer: until when none of their saves is sent."""
 
     def ask(self, job: Callable[[], None]) -> None:
         """Have `job` done when its turn comes."""

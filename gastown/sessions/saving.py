@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from gastown import assignments, clock, git, logs, rigs
 from gastown.assignments import LeaseLost, StaleFence
-from gastown.errors import GastownError
+from gastown.errors import GastownError, Unavailable
 from gastown.rigs import Rig
 from gastown.sessions import worksite
 from gastown.sessions.held import Held
@@ -28,7 +28,7 @@ TRY_AGAIN_S = 60.0
 def save_when_due(office: Office, held: Held) -> None:
     """Ask for a save when the last one was long enough ago; at most one a session waits or is under way."""
     saves = held.saves
-    if saves.is_asked or clock.monotonic() < saves.due_at:
+    if saves.is_asked or clock.monotonic() < saves.due_at or held.entry.is_over or held.entry.is_lost:
         return
     saves.is_asked = True
     office.saver.ask(partial(_save_aside, office, held))
@@ -73,8 +73,15 @@ def _save(office: Office, held: Held, why: str) -> bool:
     saved, is_changed = worksite.snapshot(site, held.id, agent=held.polecat.address, why=why)
     if is_changed:
         held.entry.note_progress()
-    if not may_push(office, held) or not worksite.send_snapshot(site, saved):
+    if clock.monotonic() < office.saver.resting.get(site.land, 0.0) or not may_push(office, held):
         return False
+    try:
+        if not worksite.send_snapshot(site, saved):
+            return False
+    except Unavailable:
+        # What one push has waited for in vain, the other sessions of the rig need not wait for, too.
+        office.saver.resting[site.land] = clock.monotonic() + TRY_AGAIN_S
+        raise
 
     def note(session: Session) -> None:
         # Only what is on the remote is noted: another host must be able to start from it.

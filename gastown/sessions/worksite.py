@@ -186,26 +186,23 @@ def _is_ours(site: Site, oid: str) -> bool:
 
 
 def send_snapshot(site: Site, oid: str) -> bool:
-    """Give the remote the attempt's branch at a snapshot. False: it is away, or has what the agent itself handed in.
+    """Give the remote the attempt's branch at a snapshot. False: it refuses, or has what the agent itself handed in.
 
-    A snapshot follows what it is built on, or another snapshot; never the agent's own word.
+    A snapshot follows what it is built on, or another snapshot; never the agent's own word. Raises the git door's
+    errors.
     """
-    try:
-        known = _at_remote(site)
-        if known == oid:
-            return True
-        view = git.view_of(site.work)
-        is_later = known is not None and git.has_commit(view, known) and git.is_ancestor(view, known, oid)
-        if known is not None and not is_later and not _is_ours(site, known):
-            log.info("branch %s is at %s on the remote, which no snapshot replaces", site.branch, known[:12])
-            return False
-        git.fetch_head(site.land, site.work, oid)
-        is_there = _push(site, oid, known) is git.Pushed.LANDED
-        if is_there and known is not None and not is_later:
-            git.unpin(site.land, known)
-    except GastownError as error:
-        log.warning("the snapshot of %s is not on the remote: %s", site.branch, error)
+    known = _at_remote(site)
+    if known == oid:
+        return True
+    view = git.view_of(site.work)
+    is_later = known is not None and git.has_commit(view, known) and git.is_ancestor(view, known, oid)
+    if known is not None and not is_later and not _is_ours(site, known):
+        log.info("branch %s is at %s on the remote, which no snapshot replaces", site.branch, known[:12])
         return False
+    git.fetch_head(site.land, site.work, oid)
+    is_there = _push(site, oid, known) is git.Pushed.LANDED
+    if is_there and known is not None and not is_later:
+        git.unpin(site.land, known)
     return is_there
 
 
