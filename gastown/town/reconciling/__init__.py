@@ -24,7 +24,7 @@ from gastown.town.reconciling.periods import is_overdue
 
 __all__ = ["is_overdue", "list_offers", "reconcile", "sweep_outbox", "take_over_expired", "tidy_host"]
 
-# What only a hand or a bug can have brought about waits for the next full minute.
+# What only a hand or a bug can have brought about, or a doorbell that was lost twice, waits for the next full minute.
 RARELY_S = 60.0
 _RARE = "tick.town.reconcile.rare"
 
@@ -39,11 +39,11 @@ def reconcile(caller: Caller) -> bool:
         sweep_outbox,
         ring_offers,
         ring_refineries,
-        partial(_once, act=_land_convoys),
     )
     rare: tuple[Callable[[Caller], object], ...] = (
         settle_broken,
         take_up_adrift,
+        partial(_once, act=_land_convoys),
         partial(_once, act=_call_off_runs),
         partial(_once, act=presence.forget_silent),
     )

@@ -43,3 +43,18 @@ def test_a_claim_waits_seconds_and_not_minutes_when_redis_hangs(hung: None) -> N
     assert queue.try_lock("gastown:claim:x", "1/here", 15, is_stale=lambda _value: False) is None
 
     assert time.monotonic() - began < LONGEST_S
+
+
+def test_workers_look_again_within_seconds_for_a_redis_that_went_away(tmp_path: Path) -> None:
+    """Celery's own pauses grow to half a minute, in which nothing is rung."""
+    from kombu.exceptions import OperationalError
+
+    config.use(config.Settings(town=tmp_path, redis_url=f"unix://{tmp_path}/none.sock", host="here"))
+    pauses: list[float] = []
+    connection = queue.get_app().connection_for_read()
+
+    with pytest.raises(OperationalError):
+        connection.ensure_connection(lambda _error, pause: pauses.append(pause), max_retries=3)
+
+    config.use(None)
+    assert pauses == [1, 1.5, 2]
