@@ -122,10 +122,14 @@ def list_waiting(session: Session) -> list[WaitingLine]:
     """Every attempt that has not started, best first, and what each waits for."""
     rows = [*assignments.list_offered(session), *assignments.list_waiting(session)]
     known = find_many(session, [row.bead_id for row in rows])
-    halted = {rig.name: rigs.find_pause(session, rig) for rig in rigs.list_all(session)}
+    # The town's own come first, and count first.
+    halted = {halt.rig: halt.why for halt in reversed(rigs.list_halts(session))}
     now = database_time(session)
     return [
-        WaitingLine(row, halted.get(row.rig) or _waits_for(row, known.get(row.bead_id), now) or "a free slot")
+        WaitingLine(
+            row,
+            halted.get(None) or halted.get(row.rig) or _waits_for(row, known.get(row.bead_id), now) or "a free slot",
+        )
         for row in rows
     ]
 

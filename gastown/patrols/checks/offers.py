@@ -17,8 +17,8 @@ def look(here: Here) -> Iterable[Fault]:
         patience = timedelta(seconds=_RINGS * policy.load(session).number("doorbell.again_s"))
         now = database_time(session)
         running = assignments.running_by_host(session)
-        halted = {rig.name for rig in rigs.list_all(session) if rigs.find_pause(session, rig) is not None}
-        rows = [row for row in assignments.list_offered(session) if row.rig not in halted]
+        halted = {halt.rig for halt in rigs.list_halts(session)}
+        rows = [row for row in assignments.list_offered(session) if not halted & {None, row.rig}]
         held_up = [*assignments.list_offered(session), *assignments.list_waiting(session)]
         is_shut = bool(policy.load(session).count("dispatch.paused") and held_up)
     if is_shut:

@@ -7,6 +7,7 @@ from gastown import clock, queue, refinery, rigs
 from gastown.patrols.findings import Category, Check, Fault, Hands, Here, NotMended, Patrol, error
 from gastown.queue import Doorbell, Task
 from gastown.refinery import RequestState, RigStatus
+from gastown.rigs import HaltKind
 
 # A queue with something in it is looked at twice a minute.
 _TOO_LONG = timedelta(minutes=3)
@@ -17,12 +18,13 @@ def look(here: Here) -> Iterable[Fault]:
     """Queues with requests at which no refinery has looked for several rounds."""
     with here.read() as session:
         lines = refinery.status(session)
-        frozen = {line.rig.name for line in lines if rigs.find_freeze(session, line.rig)}
+        frozen = {halt.rig for halt in rigs.list_halts(session) if halt.kind is HaltKind.ESTOP}
         oldest = {item.request.rig: item.request.queued_at for item in reversed(refinery.list_queue(session))}
     for line in lines:
         waiting = sum(line.counts.get(state, 0) for state in _TO_DO)
         seen = line.looked_at or oldest.get(line.rig.name)
-        if waiting and line.rig.name not in frozen and seen is not None and clock.now() - seen > _TOO_LONG:
+        is_frozen = bool(frozen & {None, line.rig.name})
+        if waiting and not is_frozen and seen is not None and clock.now() - seen > _TOO_LONG:
             yield _fault(line, waiting)
 
 

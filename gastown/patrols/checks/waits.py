@@ -14,7 +14,7 @@ _KINDS = ("bead", "timer")
 def look(here: Here) -> Iterable[Fault]:
     """Gates that wait for a bead or a time; GitHub is asked by `bd gate check` alone."""
     with here.read() as session:
-        gates = [gate for kind in _KINDS for gate in beads.list_gates(session, kind=kind)]
+        gates = [gate for gate in beads.list_gates(session) if gate.await_type in _KINDS]
         found = [_say(session, gate) for gate in gates]
     yield from (said for said in found if said is not None)
 
