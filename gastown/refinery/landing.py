@@ -16,7 +16,7 @@ from gastown.refinery.desk import Desk, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
-from gastown.refinery.tidying import forget_head
+from gastown.refinery.tidying import branches_of, forget_branches
 from gastown.rigs import Rig, TargetState
 
 log = logs.get(__name__)
@@ -191,7 +191,7 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
         state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
-        head = queries.get_head(session, intent.head_id)
         bead_id = queries.get_request(session, intent.request_id).bead_id
-    forget_head(view.repository.land, head)
+        branches = branches_of(session, bead_id)
+    forget_branches(view.repository, branches, target)
     return Move(acted=True, landed=bead_id, target=target)

@@ -96,11 +96,10 @@ def list_heads(session: Session, request_id: int) -> Sequence[MergeHead]:
     return session.exec(select(MergeHead).where(MergeHead.request_id == request_id).order_by(col(MergeHead.id))).all()
 
 
-def list_landed_heads(session: Session, rig: str, *, limit: int) -> Sequence[MergeHead]:
-    """What landed last in the rig, newest first."""
+def list_landed_beads(session: Session, rig: str, *, limit: int) -> Sequence[str]:
+    """The beads that landed last in the rig, newest first."""
     return session.exec(
-        select(MergeHead)
-        .join(MergeRequest, col(MergeRequest.head_id) == col(MergeHead.id))
+        select(MergeRequest.bead_id)
         .where(MergeRequest.rig == rig, MergeRequest.state == RequestState.LANDED)
         .order_by(col(MergeRequest.landed_at).desc(), col(MergeRequest.id).desc())
         .limit(limit)

@@ -1,37 +1,48 @@
-"""Taking away what a landing needs no more: its branch at the remote, and what keeps its commit on this host."""
+"""Taking away what landed work needs no more: its branches at the remote, and what keeps its commits on this host."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
-from gastown import git, rigs
+from sqlmodel import Session
+
+from gastown import assignments, git, rigs
 from gastown.errors import GastownError
 from gastown.refinery import queries
+from gastown.refinery.candidate import Repository
 from gastown.refinery.desk import Desk
-from gastown.refinery.models import MergeHead
 
 # A killed step leaves one behind; more only where the remote was away just then.
 _LAST_LANDED = 5
 
 
-def forget_head(land: Path, head: MergeHead) -> None:
-    """Delete the branch of a head whose landing is in SQL; tidiness only, its commits are in the target."""
-    if not head.branch.startswith("polecat/"):
-        return
+def branches_of(session: Session, bead_id: str) -> dict[str, str]:
+    """Every branch that the bead's attempts gave the remote, and the newest commit known to be on it."""
+    found = {row.branch: row.head_oid for row in assignments.history(session, bead_id)}
+    for request in queries.list_for_bead(session, bead_id):
+        found |= {head.branch: head.head_oid for head in queries.list_heads(session, request.id or 0)}
+    return {branch: oid for branch, oid in found.items() if branch.startswith("polecat/") and oid}
+
+
+def forget_branches(repository: Repository, branches: Mapping[str, str], target: str) -> None:
+    """Delete those of the branches whose commit is in the target, where they still are at it; tidiness only."""
     with suppress(GastownError):
-        git.delete_branch(land, head.branch, expect=head.head_oid)
-        git.unpin(land, head.head_oid)
+        there = git.ls(repository.land, [f"refs/heads/{branch}" for branch in branches])
+        for branch, oid in branches.items():
+            if repository.is_in(oid, target):
+                if there.get(f"refs/heads/{branch}") == oid:
+                    git.delete_branch(repository.land, branch, expect=oid)
+                git.unpin(repository.land, oid)
 
 
 def forget_left(desk: Desk) -> None:
     """Do so for what landed last, after a step that was killed, perhaps before it came to this."""
     with suppress(GastownError):
         with desk.write() as session:
-            frozen = rigs.find_freeze(session, rigs.get(session, desk.rig))
-            heads = queries.list_landed_heads(session, desk.rig, limit=_LAST_LANDED)
-        land = rigs.land_git(desk.town, desk.rig)
-        if frozen or not heads or not land.exists():
-            return
-        there = git.ls(land, [f"refs/heads/{head.branch}" for head in heads])
-        for head in heads:
-            if there.get(f"refs/heads/{head.branch}") == head.head_oid:
-                forget_head(land, head)
+            rig = rigs.get(session, desk.rig)
+            branches: dict[str, str] = {}
+            for bead_id in queries.list_landed_beads(session, desk.rig, limit=_LAST_LANDED):
+                branches |= branches_of(session, bead_id)
+            is_halted = rigs.find_freeze(session, rig) is not None
+        repository = Repository.of(desk.town, rig)
+        if branches and not is_halted and repository.land.exists():
+            forget_branches(repository, branches, repository.target())

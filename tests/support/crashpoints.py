@@ -268,7 +268,7 @@ class CrashTown:
                 ],
                 "runs booked twice": _doubled(events, EventKind.SESSION_ENDED),
                 "commits": self._commits_of(bead_id),
-                "branches": [name for name in self._branches() if f"/{bead_id}@" in name],
+                "branches": [name.rpartition("@")[2] for name in self._branches() if f"/{bead_id}@" in name],
             }
 
     def _branches(self) -> list[str]:

@@ -256,4 +256,4 @@ class LandingProtocol(RuleBasedStateMachine):
 
 def test_landings_hold_whatever_happens(fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LandingProtocol, "make_database", staticmethod(fresh_database), raising=False)
-    run_state_machine_as_test(LandingProtocol, settings=limits(6, 25))
+    run_state_machine_as_test(LandingProtocol, settings=limits(5, 20))

@@ -428,4 +428,4 @@ def test_leases_hold_whatever_happens(
     (tmp_path / config.TOWN_FILE).touch()
     TOWN.folder = tmp_path
     monkeypatch.setattr(LeaseProtocol, "make_database", staticmethod(fresh_database), raising=False)
-    run_state_machine_as_test(LeaseProtocol, settings=limits(12, 40))
+    run_state_machine_as_test(LeaseProtocol, settings=limits(5, 30))
