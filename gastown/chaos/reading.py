@@ -168,16 +168,29 @@ def moments(evidence: Evidence) -> Mapping[int, datetime]:
     """When each event happened, by its number.
 
     Where clocks were wrong, as many events are believed as say times that rise with their numbers, which are those of
-    the clocks that agree; any other happened right after the last one of these.
+    the clocks that agree. The others are put right by as much as their clock was at least ahead, or behind.
     """
     stamps = [event["at"] for event in evidence.events]
-    if has_wrong_clock(evidence):
-        believed = _longest_rise(stamps, evidence.ended_at + _OUT_OF_ORDER)
-        last = min((stamps[place] for place in believed), default=evidence.ended_at)
-        for place, at in enumerate(stamps):
-            last = at if place in believed else last
-            stamps[place] = last
+    if stamps and has_wrong_clock(evidence):
+        stamps = _put_right(stamps, _longest_rise(stamps, evidence.ended_at + _OUT_OF_ORDER))
     return {event["id"]: at for event, at in zip(evidence.events, stamps, strict=True)}
+
+
+def _put_right(stamps: Sequence[datetime], believed: set[int]) -> list[datetime]:
+    """Every time by the clock of those that are believed, and not before the last one of these."""
+    last = min((stamps[place] for place in believed), default=stamps[0])
+    before = []
+    for place, at in enumerate(stamps):
+        last = at if place in believed else last
+        before.append(last)
+    off = [at - last for at, last in zip(stamps, before, strict=True)]
+    ahead = min((by for by in off if by > _OUT_OF_ORDER), default=timedelta(0))
+    behind = min((by for by in off if by < -_OUT_OF_ORDER), default=timedelta(0))
+    right = []
+    for at, last, by in zip(stamps, before, off, strict=True):
+        wrong_by = ahead if by > _OUT_OF_ORDER else behind if by < -_OUT_OF_ORDER else timedelta(0)
+        right.append(max(last, at - wrong_by))
+    return right
 
 
 def _longest_rise(stamps: Sequence[datetime], latest: datetime) -> set[int]:

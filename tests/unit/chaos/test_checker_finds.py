@@ -366,7 +366,7 @@ def test_wrong_clock_of_one_worker_is_no_violation(ahead_s: float) -> None:
     times = [(found.bead, found.seconds) for found in recovery.measure(skewed)]
     right = [(found.bead, found.seconds) for found in recovery.measure(healthy)]
     assert [bead for bead, _ in times] == [bead for bead, _ in right]
-    assert all(abs((mine or 0) - (its or 0)) < 2 for (_, mine), (_, its) in zip(times, right, strict=True))
+    assert all(abs((mine or 0) - (its or 0)) < 0.3 for (_, mine), (_, its) in zip(times, right, strict=True))
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
