@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -37,6 +38,7 @@ from tests.support.databases import PostgresServer
 from tests.support.towns import Town, make_town, processes_of, wait_until
 
 SETTLE_S = 15
+CHUNK = 2000
 SAMPLE_S = 0.02
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -126,99 +128,49 @@ def add_rig(town: Town) -> None:
     town.gt("config", "set", "agents.command.shell", shell)
 
 
+def history_of(number: int, agents: int, now: datetime) -> list[tuple[type[SQLModel], dict[str, object]]]:
+    """The rows of one bead that landed long ago; the rest of their columns is the same for all."""
+    bead_id, who = f"app-old{number}", f"app/polecats/old{number % agents}" if agents else None
+    key = {"bead_id": bead_id, "rig": "app", "created_at": now}
+    oids = {name: "0" * 40 for name in ("base_oid", "commit_oid")}
+    told = {"at": now, "actor": "old", "bead_id": bead_id, "rig": "app", "task": "events.react", "queue": "town"}
+    events = (EventKind.ASSIGNMENT_SLUNG, EventKind.ASSIGNMENT_SUBMITTED, EventKind.BEAD_CLOSED)
+    request = {"state": RequestState.LANDED, "head_id": number, "queued_at": now, "landed_at": now}
+    head = {"assignment_id": number, "fence": 1, "polecat": who or "", "head_oid": "0" * 40, "branch": f"old/{bead_id}"}
+    run = {"state": RunState.FINISHED, "verdict": Verdict.PASS, "config_hash": "0" * 64, "tree_oid": f"{number:040d}"}
+    attempt = {"preset": "command", "state": AssignmentState.SUBMITTED, "reason": Reason.SLING, "fence": 1}
+    closed = {"status": "closed", "is_code": True, "landed_sha": "0" * 40, "updated_at": now, "closed_at": now}
+    return [
+        (Bead, {"id": bead_id, "prefix": "app", "title": f"old {number}", "created_at": now, **closed}),
+        (Assignment, {"id": number, **key, **attempt, "polecat": who, "host": "far", "claimed_at": now}),
+        (MergeRequest, {"id": number, **key, **request}),
+        (MergeHead, {"id": number, "request_id": number, **head, "submitted_at": now}),
+        (GateRun, {"id": number, **key, **oids, **run, "request_id": number}),
+        *((Event, {**told, "kind": kind, "args": [1], "rung_at": now}) for kind in events),
+    ]
+
+
 def fill(town: Town, agents: int, beads: int) -> None:
     """So many polecats, and so many beads that landed long ago."""
     now = clock.now()
-    polecats = [
-        Polecat(address=f"app/polecats/old{i}", rig="app", name=f"old{i}", host="far", created_at=now)
-        for i in range(agents)
-    ]
-    made: dict[type[SQLModel], list[SQLModel]] = {Polecat: list(polecats)}
-    for number in range(1, beads + 1):
-        bead_id, who = f"app-old{number}", f"app/polecats/old{number % max(1, agents)}" if agents else None
-        key = {"bead_id": bead_id, "rig": "app"}
-        rows = (
-            Bead(
-                id=bead_id,
-                prefix="app",
-                title=f"old {number}",
-                status="closed",
-                created_at=now,
-                updated_at=now,
-                closed_at=now,
-                is_code=True,
-                landed_sha="0" * 40,
-            ),
-            Assignment(
-                id=number,
-                **key,
-                preset="command",
-                state=AssignmentState.SUBMITTED,
-                reason=Reason.SLING,
-                fence=1,
-                polecat=who,
-                host="far",
-                created_at=now,
-                claimed_at=now,
-            ),
-            MergeRequest(
-                id=number,
-                **key,
-                state=RequestState.LANDED,
-                head_id=number,
-                created_at=now,
-                queued_at=now,
-                landed_at=now,
-            ),
-            MergeHead(
-                id=number,
-                request_id=number,
-                assignment_id=number,
-                fence=1,
-                polecat=who or "",
-                head_oid="0" * 40,
-                branch=f"polecat/x/{bead_id}@1",
-                submitted_at=now,
-                result="landed",
-            ),
-            GateRun(
-                id=number,
-                **key,
-                request_id=number,
-                base_oid="0" * 40,
-                commit_oid="0" * 40,
-                tree_oid=f"{number:040d}",
-                config_hash="0" * 64,
-                state=RunState.FINISHED,
-                verdict=Verdict.PASS,
-                created_at=now,
-            ),
-            *(
-                Event(
-                    at=now,
-                    kind=kind,
-                    actor="old",
-                    bead_id=bead_id,
-                    rig="app",
-                    task="events.react",
-                    queue="town",
-                    args=[1],
-                    rung_at=now,
-                )
-                for kind in (EventKind.ASSIGNMENT_SLUNG, EventKind.ASSIGNMENT_SUBMITTED, EventKind.BEAD_CLOSED)
-            ),
-        )
-        for row in rows:
-            made.setdefault(type(row), []).append(row)
     with Session(get_engine(town.settings.database)) as session:
-        for kind, found in made.items():
-            skip = {"id"} if kind is Event else set()
-            for start in range(0, len(found), 5000):
-                session.execute(insert(kind), [row.model_dump(exclude=skip) for row in found[start : start + 5000]])
-        if town.settings.database.startswith("postgresql"):
+        for i in range(agents):
+            address = f"app/polecats/old{i}"
+            session.add(Polecat(address=address, rig="app", name=f"old{i}", host="far", created_at=now))
+        session.flush()
+        constant: dict[type[SQLModel], dict[str, object]] = {}
+        for first in range(1, beads + 1, CHUNK):
+            rows: dict[type[SQLModel], list[dict[str, object]]] = {}
+            for number in range(first, min(first + CHUNK, beads + 1)):
+                for kind, values in history_of(number, agents, now):
+                    if kind not in constant:
+                        constant[kind] = kind(**values).model_dump(exclude={"id"})
+                    rows.setdefault(kind, []).append({**constant[kind], **values})
+            for kind, found in rows.items():
+                session.execute(insert(kind), found)
+        if town.settings.database.startswith("postgresql") and beads:
             for kind in (Assignment, MergeRequest, MergeHead, GateRun):
-                name = kind.__tablename__
-                session.connection().exec_driver_sql(f"SELECT setval('{name}_id_seq', {beads + 1})")
+                session.connection().exec_driver_sql(f"SELECT setval('{kind.__tablename__}_id_seq', {beads})")
         session.commit()
         session.connection().exec_driver_sql("ANALYZE")
         session.commit()
@@ -254,11 +206,15 @@ class Questions:
     def __init__(self, server: PostgresServer) -> None:
         self.log = server.folder / "log"
         self.url = server.create_database(empty=True)
-        name = make_url(self.url).database
+        self.server = server
+        self.since = 0
+
+    def listen(self) -> None:
+        """Have connections from here on tell what they ask."""
+        name, server = make_url(self.url).database, self.server
         with psycopg.connect(host=str(server.folder), user="gastown", dbname="postgres", autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} SET log_statement = 'all'".encode())
             connection.execute(f"ALTER DATABASE {name} SET log_parameter_max_length = 0".encode())
-        self.since = 0
 
     def begin(self) -> None:
         """Count from here."""
@@ -293,6 +249,8 @@ def main() -> None:
     try:
         add_rig(town)
         fill(town, asked.agents, asked.beads)
+        if questions:
+            questions.listen()
         figures = start(town)
         time.sleep(SETTLE_S)
         if questions:
