@@ -1,6 +1,8 @@
 """A patrol's walk: run its checks, note what they found, and take the safe steps about it, with back-off."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlmodel import Session
@@ -9,7 +11,7 @@ from gastown import logs, policy
 from gastown.db import database_time
 from gastown.errors import GastownError
 from gastown.patrols import catalog, lifecycle, queries
-from gastown.patrols.findings import Check, Fault, Hands, NotMended, Patrol
+from gastown.patrols.findings import Check, Fault, Hands, Here, NotMended, Patrol
 from gastown.patrols.looking import Look, look_at
 
 log = logs.get(__name__)
@@ -48,12 +50,25 @@ def walk(hands: Hands, patrol: Patrol, *, is_local: bool = False, skip: frozense
         settings = policy.load(session)
     skip |= frozenset(name.strip() for name in settings.text("patrols.disabled").split(","))
     checks = [item for item in catalog.ALL if (item.patrol, item.is_local) == (patrol, is_local)]
-    looks = [look_at(check, here) for check in checks if check.name not in skip]
+    eyes = _with_settings(here, settings)
+    looks = [look_at(check, eyes) for check in checks if check.name not in skip]
     host = here.settings.host_id
     noted = hands.transact(partial(lifecycle.note_findings, looks=looks, host=host, actor=hands.actor))
     mended = sum(_mend(hands, look, settings) for look in looks)
     hands.transact(partial(_finish, patrol=patrol, host=host if is_local else None, actor=hands.actor))
     return WalkResult(len(looks), sum(len(look.faults) for look in looks), noted.raised, noted.cleared, mended)
+
+
+def _with_settings(here: Here, settings: policy.Policy) -> Here:
+    """The same place, whose settings are not asked for by every check anew."""
+
+    @contextmanager
+    def read() -> Iterator[Session]:
+        with here.read() as session:
+            policy.hold(session, settings)
+            yield session
+
+    return replace(here, read=read)
 
 
 def _finish(session: Session, patrol: Patrol, host: str | None, actor: str) -> None:

@@ -6,7 +6,7 @@ Not here: how a process reaches SQL and Redis (`gastown.config`), and what belon
 from gastown.policy import replay
 from gastown.policy.keys import KEYS, Key, UnknownKey, check_together, get_key, parse
 from gastown.policy.models import Setting
-from gastown.policy.store import PRESET_PREFIX, Policy, clear_value, load, presets, set_preset, set_value
+from gastown.policy.store import PRESET_PREFIX, Policy, clear_value, hold, load, presets, set_preset, set_value
 
 __all__ = [
     "KEYS",
@@ -18,6 +18,7 @@ __all__ = [
     "check_together",
     "clear_value",
     "get_key",
+    "hold",
     "load",
     "parse",
     "presets",

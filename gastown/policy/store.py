@@ -14,6 +14,7 @@ from gastown.policy.models import Setting
 
 PRESET_PREFIX = "preset."
 DEFAULT_AGENT = "default_agent"
+_HELD = "gastown.policy"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,16 @@ class Policy:
 
 def load(session: Session) -> Policy:
     """All settings, defaults filled in."""
+    held = session.info.get(_HELD)
+    if isinstance(held, Policy):
+        return held
     changed = {row.name: row.value for row in session.exec(select(Setting)).all()}
     return Policy({name: changed.get(name, key.default) for name, key in KEYS.items()})
+
+
+def hold(session: Session, values: Policy) -> None:
+    """Let `load` answer these for a session that only reads: of many looks in a row, each would ask for the same."""
+    session.info[_HELD] = values
 
 
 def set_value(session: Session, name: str, text: str, *, actor: str) -> Value:
