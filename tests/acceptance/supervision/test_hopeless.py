@@ -9,7 +9,7 @@ from gastown.events import EventKind
 from tests.support.towns import wait_until
 from tests.support.village import Village
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 
 def test_a_bead_whose_agent_dies_at_once_is_tried_three_times_and_escalated_once(village: Village) -> None:
