@@ -47,7 +47,8 @@ def _claimed(tables: Tables, fact: Fact) -> None:
 def _adopted(tables: Tables, fact: Fact) -> None:
     key = _key(tables, fact)
     tables.change(TABLE, key, fact.say("holder"))
-    if "adoptions" in fact.payload:
+    # Only an adoption from a holder that died counts.
+    if fact.of("adoptions") != tables.get(TABLE, key)["adoptions"]:
         tables.count(TABLE, key, "adoptions", fact.payload["adoptions"])
 
 
