@@ -11,6 +11,7 @@ attempt that has one is counted from its end.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,11 +63,12 @@ def _rank(known: Sequence[float], missing: int, share: float) -> float | None:
 def measure(evidence: Evidence) -> list[Recovery]:
     """Every bead that a kill hit and that had to be worked on again, with the time that it took."""
     when, events = moments(evidence), by_bead(evidence.events)
+    holds = _holds(evidence, when)
     found = []
     for fault in evidence.faults:
         if not fault.kind.startswith(_KILL):
             continue
-        for bead, what in _hit(evidence, fault, when):
+        for bead, what in _hit(fault, events, holds, when):
             later = [event for event in events[bead] if when[event["id"]] >= fault.at]
             if (again := _first(later, what)) is not None:
                 found.append(Recovery(fault, bead, _seconds(again, fault, events[bead], when)))
@@ -94,37 +96,54 @@ def _seconds(again: Row, fault: Fault, events: Sequence[Row], when: Mapping[int,
     return max(0.0, (when[again["id"]] - since).total_seconds())
 
 
-def _hit(evidence: Evidence, fault: Fault, when: Mapping[int, datetime]) -> Iterator[tuple[str, str]]:
+@dataclass
+class _Hold:
+    """A bead in a process's hands, from when to when."""
+
+    bead: str
+    what: str
+    since: datetime
+    until: datetime | None = None
+
+
+def _holds(evidence: Evidence, when: Mapping[int, datetime]) -> Mapping[str, list[_Hold]]:
+    """What each process held, as worker or as gate runner, by its number: the second part of a holder's name."""
+    found: dict[str, list[_Hold]] = defaultdict(list)
+    open_: dict[tuple[str, object], _Hold] = {}
+    for event in evidence.events:
+        is_run = event["kind"] in _TESTED or event["kind"] in _RUN_OVER
+        what, number = ("gate", event["payload"].get("run")) if is_run else ("worker", event["assignment_id"])
+        is_taken, at = event["kind"] in _LEASED or event["kind"] in _TESTED, when[event["id"]]
+        if is_taken or event["kind"] in _LET_GO or event["kind"] in _RUN_OVER:
+            before = open_.pop((what, number), None)
+            if before is not None:
+                before.until = at
+        if is_taken and event["bead_id"]:
+            held = open_[what, number] = _Hold(event["bead_id"], what, at)
+            found[str(event["payload"].get("holder", "")).partition(":")[2].partition(":")[0]].append(held)
+    return found
+
+
+def _hit(
+    fault: Fault,
+    events: Mapping[str, Sequence[Row]],
+    holds: Mapping[str, Sequence[_Hold]],
+    when: Mapping[int, datetime],
+) -> Iterator[tuple[str, str]]:
     """The beads that a kill hit, and whose death it was for each."""
-    before = [event for event in evidence.events if when[event["id"]] < fault.at]
     if fault.kind == _KILL_AGENT:
-        if _is_at_work(before, fault.bead):
+        if _is_at_work([event for event in events.get(fault.bead, ()) if when[event["id"]] < fault.at]):
             yield fault.bead, "agent"
         return
     if fault.bead:
         yield fault.bead, "worker"
     pid = _PID.search(fault.target)
-    if pid is None:
-        return
-    yield from ((bead, "worker") for bead in _held(before, pid[1], "assignment_id", _LEASED, _LET_GO))
-    yield from ((bead, "gate") for bead in _held(before, pid[1], "run", _TESTED, _RUN_OVER))
+    for held in holds.get(pid[1], ()) if pid else ():
+        if held.since < fault.at and (held.until is None or held.until >= fault.at):
+            yield held.bead, held.what
 
 
-def _is_at_work(before: Sequence[Row], bead: str) -> bool:
+def _is_at_work(before: Sequence[Row]) -> bool:
     """Whether an agent was at the bead: its last attempt is leased."""
-    kinds = [event["kind"] for event in before if event["bead_id"] == bead and event["kind"] in (*_LEASED, *_LET_GO)]
+    kinds = [event["kind"] for event in before if event["kind"] in _LEASED or event["kind"] in _LET_GO]
     return bool(kinds) and kinds[-1] in (*_LEASED, EventKind.ASSIGNMENT_DETACHED)
-
-
-def _held(
-    before: Sequence[Row], pid: str, name: str, taken: frozenset[EventKind], let_go: frozenset[EventKind]
-) -> Iterator[str]:
-    """Beads whose attempt or gate run a process held; its number is the second part of a holder's name."""
-    holders: dict[object, tuple[str, str]] = {}
-    for event in before:
-        key = event["payload"].get(name) if name == "run" else event[name]
-        if event["kind"] in taken and event["bead_id"]:
-            holders[key] = (str(event["payload"].get("holder", "")), event["bead_id"])
-        elif event["kind"] in let_go:
-            holders.pop(key, None)
-    yield from (bead for holder, bead in holders.values() if holder.split(":")[1:2] == [pid])

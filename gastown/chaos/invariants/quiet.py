@@ -1,7 +1,6 @@
 """I21 and I22: everything comes to rest, nothing is left lying about, and no ready work waits beside room for it."""
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,29 +97,36 @@ def _offers(evidence: Evidence, when: Mapping[int, datetime]) -> Iterator[_Offer
 
 
 class _Room:
-    """When there was a free slot, and how many sessions each rig had then."""
+    """When there was a free slot for a rig: as few spans as can be."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.most_in_rig = setting(evidence, "rig.max_polecats")
-        self.spans: list[tuple[datetime, datetime, Mapping[str, int]]] = []
-        changes = sorted(_changes(evidence), key=lambda change: change[0])
-        slots = _slots(evidence, changes)
-        running: dict[str, int] = defaultdict(int)
-        since = datetime.min.replace(tzinfo=UTC)
-        for at, rig, change in [*changes, (datetime.max.replace(tzinfo=UTC), "", 0)]:
-            if at > since and sum(running.values()) < slots:
-                self.spans.append((since, at, dict(running)))
-            since = at
-            running[rig] += change
+        self.changes = sorted(_changes(evidence), key=lambda change: change[0])
+        self.slots = _slots(evidence, self.changes)
+        self._of_rig: dict[str, list[tuple[datetime, datetime]]] = {}
 
     def for_(self, offer: _Offer) -> Iterator[tuple[datetime, datetime]]:
         """The spans of an offer in which it could have been leased."""
-        first = bisect_left(self.spans, offer.since, key=lambda span: span[1])
-        for start, end, running in self.spans[first:]:
+        if offer.rig not in self._of_rig:
+            self._of_rig[offer.rig] = list(self._spans(offer.rig))
+        spans = self._of_rig[offer.rig]
+        for start, end in spans[bisect_left(spans, offer.since, key=lambda span: span[1]) :]:
             if start >= offer.until:
                 break
-            if running.get(offer.rig, 0) < self.most_in_rig:
-                yield max(start, offer.since), min(end, offer.until)
+            yield max(start, offer.since), min(end, offer.until)
+
+    def _spans(self, rig: str) -> Iterator[tuple[datetime, datetime]]:
+        total = mine = 0
+        since: datetime | None = datetime.min.replace(tzinfo=UTC)
+        for at, where, change in self.changes:
+            total += change
+            mine += change if where == rig else 0
+            is_free = total < self.slots and mine < self.most_in_rig
+            if not is_free and since is not None:
+                yield since, at
+            since = (since or at) if is_free else None
+        if since is not None:
+            yield since, datetime.max.replace(tzinfo=UTC)
 
 
 def _changes(evidence: Evidence) -> Iterator[tuple[datetime, str, int]]:

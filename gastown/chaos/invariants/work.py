@@ -78,13 +78,15 @@ def _has_landed(row: Row) -> bool:
 @collected
 def fences_rise_by_one(evidence: Evidence) -> Iterator[str]:
     """I2."""
+    held: dict[str, list[int]] = defaultdict(list)
+    for row in table(evidence, "assignments"):
+        held[row["bead_id"]].append(row["fence"])
     for bead, line in attempts(evidence).items():
         fences = [attempt.fence for attempt in line]
         if fences != list(range(1, len(fences) + 1)):
             yield f"{bead}: attempts were made with the fences {fences}"
-        rows = sorted(row["fence"] for row in table(evidence, "assignments") if row["bead_id"] == bead)
-        if rows != sorted(fences):
-            yield f"{bead}: the log has the fences {fences}, the table {rows}"
+        if sorted(held[bead]) != sorted(fences):
+            yield f"{bead}: the log has the fences {fences}, the table {sorted(held[bead])}"
     last: dict[str, int] = defaultdict(int)
     for event in of_kind(evidence, EventKind.ASSIGNMENT_CLAIMED):
         if event["fence"] <= last[event["bead_id"]]:
