@@ -47,13 +47,15 @@ def last_tick(village: Village) -> datetime:
 
 
 def test_everything_lands_once_when_the_sessions_worker_is_stopped_beyond_its_leases(village: Village) -> None:
-    village.up("sleep 2", **{"lease.heartbeat_s": 1, "lease.ttl_s": 5})
+    go = village.town.home / "go"
+    village.up(f"while ! [ -e {go} ]; do sleep 0.2; done", **{"lease.heartbeat_s": 1, "lease.ttl_s": 5})
+    worker = village.town.services()["sessions"]
     names = village.sling(3)
     wait_until(lambda: len(village.starts()) == len(names), "every agent runs")
-    worker = village.town.services()["sessions"]
 
     os.kill(worker, signal.SIGSTOP)
     try:
+        go.touch()  # they hand in while nobody answers
         wait_until(lambda: look_for_expired(village), "every lease has expired", within_s=20)
         expired_at = clock.now()
         wait_until(lambda: last_tick(village) > expired_at, "the town looks for expired leases", within_s=25)
