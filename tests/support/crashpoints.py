@@ -30,6 +30,7 @@ from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import HeldLease
 from gastown.beads import NewBead
 from gastown.db.engine import dispose
+from gastown.db.locks import Lease
 from gastown.db.unit_of_work import reading, transact, unit_of_work
 from gastown.events import Event, EventKind
 from gastown.git import run as git_run
@@ -295,6 +296,11 @@ class CrashTown:
                     for row in session.exec(
                         select_rows(Polecat).where(Polecat.worktree_state == WorktreeState.BUSY)
                     ).all()
+                ],
+                "leases that nobody let go": [
+                    row.name
+                    for row in session.exec(select_rows(Lease).where(col(Lease.expires_at).is_not(None))).all()
+                    if row.name == refinery.lease_name(RIG)
                 ],
                 "processes": [
                     str(folder)
