@@ -210,15 +210,16 @@ def told_once(evidence: Evidence) -> Iterator[str]:
         if told.get(bead, 0) != len(asked.get(bead, ())):
             yield f"{bead}: escalated {len(asked.get(bead, ()))} times, said so {told.get(bead, 0)} times"
     yield from _nudges(evidence)
-    raised: set[tuple[str, str]] = set()
+    raised: dict[tuple[str, str], tuple[str, str]] = {}
     for event in of_kind(evidence, EventKind.FINDING_RAISED, EventKind.FINDING_CLEARED):
-        what = (str(event["payload"].get("check")), str(event["payload"].get("subject")))
+        said = event["payload"]
+        what, news = (str(said["check"]), str(said["subject"])), (str(said.get("level")), str(said.get("message")))
         if event["kind"] == EventKind.FINDING_CLEARED:
-            raised.discard(what)
-        elif what in raised:
-            yield f"{what[0]} {what[1]}: raised again by event {event['id']}, nobody had cleared it"
+            raised.pop(what, None)
+        elif raised.get(what) == news:
+            yield f"{what[0]} {what[1]}: raised again by event {event['id']} with nothing new, nobody had cleared it"
         else:
-            raised.add(what)
+            raised[what] = news
 
 
 def _nudges(evidence: Evidence) -> Iterator[str]:

@@ -353,6 +353,15 @@ def test_healthy_run_has_no_violation() -> None:
     assert found == {}
 
 
+@pytest.mark.parametrize(("again", "expected"), [("worse", set()), ("bad", {"I20"})])
+def test_finding_is_told_again_only_with_news(again: str, expected: set[str]) -> None:
+    healthy = tell_healthy()
+    like = {**healthy.events[-1], "kind": K.FINDING_RAISED.value, "bead_id": None, "fence": None, "assignment_id": None}
+    said = [{"check": "queues", "subject": "q", "level": "warning", "message": text} for text in ("bad", again)]
+    told = tuple({**like, "id": like["id"] + 1 + i, "payload": one, "task": None} for i, one in enumerate(said))
+    assert violated(replace(healthy, events=(*healthy.events, *told))) == expected
+
+
 @pytest.mark.parametrize("ahead_s", [3600, -3600, 60])
 def test_wrong_clock_of_one_worker_is_no_violation(ahead_s: float) -> None:
     """A third of the log's times are wrong: those that one worker wrote."""
