@@ -180,7 +180,7 @@ def _look_for_unheard(role: str) -> None:
     if role in ("gates", "all"):
         with reading() as session:
             wanted = refinery.list_requested(session)
-            room = settings.gate_runners - refinery.count_running(session, office.holder())
+            room = settings.gate_runners - refinery.count_running(session, office.holder()) if wanted else 0
         for number in _still("gate", wanted)[: max(0, room)]:
             _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
 

@@ -50,6 +50,7 @@ from gastown.assignments.lifecycle import (
 from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired, Reason
 from gastown.assignments.queries import (
     AssignmentNotFound,
+    any_open,
     find_open,
     get,
     history,
@@ -86,6 +87,7 @@ __all__ = [
     "Sign",
     "StaleFence",
     "adopt",
+    "any_open",
     "ask_to_give_up",
     "ask_to_hand_over",
     "ask_to_restart",

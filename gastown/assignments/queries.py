@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -48,6 +48,11 @@ def _held(query: SelectOfScalar[Assignment]) -> SelectOfScalar[Assignment]:
 def history(session: Session, bead_id: str) -> Sequence[Assignment]:
     """Every attempt at the bead, oldest first."""
     return session.exec(select(Assignment).where(Assignment.bead_id == bead_id).order_by(col(Assignment.fence))).all()
+
+
+def any_open() -> ColumnElement[bool]:
+    """Whether any attempt has not ended, for a statement that asks a town at rest."""
+    return exists().where(col(Assignment.state).in_(OPEN_STATES))
 
 
 def _list(session: Session, state: AssignmentState, rig: str | None = None) -> Sequence[Assignment]:

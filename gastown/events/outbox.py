@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, select, update
+from sqlalchemy import ColumnElement, Text, cast, exists, select, update
 from sqlmodel import Session, col
 
 from gastown import clock
@@ -41,6 +41,11 @@ def is_owed(after: timedelta = OWED_AFTER) -> ColumnElement[bool]:
     now = clock.now()
     is_young = col(Event.at).between(now - after, now + OWED_AFTER)
     return col(Event.task).is_not(None) & col(Event.rung_at).is_(None) & ~is_young
+
+
+def any_owed() -> ColumnElement[bool]:
+    """Whether any doorbell is owed, for a statement that asks a town at rest."""
+    return exists().where(is_owed())
 
 
 def list_owed(session: Session, *, limit: int = 500, after: timedelta = OWED_AFTER) -> Owed:

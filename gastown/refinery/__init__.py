@@ -32,7 +32,7 @@ from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_q
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
 from gastown.refinery.recheck import recheck
 from gastown.refinery.step import StepResult, lease_name, step
-from gastown.refinery.ticks import count_running, list_requested, list_unseen, ring_all, tick_rigs
+from gastown.refinery.ticks import any_work, count_running, list_requested, list_unseen, ring_all, tick_rigs
 
 __all__ = [
     "OPEN_REQUESTS",
@@ -54,6 +54,7 @@ __all__ = [
     "Stopped",
     "TargetCommit",
     "Verdict",
+    "any_work",
     "branches_of",
     "call_off_unwanted",
     "cancel",

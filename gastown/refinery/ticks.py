@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 
 from gastown import clock, policy, rigs
@@ -20,7 +20,7 @@ from gastown.refinery.models import (
     RunState,
 )
 from gastown.refinery.step import lease_name
-from gastown.rigs import Rig
+from gastown.rigs import Rig, TargetState
 
 # A rig with work is looked at this often whatever happens: the target may have moved, the remote may be back.
 LOOK_EVERY = timedelta(seconds=30)
@@ -28,6 +28,25 @@ LOOK_EVERY = timedelta(seconds=30)
 OVERDUE_AFTER = timedelta(seconds=5)
 # Both are shorter where leases are, as shares of their TTL.
 _LOOK_SHARE, _OVERDUE_SHARE = 0.5, 0.1
+
+
+def any_work() -> ColumnElement[bool]:
+    """Whether a queue has anything before it, for a statement that asks a town at rest: a request that waits, a gate
+    run or a landing that is open, a lease that is held or was left behind, a target in question.
+    """
+    before, after = lease_name(""), lease_name("\x7f")
+    name = col(locks.Lease.name)
+    in_question = or_(
+        col(Rig.target_state).in_((TargetState.RED, TargetState.BROKEN)),
+        (col(Rig.target_state) == TargetState.UNKNOWN) & col(Rig.no_gates).is_(False),
+    )
+    return or_(
+        exists().where(col(MergeRequest.state).in_(queries.IN_QUEUE)),
+        exists().where(col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING))),
+        exists().where(col(LandingIntent.state) == IntentState.OPEN),
+        exists().where(name > before, name < after, col(locks.Lease.expires_at).is_not(None)),
+        exists().where(col(Rig.removed_at).is_(None), in_question),
+    )
 
 
 def tick_rigs(session: Session) -> list[Doorbell]:
@@ -92,6 +111,8 @@ def _left_by_the_dead(session: Session) -> set[str]:
 
 def list_unseen(session: Session) -> list[str]:
     """Rigs whose queue should move, and at which nobody looked for two of the periods in which ticks ring for them."""
+    if not session.scalar(select(any_work())):
+        return []
     ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
     seen = queries.refineries(session)
     busy = {request.rig for request in queries.list_in_queue(session)}

@@ -6,12 +6,15 @@ see (its worktrees, refs, processes) its own workers look after: `gastown.town.r
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
+from sqlalchemy import or_, select
 from sqlmodel import Session
 
-from gastown import convoys, refinery, sling
+from gastown import assignments, convoys, refinery, sling
 from gastown.db import locks
+from gastown.events import outbox
 from gastown.town import presence
 from gastown.town.caller import Caller, try_step
 from gastown.town.reconciling import periods
@@ -29,9 +32,19 @@ RARELY_S = 60.0
 _RARE = "tick.town.reconcile.rare"
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A period that this caller has."""
+
+    is_full: bool
+    has_work: bool
+    """Whether anything is open: a town at rest is asked that alone, but for one tick a minute."""
+
+
 def reconcile(caller: Caller) -> bool:
     """Make every step; False when another caller did so this period."""
-    if not caller.transact(lambda session: periods.begin(session, caller.holder)):
+    begun = caller.transact(lambda session: _begin(session, caller.holder))
+    if begun is None:
         return False
     steps: tuple[Callable[[Caller], object], ...] = (
         take_over_expired,
@@ -47,14 +60,17 @@ def reconcile(caller: Caller) -> bool:
         partial(_once, act=_call_off_runs),
         partial(_once, act=presence.forget_silent),
     )
-    is_full = caller.transact(lambda session: _take_minute(session, caller.holder))
-    for step in (*steps, *(rare if is_full else ())):
+    for step in (*(steps if begun.has_work else ()), *(rare if begun.is_full else ())):
         try_step(step, caller)
     return True
 
 
-def _take_minute(session: Session, holder: str) -> bool:
-    return locks.try_acquire(session, _RARE, holder=holder, ttl_s=RARELY_S) is not None
+def _begin(session: Session, holder: str) -> _Begun | None:
+    if not periods.begin(session, holder):
+        return None
+    is_full = locks.try_acquire(session, _RARE, holder=holder, ttl_s=RARELY_S) is not None
+    any_work = or_(assignments.any_open(), outbox.any_owed(), refinery.any_work())
+    return _Begun(is_full, is_full or bool(session.scalar(select(any_work))))
 
 
 def _once(caller: Caller, act: Callable[[Session], object]) -> None:
