@@ -50,10 +50,10 @@ def _left_running(crashed: CrashTown, prepare: Prepare) -> Start:
     return start
 
 
-@pytest.mark.parametrize("share", shares(6), ids=lambda share: f"{share.first}of{share.of}")
+@pytest.mark.parametrize("share", shares(3), ids=lambda share: f"{share.first}of{share.of}")
 def test_a_session_goes_on_when_its_adopters_are_killed_anywhere(make: Make, share: Share) -> None:
     crashed = make(WAITS)
-    assert crashed.crash_everywhere(_left_running(crashed, _go), share=share) > 50
+    assert crashed.crash_everywhere(_left_running(crashed, _go), share=share) > 12
 
 
 def test_an_agent_is_answered_once_when_those_who_see_it_off_are_killed_anywhere(make: Make) -> None:
@@ -77,7 +77,7 @@ def test_an_agent_is_answered_once_when_those_who_see_it_off_are_killed_anywhere
         assert in_fork(crashed.worker, die_after_submission, fuse).killed_at
         return bead_id, WorkerProcess.look
 
-    assert crashed.crash_everywhere(start) > 20
+    assert crashed.crash_everywhere(start) > 5
 
 
 REWORKS = (
@@ -106,10 +106,10 @@ def _returned(crashed: CrashTown) -> Start:
     return start
 
 
-@pytest.mark.parametrize("share", shares(8), ids=lambda share: f"{share.first}of{share.of}")
+@pytest.mark.parametrize("share", shares(4), ids=lambda share: f"{share.first}of{share.of}")
 def test_a_returned_bead_lands_when_the_workers_are_killed_anywhere_in_its_rework(make: Make, share: Share) -> None:
     crashed = make(REWORKS)
-    assert crashed.crash_everywhere(_returned(crashed), share=share) > 90
+    assert crashed.crash_everywhere(_returned(crashed), share=share) > 22
 
 
 def _unsling(_crashed: CrashTown, bead_id: str) -> None:
@@ -120,7 +120,7 @@ def _unsling(_crashed: CrashTown, bead_id: str) -> None:
 def test_a_stopped_bead_is_open_again_when_those_who_stop_it_are_killed_anywhere(make: Make) -> None:
     crashed = make(WAITS)
     crashed.heartbeat_s = 0.2
-    assert crashed.crash_everywhere(_left_running(crashed, _unsling), only=ENDS) > 20
+    assert crashed.crash_everywhere(_left_running(crashed, _unsling), only=ENDS) > 5
 
 
 def _shut_down(_crashed: CrashTown, _bead_id: str) -> None:
@@ -131,7 +131,7 @@ def _shut_down(_crashed: CrashTown, _bead_id: str) -> None:
 def test_a_session_that_is_shut_down_is_resumed_when_those_who_stop_it_are_killed_anywhere(make: Make) -> None:
     crashed = make(f'[ "${{GT_BRANCH##*@}}" = 1 ] && sleep 600; {DONE}')
     crashed.heartbeat_s = 0.2
-    assert crashed.crash_everywhere(_left_running(crashed, _shut_down), only=ENDS) > 20
+    assert crashed.crash_everywhere(_left_running(crashed, _shut_down), only=ENDS) > 5
 
 
 def _slung(crashed: CrashTown) -> Start:
@@ -142,12 +142,12 @@ def _slung(crashed: CrashTown) -> Start:
     return start
 
 
-@pytest.mark.parametrize("share", shares(2), ids=lambda share: f"{share.first}of{share.of}")
+@pytest.mark.parametrize("share", shares(1), ids=lambda share: f"{share.first}of{share.of}")
 def test_an_agent_is_asked_again_in_the_same_attempt_when_its_workers_are_killed_anywhere(
     make: Make, share: Share
 ) -> None:
     crashed = make(f'if ! [ -e "ROOT/$GT_BEAD.asked" ]; then touch "ROOT/$GT_BEAD.asked"; exit 3; fi; {DONE}')
-    assert crashed.crash_everywhere(_slung(crashed), share=share, only=ENDS) > 30
+    assert crashed.crash_everywhere(_slung(crashed), share=share, only=ENDS) > 7
 
 
 def test_the_set_up_command_has_run_when_the_first_start_of_an_agent_was_cut_off(make: Make) -> None:
@@ -165,7 +165,7 @@ def test_the_set_up_command_has_run_when_the_first_start_of_an_agent_was_cut_off
 def test_a_fresh_attempt_follows_a_failed_one_when_the_workers_are_killed_anywhere(make: Make) -> None:
     crashed = make(f'[ "${{GT_BRANCH##*@}}" = 1 ] && exit 3; {DONE}')
     _set(**{"session.nudges": "0"})
-    assert crashed.crash_everywhere(_slung(crashed), only=ENDS) > 25
+    assert crashed.crash_everywhere(_slung(crashed), only=ENDS) > 6
 
 
 def _set(**values: str) -> None:
@@ -189,7 +189,7 @@ def test_a_bead_is_escalated_once_when_the_workers_of_its_last_attempt_are_kille
             number = row.id or 0
         return bead_id, lambda worker: worker.supervise(number)
 
-    assert crashed.crash_everywhere(start, only=ENDS) > 20
+    assert crashed.crash_everywhere(start, only=ENDS) > 5
     with reading() as session:
         assert {row.fence for row in session.exec(_all()).all()} == {1, 2, 3}
 
@@ -218,4 +218,4 @@ def test_the_bead_of_a_lost_host_is_made_anew_once_when_those_who_take_it_over_a
         crashed.clock.advance(6)
         return bead_id, lambda worker: town.reconcile(worker.caller)
 
-    assert crashed.crash_everywhere(start) > 15
+    assert crashed.crash_everywhere(start) > 3

@@ -25,7 +25,7 @@ def test_a_worker_that_lost_one_hello_is_still_counted_on(ttl_s: float) -> None:
 
 @pytest.mark.parametrize("ttl_s", [5, 60, 3600])
 def test_a_gap_that_could_expire_a_lease_of_the_living_is_noticed(ttl_s: float) -> None:
-    """A lease is renewed at a third of the TTL, so that two thirds are left at the least when everybody falls asleep."""
+    """Renewed at a third of the TTL, it has two thirds left at the least when everybody falls asleep."""
     assert pace.gap_after(ttl_s).total_seconds() < ttl_s * 2 / 3
     assert pace.gap_after(ttl_s).total_seconds() > 2 * pace.look_s(ttl_s)
 
