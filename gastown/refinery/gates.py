@@ -107,10 +107,18 @@ def run_gates(
 def _claim(work: Work, run_id: int, settings: Settings, holder: str) -> tuple[GateRun, float, float] | None:
     with work() as session:
         rules = policy.load(session)
+        if _free_mb(settings) < rules.number("disk.floor_mb"):
+            # Another host may have room; and a run without a verdict would count towards the queue's stop.
+            log.warning("gate run %d is not taken here: too little room on the disk", run_id)
+            return None
         ttl_s = rules.number("lease.ttl_s")
         every_s = min(rules.number("lease.heartbeat_s"), ttl_s / 3)
         run = gate_runs.claim(session, run_id, holder=holder, host=settings.host_id, ttl_s=ttl_s)
     return None if run is None else (run, ttl_s, every_s)
+
+
+def _free_mb(settings: Settings) -> float:
+    return shutil.disk_usage(settings.town).free / 1e6
 
 
 def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], bool]) -> _Job | None:
@@ -155,7 +163,7 @@ def _try_run(job: _Job) -> list[dict[str, Any]]:
 
 
 def _run(job: _Job) -> list[dict[str, Any]]:
-    free_mb = shutil.disk_usage(job.settings.town).free / 1e6
+    free_mb = _free_mb(job.settings)
     if free_mb < job.floor_mb:
         raise _CannotRun(f"only {free_mb:.0f} MB are free on this host, less than disk.floor_mb")
     commit = _commit(job)

@@ -182,6 +182,22 @@ def test_run_is_put_back_at_once_when_its_worker_stops(make: Make, tmp_path: Pat
     assert town.gate()[0].verdict is Verdict.PASS
 
 
+def test_a_full_disk_takes_no_run_and_gives_no_verdict(make: Make) -> None:
+    """Not even one that says that it could not run: those are counted, and stop the queue for a while."""
+    from gastown import policy
+
+    town = make(gates=(GateSpec("check", "echo done", 20),))
+    number = _requested(town)
+    with town.work() as session:
+        policy.set_value(session, "disk.floor_mb", "10000000", actor="ada")
+    result = refinery.run_gates(town.work, number, settings=town.settings, holder="me")
+    assert not result.claimed
+    assert town.runs()[0].state is RunState.REQUESTED
+    with town.work() as session:
+        policy.set_value(session, "disk.floor_mb", "0", actor="ada")
+    assert town.gate()[0].verdict is Verdict.PASS
+
+
 def test_another_host_rebuilds_the_very_tree_when_it_has_only_the_remote(town: RefineryTown) -> None:
     bead = town.submit({"b.txt": "two\n"})
     branch = f"polecat/nux/{bead}@1"
