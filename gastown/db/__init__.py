@@ -1,7 +1,15 @@
 """The door to SQL: engine, column types, units of work, lease rows, status transitions. SQLite and PostgreSQL alike."""
 
 from gastown.db.columns import JsonFacts, JsonObject, UnknownWord, UtcTime, enum_column
-from gastown.db.engine import DatabaseAway, database_time, dispose, forget_after_fork, get_engine, is_sqlite
+from gastown.db.engine import (
+    DatabaseAway,
+    database_time,
+    dispose,
+    forget_after_fork,
+    get_engine,
+    hold_time,
+    is_sqlite,
+)
 from gastown.db.files import open_raw, table_names
 from gastown.db.transitions import IllegalTransition, Transitions
 
@@ -18,6 +26,7 @@ __all__ = [
     "enum_column",
     "forget_after_fork",
     "get_engine",
+    "hold_time",
     "is_sqlite",
     "open_raw",
     "table_names",

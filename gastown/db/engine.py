@@ -10,7 +10,7 @@ import random
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,6 +34,7 @@ _SHORTEST_PAUSE_S = 0.001
 _FIRST_PAUSE_S = 0.008
 _LONGEST_PAUSE_S = 0.02
 _PAUSE_GROWTH = 1.02
+_HELD_TIME = "database_time"
 # Versions with the WAL-reset bug mended.
 SAFE_SQLITE = (3, 51, 3)
 
@@ -198,8 +199,18 @@ def database_time(session: Session) -> datetime:
     """The database's present. Leases use no other clock; SQLite's is this host's, where all its users live."""
     if is_sqlite(session):
         return clock.now()
+    held: tuple[datetime, float] | None = session.info.get(_HELD_TIME)
+    if held is not None:
+        return held[0] + timedelta(seconds=clock.monotonic() - held[1])
     value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
     return value.astimezone(UTC)
+
+
+def hold_time(session: Session, at: datetime, since: float) -> None:
+    """Let `database_time` count on from `at`, which was read at `since` of the monotonic clock: for a series of looks,
+    each of which would ask for it anew.
+    """
+    session.info[_HELD_TIME] = (at, since)
 
 
 def read_file(file: Path, query: str, *, wait_s: float) -> list[tuple[Any, ...]]:

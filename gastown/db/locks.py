@@ -50,10 +50,12 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
     clock was set back, and counts as expired.
     """
     now = database_time(session)
-    before = session.get(Lease, name)
+    before = session.get(Lease, name, populate_existing=True)
     is_left = before is not None and before.expires_at is not None
     if before is None:
         _insert(session, name)
+    elif before.expires_at is not None and now < before.expires_at <= now + timedelta(seconds=ttl_s):
+        return None  # the usual answer costs no write
     expires_at = col(Lease.expires_at)
     takeable = or_(expires_at.is_(None), expires_at <= now, expires_at > now + timedelta(seconds=ttl_s) + MOST_SKEW)
     if not _grant(session, takeable, name, holder=holder, expires_at=now + timedelta(seconds=ttl_s)):

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from sqlmodel import Session
 
-from gastown import logs, policy
-from gastown.db import database_time
+from gastown import clock, logs, policy
+from gastown.db import database_time, hold_time
 from gastown.errors import GastownError
 from gastown.patrols import catalog, lifecycle, queries
 from gastown.patrols.findings import Check, Fault, Hands, Here, NotMended, Patrol
@@ -46,11 +47,12 @@ def walk(hands: Hands, patrol: Patrol, *, is_local: bool = False, skip: frozense
     Safe twice and beside another walk: findings are one row a subject, and a mend looks again before it acts.
     """
     here = hands.here
+    since = clock.monotonic()
     with here.read() as session:
-        settings = policy.load(session)
+        settings, now = policy.load(session), database_time(session)
     skip |= frozenset(name.strip() for name in settings.text("patrols.disabled").split(","))
     checks = [item for item in catalog.ALL if (item.patrol, item.is_local) == (patrol, is_local)]
-    eyes = _with_settings(here, settings)
+    eyes = _with_one_view(here, settings, now, since)
     looks = [look_at(check, eyes) for check in checks if check.name not in skip]
     host = here.settings.host_id
     noted = hands.transact(partial(lifecycle.note_findings, looks=looks, host=host, actor=hands.actor))
@@ -59,13 +61,14 @@ def walk(hands: Hands, patrol: Patrol, *, is_local: bool = False, skip: frozense
     return WalkResult(len(looks), sum(len(look.faults) for look in looks), noted.raised, noted.cleared, mended)
 
 
-def _with_settings(here: Here, settings: policy.Policy) -> Here:
-    """The same place, whose settings are not asked for by every check anew."""
+def _with_one_view(here: Here, settings: policy.Policy, now: datetime, since: float) -> Here:
+    """The same place, whose settings and time are not asked for by every check anew."""
 
     @contextmanager
     def read() -> Iterator[Session]:
         with here.read() as session:
             policy.hold(session, settings)
+            hold_time(session, now, since)
             yield session
 
     return replace(here, read=read)

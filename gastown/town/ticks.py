@@ -7,8 +7,8 @@ from functools import partial
 
 from sqlmodel import Session
 
-from gastown import logs, patrols, policy
-from gastown.db import database_time, locks
+from gastown import clock, logs, patrols, policy
+from gastown.db import database_time, hold_time, locks
 from gastown.patrols import Patrol
 from gastown.queue import Task
 from gastown.town import pace, reconciling
@@ -36,6 +36,10 @@ TICKS: tuple[Tick, ...] = (
 )
 
 
+# Between two walks through a town in which nothing is open.
+AT_REST = timedelta(seconds=170)
+
+
 def _may_run(session: Session, task: Task, every_s: float, holder: str) -> bool:
     """Let one caller a period through."""
     return locks.try_acquire(session, f"tick.{task.value}", holder=holder, ttl_s=every_s / 2) is not None
@@ -48,6 +52,8 @@ def _every(task: Task) -> float:
 def run_overdue(caller: Caller) -> int:
     """Run the ticks whose time has passed: beat is down, or leases are too short to wait for it. Return how many."""
     with caller.read() as session:
+        since = clock.monotonic()
+        hold_time(session, database_time(session), since)
         is_late = reconciling.is_overdue(session)
         is_patrol_late = _is_patrol_late(session)
     if is_late:
@@ -70,8 +76,17 @@ def patrol(caller: Caller) -> bool:
     """Have the witness and the deacon walk through the town; False when another caller did so this period."""
     if not caller.transact(lambda session: _may_run(session, Task.PATROL, _every(Task.PATROL), caller.holder)):
         return False
-    _walk_town(caller)
+    with caller.read() as session:
+        is_at_rest = _walked_lately(session) and not reconciling.has_work(session) and not patrols.list_open(session)
+    if not is_at_rest:
+        _walk_town(caller)
     return True
+
+
+def _walked_lately(session: Session) -> bool:
+    """Whether the deacon came round so lately that a town at rest need not be walked again."""
+    last = patrols.find_last_walk(session, Patrol.DEACON)
+    return last is not None and timedelta(0) <= database_time(session) - last < AT_REST
 
 
 def patrol_host(caller: Caller) -> bool:

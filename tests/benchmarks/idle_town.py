@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -75,10 +76,11 @@ def name_of(town: Town, pid: int) -> str:
     return f"{words[words.index('--role') + 1]} (child)" if "--role" in words else words[0]
 
 
-def measure(town: Town, seconds: float) -> dict[str, object]:
-    """Watch the town for a while."""
+def measure(town: Town, seconds: float, begin: Callable[[], None]) -> dict[str, object]:
+    """Watch the town for a while; `begin` is called when our own commands have told all that they are asked for."""
     pids = processes_of(town.folder)
     names = {pid: name_of(town, pid) for pid in pids}
+    begin()
     before, counters, began = {pid: cpu_seconds(pid) for pid in pids}, machine_counters(), time.monotonic()
     newest, strangers = max(pids), set()
     while time.monotonic() < began + seconds:
@@ -253,9 +255,7 @@ def main() -> None:
             questions.listen()
         figures = start(town)
         time.sleep(SETTLE_S)
-        if questions:
-            questions.begin()
-        found = measure(town, asked.seconds)
+        found = measure(town, asked.seconds, questions.begin if questions else lambda: None)
         more = questions.per_second(float(str(found["seconds"]))) if questions else {}
         print(json.dumps({"agents": asked.agents, "beads": asked.beads, **figures, **more, **found}, indent=2))
     finally:

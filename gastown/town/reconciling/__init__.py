@@ -12,8 +12,8 @@ from functools import partial
 from sqlalchemy import or_, select
 from sqlmodel import Session
 
-from gastown import assignments, convoys, refinery, sling
-from gastown.db import locks
+from gastown import assignments, clock, convoys, refinery, sling
+from gastown.db import database_time, hold_time, locks
 from gastown.events import outbox
 from gastown.town import presence
 from gastown.town.caller import Caller, try_step
@@ -25,7 +25,7 @@ from gastown.town.reconciling.host import tidy_host
 from gastown.town.reconciling.lost import take_over_expired
 from gastown.town.reconciling.periods import is_overdue
 
-__all__ = ["is_overdue", "list_offers", "reconcile", "sweep_outbox", "take_over_expired", "tidy_host"]
+__all__ = ["has_work", "is_overdue", "list_offers", "reconcile", "sweep_outbox", "take_over_expired", "tidy_host"]
 
 # What only a hand or a bug can have brought about, or a doorbell that was lost twice, waits for the next full minute.
 RARELY_S = 60.0
@@ -66,11 +66,17 @@ def reconcile(caller: Caller) -> bool:
 
 
 def _begin(session: Session, holder: str) -> _Begun | None:
+    since = clock.monotonic()
+    hold_time(session, database_time(session), since)
     if not periods.begin(session, holder):
         return None
     is_full = locks.try_acquire(session, _RARE, holder=holder, ttl_s=RARELY_S) is not None
-    any_work = or_(assignments.any_open(), outbox.any_owed(), refinery.any_work())
-    return _Begun(is_full, is_full or bool(session.scalar(select(any_work))))
+    return _Begun(is_full, is_full or has_work(session))
+
+
+def has_work(session: Session) -> bool:
+    """Whether anything in the town is open: an attempt, a doorbell that is owed, a merge queue."""
+    return bool(session.scalar(select(or_(assignments.any_open(), outbox.any_owed(), refinery.any_work()))))
 
 
 def _once(caller: Caller, act: Callable[[Session], object]) -> None:
