@@ -9,6 +9,7 @@ from gastown.db.engine import (
     get_engine,
     hold_time,
     is_sqlite,
+    time_in_sql,
 )
 from gastown.db.files import open_raw, table_names
 from gastown.db.transitions import IllegalTransition, Transitions
@@ -30,4 +31,5 @@ __all__ = [
     "is_sqlite",
     "open_raw",
     "table_names",
+    "time_in_sql",
 ]

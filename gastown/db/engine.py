@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
@@ -204,6 +204,11 @@ def database_time(session: Session) -> datetime:
         return held[0] + timedelta(seconds=clock.monotonic() - held[1])
     value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
     return value.astimezone(UTC)
+
+
+def time_in_sql(session: Session) -> Any:
+    """The database's present as a value for a statement, where nobody needs to know it."""
+    return clock.now() if is_sqlite(session) else func.clock_timestamp()
 
 
 def hold_time(session: Session, at: datetime, since: float) -> None:

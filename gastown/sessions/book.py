@@ -78,7 +78,8 @@ class Entry:
     @property
     def is_asked_to_stop(self) -> bool:
         """Whether somebody took the bead off its hook, gave the attempt up, or shuts the town down."""
-        return self._wants is not None and self._wants not in (Desired.RUN, Desired.RESTART)
+        # Named one by one: a word that somebody wrote into the row by hand ends no session.
+        return self._wants in (Desired.STOP, Desired.HAND_OVER, Desired.GIVE_UP)
 
     @property
     def is_asked_to_restart(self) -> bool:

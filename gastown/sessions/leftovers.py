@@ -37,14 +37,16 @@ def sweep_leftovers(office: Office) -> Leftovers:
 
 def _orphans(session: Session, office: Office) -> tuple[int, ...]:
     here = office.settings.host_id
+    rows = {row.id: row for row in assignments.list_running_on(session, here) if row.id is not None}
+    unheld = {number: row for number, row in rows.items() if not office.book.holds(number)}
+    if not unheld:
+        return ()
     now = database_time(session)
     found = []
-    for row in assignments.list_running_on(session, here):
-        if row.id is None or office.book.holds(row.id):
-            continue
+    for number, row in unheld.items():
         expired = row.expires_at is None or row.expires_at <= now
         if expired or (row.holder != office.holder and is_dead_here(row.holder or "", here)):
-            found.append(row.id)
+            found.append(number)
     return tuple(found)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from gastown import __version__, assignments, policy
 from gastown.config import Settings
-from gastown.db import database_time
+from gastown.db import database_time, time_in_sql
 from gastown.events import EventKind, record
 from gastown.town import pace
 from gastown.town.models import Worker
@@ -20,9 +21,13 @@ def ttl_s(session: Session) -> float:
 
 def note_worker(session: Session, settings: Settings, worker_id: str, *, role: str, queues: Sequence[str]) -> float:
     """Note that a worker is there and what it serves; returns the TTL of leases, by which it is to say so again."""
-    now = database_time(session)
-    row = session.get(Worker, worker_id)
-    if row is None:
+    heard = session.execute(
+        update(Worker)
+        .where(col(Worker.id) == worker_id)
+        .values(queues=list(queues), seen_at=time_in_sql(session), slots=settings.slots)
+    )
+    if heard.rowcount != 1:  # type: ignore[attr-defined]
+        now = database_time(session)
         pid = int(worker_id.split(":")[1])
         row = Worker(
             id=worker_id,
@@ -33,11 +38,10 @@ def note_worker(session: Session, settings: Settings, worker_id: str, *, role: s
             version=__version__,
             started_at=now,
             seen_at=now,
+            queues=list(queues),
         )
         session.add(row)
         record(session, EventKind.WORKER_STARTED, actor=worker_id, host=settings.host_id, role=role, pid=pid)
-    row.queues = list(queues)
-    row.seen_at = now
     return ttl_s(session)
 
 

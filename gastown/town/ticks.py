@@ -76,17 +76,19 @@ def patrol(caller: Caller) -> bool:
     """Have the witness and the deacon walk through the town; False when another caller did so this period."""
     if not caller.transact(lambda session: _may_run(session, Task.PATROL, _every(Task.PATROL), caller.holder)):
         return False
-    with caller.read() as session:
-        is_at_rest = _walked_lately(session) and not reconciling.has_work(session) and not patrols.list_open(session)
-    if not is_at_rest:
+    if not _may_rest(caller):
         _walk_town(caller)
     return True
 
 
-def _walked_lately(session: Session) -> bool:
-    """Whether the deacon came round so lately that a town at rest need not be walked again."""
-    last = patrols.find_last_walk(session, Patrol.DEACON)
-    return last is not None and timedelta(0) <= database_time(session) - last < AT_REST
+def _may_rest(caller: Caller, host: str | None = None) -> bool:
+    """Whether nothing in the town is open or was found, and the deacon came round lately enough for that."""
+    with caller.read() as session:
+        last = patrols.find_last_walk(session, Patrol.DEACON, host)
+        late_s = policy.load(session).number("boot.deacon_late_s")
+        rest = min(AT_REST, timedelta(seconds=late_s / 2))
+        is_recent = last is not None and timedelta(0) <= database_time(session) - last < rest
+        return is_recent and not reconciling.has_work(session) and not patrols.list_open(session)
 
 
 def patrol_host(caller: Caller) -> bool:
@@ -98,8 +100,9 @@ def patrol_host(caller: Caller) -> bool:
     every = _every(Task.PATROL)
     if not caller.transact(lambda session: _may_walk(session, f"patrol.{host}", every, caller.holder)):
         return False
-    for who in (Patrol.WITNESS, Patrol.DEACON):
-        try_step(partial(_walk, who=who, is_local=True), caller)
+    if not _may_rest(caller, host):
+        for who in (Patrol.WITNESS, Patrol.DEACON):
+            try_step(partial(_walk, who=who, is_local=True), caller)
     if caller.transact(lambda session: _may_walk(session, "patrol.boot", every, caller.holder)):
         try_step(partial(_walk, who=Patrol.BOOT), caller)
         with caller.read() as session:

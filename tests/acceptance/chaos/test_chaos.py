@@ -69,7 +69,7 @@ def test_nothing_is_lost_when_postgresql_restarts_under_two_hosts(tmp_path: Path
     faults = ("--kills", "5", "--flushes", "1", "--stops", "1", "--database-restarts", "1", "--disk-floors", "1")
     place = ("--database", "postgresql", "--hosts", "2", "--beats", "3", "--skew", "3600", "--slots", "3")
 
-    shown = _survived(tmp_path / "town", "--beads", "18", "--rigs", "2", *faults, *place, "--hopeless", "0")
+    shown = _survived(tmp_path / "town", "--beads", "12", "--rigs", "2", *faults, *place, "--hopeless", "0")
 
     assert (shown["faults"]["restart.database"], shown["faults"]["disk.floor"]) == (1, 1)
     assert shown["hosts"] == 2
