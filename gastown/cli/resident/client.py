@@ -36,6 +36,7 @@ DIRECT = {
     "bd": frozenset({"create-form", "edit", "mail", "mcp"}),
     "gt": frozenset(
         {
+            "chaos",
             "demo",
             "down",
             "install",

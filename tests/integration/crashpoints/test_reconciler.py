@@ -59,6 +59,8 @@ def test_a_convoy_lands_when_those_who_answer_the_close_are_killed_anywhere(make
         return bead_id, _tick
 
     crashed.crash_everywhere(start)
+    crashed.clock.advance(61)  # a convoy whose reaction was lost is found once a minute
+    crashed.do(_tick)
     with reading() as session:
         assert {str(convoys.get(session, convoy).status) for convoy in made} == {"landed"}
 

@@ -105,7 +105,7 @@ def test_leases_are_renewed_again_when_the_database_hung_and_came_back(
 
     number, bead_id = transact(prepare)
 
-    def renew(leases: Mapping[int, int]) -> list[assignments.HeldLease]:
+    def renew(leases: Mapping[int, int], _signs: object) -> list[assignments.HeldLease]:
         return transact(lambda session: assignments.heartbeat(session, leases, holder="here:101:1:boot0000", ttl_s=60))
 
     book = LeaseBook(renew, heartbeat_s=0.1, grace_s=600)

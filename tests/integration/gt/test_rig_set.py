@@ -68,7 +68,12 @@ def test_event_tells_what_changed(app: Town) -> None:
     app.ok("rig", "set", "app", "--gate", "test=true", "--drop-gate", "lint")
     with app.read() as session:
         [event] = session.exec(select(Event).where(Event.kind == EventKind.RIG_UPDATED)).all()
-    assert event.payload["changed"] == {"no_gates": False, "gates": {"test": "true"}, "timeouts": {}}
+    assert event.payload["changed"] == {
+        "no_gates": False,
+        "gates": {"test": "true"},
+        "timeouts": {},
+        "checks": [{"name": "test", "command": "true", "timeout_s": None}],
+    }
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_no_lock_is_removed_while_a_git_is_at_work_there(here: Host) -> None:
 
 
 def test_scratch_of_runs_that_ended_long_ago_is_removed_and_their_output_stays(here: Host) -> None:
-    number, office, _ = run_agent(here, "echo said; echo x > $TMPDIR/junk; exit 3")
+    number, office, _ = run_agent(here, "echo said; echo x > $TMPDIR/junk; sleep 2; exit 3")
     here.watches[-1].result()
     folder = paths.latest_run_dir(here.settings, number)
     assert folder is not None
