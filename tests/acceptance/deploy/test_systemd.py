@@ -33,7 +33,7 @@ ExecStart={program} --port 0 --unixsocket /run/gt-redis/redis.sock --unixsocketp
 START_SESSION = f"""
 from pathlib import Path
 from gastown.runtimes import host
-folder = Path("{TOWN}/sessions/1/run-1")
+folder = Path("{TOWN}/sessions/by-hand/run-1")  # no number of an attempt: those are ended when no row has them
 folder.mkdir(parents=True)
 spec = host.SessionSpec(dir=folder, argv=("sleep", "600"), cwd=folder, env={{"PATH": "/usr/bin:/bin"}}, grace_s=600)
 print(host.start(Path("{TOWN}/run/keeper.sock"), spec).agent_pid)

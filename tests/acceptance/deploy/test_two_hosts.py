@@ -106,16 +106,16 @@ def test_two_hosts_share_the_work_of_a_rig(hosts: list[Town], repositories: Path
     assert {f"{bead}.txt" for bead in beads} <= set(files)
     assert len([subject for subject in landed if subject != "Begin"]) == BEADS
     attempts = [row for bead in beads for row in _attempts(alpha, bead)]
-    assert {host for host, _ in attempts} == {"alpha", "beta"}
-    assert len(attempts) == BEADS
+    assert {host for host, _, _ in attempts} == {"alpha", "beta"}
+    assert len(attempts) == BEADS, attempts
 
     assert beta.gt_json("down")["stopped"]
     assert {row["host"] for row in alpha.gt_json("status")["workers"]} == {"alpha"}
 
 
-def _attempts(town: Town, bead: str) -> list[tuple[str | None, str]]:
+def _attempts(town: Town, bead: str) -> list[tuple[str | None, str, str]]:
     story = town.gt_json("log", bead)
-    return [(row["host"], row["state"]) for row in story["attempts"]]
+    return [(row["host"], row["state"], row["outcome"]) for row in story["attempts"]]
 
 
 def test_a_host_is_refused_that_does_not_name_the_towns_redis(hosts: list[Town]) -> None:
