@@ -6,6 +6,7 @@ task looks in SQL what there is to do.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,13 +88,16 @@ class Doorbell:
 
 
 _app: Celery | None = None
+# Celery puts another module in its place while it is imported: a thread that comes by just then finds it half there.
+_making = threading.Lock()
 
 
 def get_app() -> Celery:
-    """The Celery app of this process's town."""
+    """The Celery app of this process's town; threads may ask for it at the same moment."""
     global _app
-    if _app is None:
-        _app = make_app(config.current())
+    with _making:
+        if _app is None:
+            _app = make_app(config.current())
     return _app
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -93,12 +94,13 @@ def test_run_is_infrastructures_fault_when_a_gate_is_killed_from_outside(make: M
     assert result.verdict is Verdict.INFRASTRUCTURE_ERROR
 
 
-def test_run_is_infrastructures_fault_when_the_disk_is_full(
+def test_run_is_infrastructures_fault_when_the_disk_fills_after_it_was_taken(
     town: RefineryTown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _requested(town)
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=1000))
+    free = chain([usage.total], repeat(1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=next(free)))
     (result,) = town.gate()
     assert result.verdict is Verdict.INFRASTRUCTURE_ERROR
     assert "MB" in town.runs()[0].results[0]["why"]
