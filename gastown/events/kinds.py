@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     # refinery
     REQUEST_SUBMITTED = "request.submitted"
     REQUEST_BOARDED = "request.boarded"
+    REQUEST_SET_ASIDE = "request.set_aside"  # the train is red with it: its own tree is tried again, the others go on
     REQUEST_RETESTED = "request.retested"  # waits for another run of the tree that it boarded with
     REQUEST_REQUEUED = "request.requeued"
     REQUEST_RETURNED = "request.returned"

@@ -180,6 +180,11 @@ def has_blob(repo: Path, oid: str) -> bool:
     return _describe(repo, [check_oid(oid)]) == [(oid, "blob")]
 
 
+def has_tree(repo: Path, oid: str) -> bool:
+    """Whether the repository has this tree."""
+    return _describe(repo, [check_oid(oid)]) == [(oid, "tree")]
+
+
 def read_text(repo: Path, oid: str) -> str:
     """The content of a blob."""
     result = git(repo, "cat-file", "blob", check_oid(oid), options=_ANY)

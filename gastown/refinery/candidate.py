@@ -78,25 +78,62 @@ class Change:
     title: str
 
 
-def build(repository: Repository, change: Change, base: str, when: datetime) -> Candidate | Conflicted:
-    """Merge the change's head into `base`. The same inputs give the same commit on every host."""
-    merged = git.merge_trees(repository.land, base, change.head.head_oid)
+def put_on(repository: Repository, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
+    """The candidate that `head` makes when it is merged on top of `below`; its commit is for gates, and never lands."""
+    merged = git.merge_trees(repository.land, below.commit_oid, head.head_oid)
     if isinstance(merged, Conflicted):
         return merged
+    parents = (below.commit_oid, head.head_oid)
+    commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, when))
+    return Candidate(below.base_oid, commit, merged.tree, when, (*below.riders, head.id or 0))
+
+
+def ground(repository: Repository, target: str, when: datetime) -> Candidate:
+    """The target itself, for the first head to be put on."""
+    return Candidate(target, target, git.tree_of(repository.land, target), when)
+
+
+def stack(repository: Repository, heads: Sequence[MergeHead], base: str, when: datetime) -> Candidate | Conflicted:
+    """Put all the heads on `base`, one after the other; each is brought to this host first."""
+    built = ground(repository, base, when)
+    for head in heads:
+        repository.bring(head.head_oid, head.branch)
+        made = put_on(repository, built, head, when)
+        if isinstance(made, Conflicted):
+            return made
+        built = made
+    return built
+
+
+def join(repository: Repository, changes: Sequence[Change], tree: str, target: str, when: datetime) -> Candidate:
+    """The commit that lands: the gated tree on the target, with every head as a parent, so that all are reachable and
+    the target's own line has gated trees alone. The same on every host.
+    """
+    heads = dict.fromkeys(change.head.head_oid for change in changes)
     draft = Draft(
-        tree=merged.tree,
-        parents=(base, change.head.head_oid),
-        message=f"Merge {change.request.bead_id}: {' '.join(change.title.split())}",
-        author=_author(change.head.polecat),
+        tree=tree,
+        parents=(target, *heads),
+        message=_message(changes),
+        author=_author(changes[0].head.polecat) if len(changes) == 1 else TOWN,
         committer=TOWN,
         when=when,
-        trailers=(
-            ("Bead", change.request.bead_id),
-            ("Request", str(change.request.id)),
-            ("Actor", change.head.polecat),
-        ),
+        trailers=tuple(trailer for change in changes for trailer in _trailers(change)),
     )
-    return Candidate(base, git.commit_tree(repository.land, draft), merged.tree, when)
+    riders = tuple(change.head.id or 0 for change in changes)
+    return Candidate(target, git.commit_tree(repository.land, draft), tree, when, riders)
+
+
+def _message(changes: Sequence[Change]) -> str:
+    lines = [f"{change.request.bead_id}: {' '.join(change.title.split())}" for change in changes]
+    return f"Merge {lines[0]}" if len(lines) == 1 else "\n".join((f"Merge {len(lines)} beads", "", *lines))
+
+
+def _trailers(change: Change) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Bead", change.request.bead_id),
+        ("Request", str(change.request.id)),
+        ("Actor", change.head.polecat),
+    )
 
 
 def _author(address: str) -> Person:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gastown import policy, rigs
+from gastown import clock, policy, rigs
 from gastown.beads import BeadStatus
 from gastown.db import locks
 from gastown.db.locks import LockProof
@@ -18,6 +18,7 @@ from gastown.refinery.candidate import Change, Repository
 from gastown.refinery.heartbeat import Work
 from gastown.refinery.mending import mend
 from gastown.refinery.models import GateRun, LandingIntent, RequestState
+from gastown.refinery.planning import Mode
 from gastown.rigs import Rig, TargetState
 
 ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
@@ -34,6 +35,8 @@ class Desk:
     proof: LockProof
     after_landing: Callable[[Session, str], None]
     convoy_since: ConvoySince
+    runners: int = 1
+    """Gate runs that this host makes at once: what a rig counts on that is not told otherwise."""
 
     @property
     def actor(self) -> str:
@@ -70,6 +73,10 @@ class View:
     rig: Rig
     config_hash: str
     max_infrastructure: int
+    mode: Mode
+    runners: int
+    """Gate runs that the train counts on at once."""
+    most_riders: int
     repository: Repository
     intent: LandingIntent | None
     entries: Sequence[Entry]
@@ -82,6 +89,18 @@ class View:
     def wants_look(self) -> bool:
         """Whether the target itself is in question, be there requests or not."""
         return is_in_question(self.rig)
+
+    @property
+    def train(self) -> list[Entry]:
+        """The requests that have a seat, in order."""
+        seated = [entry for entry in self.entries if entry.change.request.seat is not None]
+        return sorted(seated, key=lambda entry: entry.change.request.seat or 0)
+
+    @property
+    def aside(self) -> list[Entry]:
+        """The requests that were set aside, the first of them first."""
+        found = [entry for entry in self.entries if entry.change.request.aside_at is not None]
+        return sorted(found, key=lambda entry: entry.change.request.aside_at or clock.now())
 
     def in_state(self, state: RequestState) -> list[Entry]:
         """The entries whose request is in `state`."""
@@ -109,10 +128,14 @@ def look(desk: Desk) -> View:
             title, status = known.get(request.bead_id, ("", BeadStatus.TOMBSTONE))
             change = Change(request, heads[request.head_id or 0], title)
             entries.append(Entry(change, status, since.get(request.bead_id), runs.get(request.gate_run_id or 0)))
+        rules = policy.load(session)
         return View(
             rig=rig,
             config_hash=rigs.config_hash(rig, rigs.list_gates(session, desk.rig)),
-            max_infrastructure=policy.load(session).count("refinery.max_infrastructure_retries"),
+            max_infrastructure=rules.count("refinery.max_infrastructure_retries"),
+            mode=Mode(rules.text("refinery.mode")),
+            runners=rules.count("refinery.runners") or desk.runners,
+            most_riders=rules.count("refinery.max_train"),
             repository=Repository.of(desk.town, rig),
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,

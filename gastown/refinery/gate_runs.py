@@ -24,7 +24,7 @@ class GateRunLost(Conflict):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The tree to be gated and how it is built; `head_oid` is empty for the target itself."""
+    """The tree to be gated and how it is built; without `riders` it is the target itself."""
 
     rig: str
     base_oid: str
@@ -32,6 +32,8 @@ class Wanted:
     tree_oid: str
     config_hash: str
     head_oid: str = ""
+    riders: tuple[int, ...] = ()
+    """The heads, by number, that are merged into the base, in order; the last is `head_oid`, of `request_id`."""
     request_id: int | None = None
     bead_id: str | None = None
 
@@ -59,6 +61,7 @@ def request(session: Session, wanted: Wanted, *, attempt: int, actor: str) -> Ga
         bead_id=wanted.bead_id,
         base_oid=wanted.base_oid,
         head_oid=wanted.head_oid,
+        riders=list(wanted.riders),
         commit_oid=wanted.commit_oid,
         tree_oid=wanted.tree_oid,
         config_hash=wanted.config_hash,
@@ -78,6 +81,7 @@ def request(session: Session, wanted: Wanted, *, attempt: int, actor: str) -> Ga
         ring=bell(run.id),
         base=run.base_oid,
         head=run.head_oid,
+        riders=run.riders,
         commit=run.commit_oid,
         config=run.config_hash,
         run=run.id,

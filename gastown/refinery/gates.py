@@ -14,13 +14,13 @@ from sqlmodel import Session
 
 from gastown import clock, git, logs, policy, rigs
 from gastown.config import Settings
-from gastown.git import Draft, Merged
+from gastown.git import Conflicted
 from gastown.refinery import command, gate_runs, queries, slots
-from gastown.refinery.candidate import TOWN, Repository
+from gastown.refinery.candidate import Repository, stack
 from gastown.refinery.command import Stopped
 from gastown.refinery.gate_runs import GateRunLost
 from gastown.refinery.heartbeat import Heartbeat, Work
-from gastown.refinery.models import GateRun, Verdict
+from gastown.refinery.models import GateRun, MergeHead, Verdict
 from gastown.refinery.verdicts import Ended, Ruling, overall, rule, tail
 from gastown.rigs import Gate, Rig, RigNotFound
 
@@ -45,7 +45,7 @@ class _Job:
     run: GateRun
     rig: Rig
     gates: Sequence[Gate]
-    branch: str
+    heads: Sequence[MergeHead]
     timeout_s: float
     floor_mb: float
     settings: Settings
@@ -134,13 +134,12 @@ def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], b
             actor = f"{run.rig}/refinery"
             gate_runs.cancel(session, run.id or 0, actor=actor, why="the gates were changed", ring=True)
             return None
-        heads = queries.list_heads(session, run.request_id) if run.request_id else []
         rules = policy.load(session)
         return _Job(
             run=run,
             rig=rig,
             gates=gates,
-            branch=next((head.branch for head in reversed(heads) if head.head_oid == run.head_oid), ""),
+            heads=queries.list_run_heads(session, run),
             timeout_s=rules.number("gate.timeout_s"),
             floor_mb=rules.number("disk.floor_mb"),
             settings=settings,
@@ -186,17 +185,15 @@ def _commit(job: _Job) -> str:
     run, repository = job.run, job.repository
     if not repository.land.exists() or not repository.has(run.base_oid):
         repository.target()
-    if not run.head_oid:
+    if not job.heads:
         found, commit = git.tree_of(repository.land, run.base_oid), run.base_oid
+    elif repository.has(run.commit_oid):
+        found, commit = git.tree_of(repository.land, run.commit_oid), run.commit_oid
     else:
-        repository.bring(run.head_oid, job.branch)
-        merged = git.merge_trees(repository.land, run.base_oid, run.head_oid)
-        if not isinstance(merged, Merged):
+        built = stack(repository, job.heads, run.base_oid, run.created_at)
+        if isinstance(built, Conflicted):
             raise _CannotRun("this host's git sees a conflict where the refinery's saw none")
-        message = f"Gate run {run.id}"
-        parents = (run.base_oid, run.head_oid)
-        found = merged.tree
-        commit = git.commit_tree(repository.land, Draft(found, parents, message, TOWN, TOWN, run.created_at))
+        found, commit = built.tree_oid, built.commit_oid
     if found != run.tree_oid:
         raise _CannotRun(f"this host builds tree {found}, the refinery built {run.tree_oid}")
     return commit

@@ -4,15 +4,16 @@ Only the remote says whether something landed. An intent stays open until the re
 that the target has left its base so that it can never be.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from gastown import beads, clock, git, logs, rigs
+from gastown import clock, git, logs, rigs
 from gastown.errors import Bug
 from gastown.git import Pushed, PushSupport
 from gastown.refinery import lifecycle, queries
-from gastown.refinery.candidate import Change, Repository, build
-from gastown.refinery.desk import Desk, View
+from gastown.refinery.candidate import Change, Repository, join, stack
+from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
@@ -31,7 +32,7 @@ class Move:
 
     acted: bool
     waits_for: str = ""
-    landed: str | None = None
+    landed: tuple[str, ...] = ()
     returned: str | None = None
     target: str = ""
     """Where the target stands, as far as this move has seen."""
@@ -47,31 +48,44 @@ def calm(rig: Rig) -> TargetState:
     return TargetState.UNKNOWN if rig.no_gates else TargetState.GREEN
 
 
-def land(desk: Desk, view: View, change: Change, candidate: Candidate, run: GateRun | None) -> Move:
-    """Land a candidate whose tree has its verdict: write the intent, push, and look what came of it."""
-    made = _present(view.repository, change, candidate)
-    if made is None or git.tree_of(view.repository.land, made.commit_oid) != candidate.tree_oid:
-        with desk.write() as session:
-            lifecycle.requeue(
-                session, change.request, actor=desk.actor, lease=desk.proof.fence, why="the candidate was lost"
-            )
-        return Move(acted=True)
+def land(desk: Desk, view: View, riders: Sequence[Entry], tree: str, target: str, run: GateRun | None) -> Move:
+    """Land the riders together, as the tree that has its verdict: write the intent, push, and look what came of it."""
+    changes = [entry.change for entry in riders]
+    made_at = changes[-1].request.boarded_at or changes[-1].request.queued_at
+    made = _make(view.repository, changes, tree, target, made_at)
+    if made is None:
+        return requeue(desk, riders, "the candidate was lost")
     if run is not None and run.tree_oid != made.tree_oid:
-        raise Bug(f"gate run {run.id} was of another tree than {change.request.bead_id}'s candidate")
+        raise Bug(f"gate run {run.id} was of another tree than the one to be landed")
     # Read before the lease is proved: if another landing comes between, the fence has moved and the push is refused.
     fence = _expected_fence(view)
+    requests = [change.request for change in changes]
     with desk.write() as session:
-        intent = lifecycle.intend(session, change.request, made, run, actor=desk.actor, lease=desk.proof.fence)
+        intent = lifecycle.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
     return _push(desk, view, intent, fence)
 
 
-def _present(repository: Repository, change: Change, candidate: Candidate) -> Candidate | None:
-    """The candidate with its commit in this host's `land.git`: built anew where another host made it."""
-    if repository.has(candidate.commit_oid):
-        return candidate
-    repository.bring(change.head.head_oid, change.head.branch)
-    made = build(repository, change, candidate.base_oid, candidate.made_at)
-    return made if isinstance(made, Candidate) and made.tree_oid == candidate.tree_oid else None
+def requeue(desk: Desk, riders: Sequence[Entry], why: str) -> Move:
+    """Take requests off the train without penalty."""
+    with desk.write() as session:
+        for entry in riders:
+            lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence, why=why)
+    return Move(acted=True)
+
+
+def _make(
+    repository: Repository, changes: Sequence[Change], tree: str, target: str, made_at: datetime
+) -> Candidate | None:
+    """The commit to be pushed; None where this host builds another tree, or none."""
+    heads = [change.head for change in changes]
+    if git.has_tree(repository.land, tree):
+        for head in heads:
+            repository.bring(head.head_oid, head.branch)
+    else:  # another host built it
+        built = stack(repository, heads, target, made_at)
+        if isinstance(built, git.Conflicted) or built.tree_oid != tree:
+            return None
+    return join(repository, changes, tree, target, made_at)
 
 
 def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
@@ -82,27 +96,26 @@ def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
         return _landed(desk, view, intent, target)
     if target != intent.base_oid:
         return _void(desk, intent, "the target left its base")
-    change, candidate = _change_of(desk, intent)
-    try:
-        made = _present(view.repository, change, candidate)
-    except git.ObjectMissing:
-        if clock.now() - intent.created_at < LONGEST_PUSH:
-            raise
-        made = None
-    if made is None or made.commit_oid != intent.new_oid:
-        return _void(desk, intent, "its commit exists nowhere any more")
+    if not view.repository.has(intent.new_oid):
+        changes, made_at = _changes_of(desk, intent)
+        try:
+            made = _make(view.repository, changes, intent.tree_oid, target, made_at)
+        except git.ObjectMissing:
+            if clock.now() - intent.created_at < LONGEST_PUSH:
+                raise
+            made = None
+        if made is None or made.commit_oid != intent.new_oid:
+            return _void(desk, intent, "its commit exists nowhere any more")
     desk.prove()  # whoever takes the lease from here on moves the fence that this push expects
     return _push(desk, view, intent, fence)
 
 
-def _change_of(desk: Desk, intent: LandingIntent) -> tuple[Change, Candidate]:
+def _changes_of(desk: Desk, intent: LandingIntent) -> tuple[list[Change], datetime]:
     with desk.write() as session:
-        request = queries.get_request(session, intent.request_id)
-        head = queries.get_head(session, intent.head_id)
-        found = beads.find_many(session, [request.bead_id])
-        change = Change(request, head, next((bead.title for bead in found.values()), ""))
-    made_at = request.boarded_at or intent.created_at
-    return change, Candidate(intent.base_oid, intent.new_oid, intent.tree_oid, made_at)
+        riders = queries.list_riders(session, intent)
+        known = queries.beads_of(session, [request for request, _head in riders])
+    changes = [Change(request, head, known.get(request.bead_id, ("", ""))[0]) for request, head in riders]
+    return changes, changes[-1].request.boarded_at or intent.created_at
 
 
 def _support(rig: Rig) -> PushSupport:
@@ -187,11 +200,13 @@ def find_pause(desk: Desk, target: str) -> str | None:
 
 def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
     with desk.write() as session:
-        lifecycle.land(session, intent, actor=desk.actor, lease=desk.proof.fence, after_landing=desk.after_landing)
+        actor, fence = desk.actor, desk.proof.fence
+        landed = lifecycle.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
         state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
-        bead_id = queries.get_request(session, intent.request_id).bead_id
-        branches = branches_of(session, bead_id)
+        branches: dict[str, str] = {}
+        for bead_id in landed:
+            branches |= branches_of(session, bead_id)
     forget_branches(view.repository, branches, target)
-    return Move(acted=True, landed=bead_id, target=target)
+    return Move(acted=True, landed=tuple(landed), target=target)

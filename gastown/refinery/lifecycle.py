@@ -4,7 +4,7 @@ Each change is one conditional write and one event in the caller's transaction. 
 whose head they speak of, and as `lease` the fence of the refinery's own lease.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,16 @@ from gastown.refinery.models import (
     Verdict,
 )
 
-NO_CANDIDATE = {"base_oid": "", "candidate_oid": "", "tree_oid": "", "gate_run_id": None, "boarded_at": None}
+NO_CANDIDATE: dict[str, Any] = {
+    "base_oid": "",
+    "riders": [],
+    "candidate_oid": "",
+    "tree_oid": "",
+    "gate_run_id": None,
+    "boarded_at": None,
+    "seat": None,
+    "aside_at": None,
+}
 
 
 class StaleSubmit(Conflict):
@@ -42,13 +51,15 @@ class LandsNow(Conflict):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A head merged into a commit of the target, and the tree that came of it."""
+    """Heads merged into a commit of the target, and the tree that came of it."""
 
     base_oid: str
     commit_oid: str
     tree_oid: str
     made_at: datetime
     """What the commit says of its time: built again with it, it is the same commit."""
+    riders: tuple[int, ...] = ()
+    """The heads, by number, that are merged into the base, in order."""
 
 
 def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all are keywords
@@ -181,24 +192,38 @@ def cancel(session: Session, bead_id: str, *, actor: str, why: str) -> MergeRequ
     return queries.get_request(session, request.id or 0)
 
 
-def board(
-    session: Session, request: MergeRequest, candidate: Candidate, run: GateRun, *, actor: str, lease: int
-) -> None:
-    """Note the request's candidate and the gate run that decides it: queued becomes testing."""
+def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat: int, actor: str, lease: int) -> None:
+    """Give the request a seat on the train, and its candidate: its head on top of those of all the seats before.
+
+    One that is aboard already keeps its seat, and gets another candidate.
+    """
     _move(
         session,
         request,
         RequestState.TESTING,
         base_oid=candidate.base_oid,
+        riders=list(candidate.riders),
         candidate_oid=candidate.commit_oid,
         tree_oid=candidate.tree_oid,
-        gate_run_id=run.id,
+        gate_run_id=None,
         boarded_at=candidate.made_at,
+        seat=seat,
+        aside_at=None,
     )
     head = queries.get_head(session, request.head_id)
-    values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid}
-    values["boarded_at"] = candidate.made_at.isoformat()
-    _record(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, run=run.id, **values)
+    values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid, "seat": seat}
+    values |= {"riders": list(candidate.riders)}
+    values["boarded_at"] = say_time(candidate.made_at)
+    _record(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, **values)
+
+
+def set_aside(session: Session, request: MergeRequest, *, actor: str, lease: int) -> None:
+    """Take the request off the train, which is red with it and green without; its own tree is yet to be tried again."""
+    now = clock.now()
+    _move(session, request, RequestState.TESTING, seat=None, aside_at=now)
+    head = queries.get_head(session, request.head_id)
+    said = {"tree": request.tree_oid, "aside_at": say_time(now)}
+    _record(session, EventKind.REQUEST_SET_ASIDE, request, head, actor=actor, lease=lease, **said)
 
 
 def follow_run(session: Session, request: MergeRequest, run: GateRun, *, actor: str) -> None:
@@ -240,23 +265,31 @@ def send_back(
 
 
 def intend(
-    session: Session, request: MergeRequest, candidate: Candidate, run: GateRun | None, *, actor: str, lease: int
+    session: Session,
+    riders: Sequence[MergeRequest],
+    candidate: Candidate,
+    run: GateRun | None,
+    *,
+    actor: str,
+    lease: int,
 ) -> LandingIntent:
-    """Write down what is about to be pushed; from here on only the remote says whether it landed."""
-    _move(
-        session,
-        request,
-        RequestState.LANDING,
-        base_oid=candidate.base_oid,
-        candidate_oid=candidate.commit_oid,
-        tree_oid=candidate.tree_oid,
-        gate_run_id=run.id if run else None,
-        boarded_at=candidate.made_at,
-    )
+    """Write down what is about to be pushed, and whose it is; from here on only the remote says whether it landed."""
+    last = riders[-1]
+    values = {
+        "base_oid": candidate.base_oid,
+        "riders": list(candidate.riders),
+        "candidate_oid": candidate.commit_oid,
+        "tree_oid": candidate.tree_oid,
+        "gate_run_id": run.id if run else None,
+        "boarded_at": candidate.made_at,
+    }
+    for request in riders:
+        _move(session, request, RequestState.LANDING, seat=None, aside_at=None, **values)
     intent = LandingIntent(
-        rig=request.rig,
-        request_id=request.id or 0,
-        head_id=request.head_id or 0,
+        rig=last.rig,
+        request_id=last.id or 0,
+        head_id=last.head_id or 0,
+        riders=list(candidate.riders),
         gate_run_id=run.id if run else None,
         base_oid=candidate.base_oid,
         new_oid=candidate.commit_oid,
@@ -267,69 +300,76 @@ def intend(
     )
     session.add(intent)
     session.flush()
-    head = queries.get_head(session, request.head_id)
     verdict = run.verdict if run and run.verdict else Verdict.NOT_CONFIGURED
-    _record(
-        session,
-        EventKind.LANDING_INTENDED,
-        request,
-        head,
-        actor=actor,
-        lease=lease,
-        intent=intent.id,
-        base=intent.base_oid,
-        new=intent.new_oid,
-        tree=intent.tree_oid,
-        run=intent.gate_run_id,
-        verdict=verdict.value,
-        boarded_at=candidate.made_at.isoformat(),
-        created_at=say_time(intent.created_at),
-    )
+    said = {
+        "intent": intent.id,
+        "base": intent.base_oid,
+        "new": intent.new_oid,
+        "tree": intent.tree_oid,
+        "run": intent.gate_run_id,
+        "riders": intent.riders,
+        "last": intent.request_id,
+        "last_head": intent.head_id,
+        "verdict": verdict.value,
+        "boarded_at": say_time(candidate.made_at),
+        "created_at": say_time(intent.created_at),
+    }
+    for request in riders:
+        head = queries.get_head(session, request.head_id)
+        _record(session, EventKind.LANDING_INTENDED, request, head, actor=actor, lease=lease, **said)
     return intent
 
 
 def void(session: Session, intent: LandingIntent, *, actor: str, lease: int, why: str, refused: bool = False) -> None:
-    """Close an intent that can never land any more; its request queues again, without penalty."""
+    """Close an intent that can never land any more; its requests queue again, without penalty."""
     now = clock.now()
     if not _close_intent(session, intent, IntentState.VOID, now, why=why[:1000], refused=refused):
         return
-    request = queries.get_request(session, intent.request_id)
-    _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
-    head = queries.get_head(session, intent.head_id)
-    kind = EventKind.LANDING_VOIDED
     said = {"intent": intent.id, "why": why[:1000], "refused": refused, "closed_at": say_time(now)}
-    _record(session, kind, request, head, actor=actor, lease=lease, **said)
+    for request, head in queries.list_riders(session, intent):
+        _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
+        _record(session, EventKind.LANDING_VOIDED, request, head, actor=actor, lease=lease, **said)
 
 
 def land(
     session: Session, intent: LandingIntent, *, actor: str, lease: int, after_landing: Callable[[Session, str], None]
-) -> bool:
-    """Record a landing that the remote has shown: intent, request, head and bead at once. False: done before."""
+) -> list[str]:
+    """Record a landing that the remote has shown: intent, requests, heads and beads at once. Returns the beads, in
+    order; none: done before.
+    """
     now = clock.now()
     if not _close_intent(session, intent, IntentState.LANDED, now):
-        return False
-    request = queries.get_request(session, intent.request_id)
-    _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=now)
-    head = queries.get_head(session, intent.head_id)
-    head.result = "landed"
-    session.add(head)
-    rig = rigs.get(session, request.rig)
-    _record(
-        session,
-        EventKind.REQUEST_LANDED,
-        request,
-        head,
-        actor=actor,
-        lease=lease,
-        intent=intent.id,
-        sha=intent.new_oid,
-        base=intent.base_oid,
-        tree=intent.tree_oid,
-        target=rig.branch,
-        run=intent.gate_run_id,
-        landed_at=say_time(now),
-    )
-    # A person may have closed it by hand while the push was under way: the landing is a fact all the same.
+        return []
+    rig = rigs.get(session, intent.rig)
+    riders = queries.list_riders(session, intent)
+    for request, head in riders:
+        _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=now)
+        head.result = "landed"
+        session.add(head)
+        _record(
+            session,
+            EventKind.REQUEST_LANDED,
+            request,
+            head,
+            actor=actor,
+            lease=lease,
+            intent=intent.id,
+            sha=intent.new_oid,
+            base=intent.base_oid,
+            tree=intent.tree_oid,
+            target=rig.branch,
+            run=intent.gate_run_id,
+            landed_at=say_time(now),
+        )
+        _close_bead(session, request, head, intent, rig.branch, actor=actor)
+        after_landing(session, request.bead_id)
+    return [request.bead_id for request, _head in riders]
+
+
+def _close_bead(
+    session: Session, request: MergeRequest, head: MergeHead, intent: LandingIntent, target: str, *, actor: str
+) -> None:
+    """A person may have closed it by hand while the push was under way: the landing is a fact all the same."""
     bead = beads.find_many(session, [request.bead_id]).get(request.bead_id)
     if bead is not None and bead.status != BeadStatus.CLOSED:
         beads.close_landed(
@@ -337,13 +377,11 @@ def land(
             request.bead_id,
             actor=actor,
             sha=intent.new_oid,
-            target=rig.branch,
+            target=target,
             fence=head.fence,
             assignment_id=head.assignment_id,
             rig=request.rig,
         )
-    after_landing(session, request.bead_id)
-    return True
 
 
 def _close_intent(session: Session, intent: LandingIntent, state: IntentState, now: datetime, **values: Any) -> bool:

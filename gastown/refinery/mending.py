@@ -15,10 +15,10 @@ from gastown.assignments import AssignmentState
 from gastown.beads import BeadStatus
 from gastown.events import EventKind, record, say_time
 from gastown.refinery import queries
+from gastown.refinery.lifecycle import NO_CANDIDATE
 from gastown.refinery.models import IntentState, LandingIntent, MergeHead, MergeRequest, RequestState
 
 log = logs.get(__name__)
-_NONE = {"base_oid": "", "candidate_oid": "", "tree_oid": "", "gate_run_id": None, "boarded_at": None}
 
 
 def mend(session: Session, rig: str, *, actor: str) -> None:
@@ -28,12 +28,13 @@ def mend(session: Session, rig: str, *, actor: str) -> None:
     if not requests:
         return
     intent = queries.find_open_intent(session, rig)
+    landing = {row.id for row, _head in queries.list_riders(session, intent)} if intent else set()
     known, heads = queries.beads_of(session, requests), queries.heads_of(session, requests)
     for request in requests:
         if request.head_id not in heads and not _restore_head(session, request):
             _write_off(session, request, actor=actor, why="what was submitted is not in the books any more")
-        elif request.state is RequestState.LANDING and (intent is None or intent.request_id != request.id):
-            _set(session, request, RequestState.QUEUED, _NONE)
+        elif request.state is RequestState.LANDING and request.id not in landing:
+            _set(session, request, RequestState.QUEUED, NO_CANDIDATE)
             why = "its landing is not in the books any more"
             _tell(session, EventKind.REQUEST_REQUEUED, request, actor=actor, why=why)
         elif request.bead_id not in known and request.state is not RequestState.LANDING:
@@ -91,7 +92,7 @@ def _restore_head(session: Session, request: MergeRequest) -> bool:
 
 def _write_off(session: Session, request: MergeRequest, *, actor: str, why: str) -> None:
     log.warning("request %s of %s leaves the queue: %s", request.id, request.bead_id, why)
-    _set(session, request, RequestState.CANCELLED, _NONE)
+    _set(session, request, RequestState.CANCELLED, NO_CANDIDATE)
     _tell(session, EventKind.REQUEST_CANCELLED, request, actor=actor, why=why)
     bead = beads.find_many(session, [request.bead_id]).get(request.bead_id)
     if bead is not None and bead.status == BeadStatus.SUBMITTED:

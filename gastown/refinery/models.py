@@ -1,9 +1,12 @@
 """Merge requests, their heads, gate runs, landing intents.
 
-queued ─► testing ─► landing ─► landed       queued ─► landing where the tree's verdict is known already
+queued ─► testing ─► landing ─► landed       queued ─► landing in a rig without gates
   ▲          │          │
   ├──────────┼──────────┘   the target moved: no penalty
   └──────────┴─► returned (rework; re-enters as a new head of the same request) / cancelled
+
+A request that is tested has a seat on its rig's train, or was set aside: with it the train was red, and its own tree is
+tried again while the others go on.
 """
 
 from datetime import datetime
@@ -36,7 +39,13 @@ TRANSITIONS = Transitions(
             {RequestState.TESTING, RequestState.LANDING, RequestState.RETURNED, RequestState.CANCELLED}
         ),
         RequestState.TESTING: frozenset(
-            {RequestState.QUEUED, RequestState.LANDING, RequestState.RETURNED, RequestState.CANCELLED}
+            {
+                RequestState.TESTING,  # with another candidate: one before it left the train
+                RequestState.QUEUED,
+                RequestState.LANDING,
+                RequestState.RETURNED,
+                RequestState.CANCELLED,
+            }
         ),
         RequestState.LANDING: frozenset({RequestState.LANDED, RequestState.QUEUED}),
         RequestState.RETURNED: frozenset({RequestState.QUEUED, RequestState.CANCELLED}),
@@ -95,12 +104,18 @@ class MergeRequest(SQLModel, table=True):
     priority: int = Field(default=2)
     head_id: int | None = Field(default=None)  # the newest head
     retries: int = Field(default=0)  # returns so far
-    # the candidate: its head merged into a commit of the target; empty while none is tested or landed
-    base_oid: str = Field(default="", max_length=64)
+    # the candidate: its head merged into the target after those before it; empty while none is tested or landed
+    base_oid: str = Field(default="", max_length=64)  # the target
+    riders: list[int] = Field(
+        default_factory=list, sa_column=Column(JsonObject, nullable=False, server_default=text("'[]'"))
+    )
+    """The heads, by number, that its candidate merges into the base, in order: the last is its own."""
     candidate_oid: str = Field(default="", max_length=64)
     tree_oid: str = Field(default="", max_length=64)
     gate_run_id: int | None = Field(default=None)  # the newest run of that tree
     boarded_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+    seat: int | None = Field(default=None)  # its place on the train; none where it is not aboard
+    aside_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     queued_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))  # with its present head
     landed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
@@ -145,7 +160,11 @@ class GateRun(SQLModel, table=True):
     request_id: int | None = Field(default=None)  # None: the target itself is being gated
     bead_id: str | None = Field(default=None, max_length=255)
     base_oid: str = Field(max_length=64)
-    head_oid: str = Field(default="", max_length=64)  # empty: the base alone
+    head_oid: str = Field(default="", max_length=64)  # the last one's; empty: the base alone
+    riders: list[int] = Field(
+        default_factory=list, sa_column=Column(JsonObject, nullable=False, server_default=text("'[]'"))
+    )
+    """The heads, by number, that are merged into the base, in order."""
     commit_oid: str = Field(max_length=64)  # the candidate
     tree_oid: str = Field(max_length=64)
     config_hash: str = Field(max_length=64)  # gates, set-up command
@@ -175,8 +194,12 @@ class LandingIntent(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(_ID, primary_key=True))
     rig: str = Field(max_length=40, foreign_key="rigs.name")
-    request_id: int = Field(foreign_key="merge_requests.id")
+    request_id: int = Field(foreign_key="merge_requests.id")  # the last one's
     head_id: int
+    riders: list[int] = Field(
+        default_factory=list, sa_column=Column(JsonObject, nullable=False, server_default=text("'[]'"))
+    )
+    """The heads, by number, that land together, in order; empty in rows of before there were trains: `head_id`."""
     gate_run_id: int | None = Field(default=None)
     base_oid: str = Field(max_length=64)
     new_oid: str = Field(max_length=64)

@@ -77,6 +77,19 @@ def heads_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int,
     return {row.id or 0: row for row in rows}
 
 
+def list_riders(session: Session, intent: LandingIntent) -> list[tuple[MergeRequest, MergeHead]]:
+    """The requests that a landing lands, each with its head, in the order in which they are merged."""
+    numbers = intent.riders or [intent.head_id]
+    rows = session.exec(
+        select(MergeRequest, MergeHead)
+        .join(MergeHead, col(MergeHead.request_id) == col(MergeRequest.id))
+        .where(col(MergeHead.id).in_(numbers))
+        .execution_options(populate_existing=True)
+    ).all()
+    place = {number: index for index, number in enumerate(numbers)}
+    return sorted(((request, head) for request, head in rows), key=lambda row: place[row[1].id or 0])
+
+
 def runs_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, GateRun]:
     """The gate run that each of these requests waits for, by its number."""
     numbers = [request.gate_run_id for request in requests if request.gate_run_id is not None]
@@ -94,6 +107,15 @@ def beads_of(session: Session, requests: Sequence[MergeRequest]) -> Mapping[str,
 def list_heads(session: Session, request_id: int) -> Sequence[MergeHead]:
     """Every head of a request, oldest first."""
     return session.exec(select(MergeHead).where(MergeHead.request_id == request_id).order_by(col(MergeHead.id))).all()
+
+
+def list_run_heads(session: Session, run: GateRun) -> list[MergeHead]:
+    """The heads that a gate run tests, in the order in which they are merged; none where it tests the target."""
+    if not run.riders and run.request_id is not None:  # of before there were trains
+        return [head for head in list_heads(session, run.request_id) if head.head_oid == run.head_oid][-1:]
+    rows = session.exec(select(MergeHead).where(col(MergeHead.id).in_(run.riders))).all()
+    found = {row.id: row for row in rows}
+    return [found[number] for number in run.riders]
 
 
 def list_landed_beads(session: Session, rig: str, *, limit: int) -> Sequence[str]:

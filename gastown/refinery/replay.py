@@ -20,7 +20,16 @@ HEADS = str(MergeHead.__tablename__)
 RUNS = str(GateRun.__tablename__)
 INTENTS = str(LandingIntent.__tablename__)
 REFINERIES = str(Refinery.__tablename__)
-_NO_CANDIDATE = {"base_oid": "", "candidate_oid": "", "tree_oid": "", "gate_run_id": None, "boarded_at": None}
+_NOT_ABOARD = {"seat": None, "aside_at": None}
+_NO_CANDIDATE: dict[str, Any] = {
+    "base_oid": "",
+    "riders": [],
+    "candidate_oid": "",
+    "tree_oid": "",
+    "gate_run_id": None,
+    "boarded_at": None,
+    **_NOT_ABOARD,
+}
 
 
 def _request(fact: Fact) -> tuple[Any]:
@@ -50,8 +59,15 @@ def _submitted(tables: Tables, fact: Fact) -> None:
 
 
 def _boarded(tables: Tables, fact: Fact) -> None:
-    values = fact.say("boarded_at", base_oid="base", candidate_oid="candidate", tree_oid="tree", gate_run_id="run")
-    tables.change(REQUESTS, _request(fact), {**values, "state": RequestState.TESTING.value})
+    values = fact.say("boarded_at", base_oid="base", candidate_oid="candidate", tree_oid="tree")
+    # An event of before there were trains names the run, and no seat.
+    place = {"gate_run_id": fact.payload.get("run"), "seat": fact.payload.get("seat"), "aside_at": None}
+    place["riders"] = fact.payload.get("riders", [])
+    tables.change(REQUESTS, _request(fact), {**values, **place, "state": RequestState.TESTING.value})
+
+
+def _set_aside(tables: Tables, fact: Fact) -> None:
+    tables.change(REQUESTS, _request(fact), {**fact.say("aside_at"), "seat": None})
 
 
 def _retested(tables: Tables, fact: Fact) -> None:
@@ -78,9 +94,14 @@ def _cancelled(tables: Tables, fact: Fact) -> None:
 def _intended(tables: Tables, fact: Fact) -> None:
     same = fact.say(base_oid="base", tree_oid="tree", gate_run_id="run")
     candidate = fact.say("boarded_at", candidate_oid="new")
-    tables.change(REQUESTS, _request(fact), {**same, **candidate, "state": RequestState.LANDING.value})
-    values = fact.say("created_at", "head_id", request_id="request", new_oid="new", fence="lease")
-    named = {"rig": fact.rig, "state": IntentState.OPEN.value}
+    riders = fact.payload.get("riders", [])
+    state = {"state": RequestState.LANDING.value, "riders": riders, **_NOT_ABOARD}
+    tables.change(REQUESTS, _request(fact), {**same, **candidate, **state})
+    if (fact.of("intent"),) in tables.rows[INTENTS]:
+        return  # another rider's event of the same landing has told of it
+    last = ("last_head", "last") if "last" in fact.payload else ("head_id", "request")
+    values = fact.say("created_at", new_oid="new", fence="lease", head_id=last[0], request_id=last[1])
+    named = {"rig": fact.rig, "state": IntentState.OPEN.value, "riders": riders}
     tables.add(INTENTS, (fact.of("intent"),), {**same, **values, **named})
 
 
@@ -102,6 +123,7 @@ def _run_requested(tables: Tables, fact: Fact) -> None:
     values = fact.say("attempt", "created_at", request_id="request", base_oid="base", head_oid="head")
     values |= fact.say(commit_oid="commit", tree_oid="tree", config_hash="config")
     named = {"rig": fact.rig, "bead_id": fact.bead_id, "state": RunState.REQUESTED.value}
+    named["riders"] = fact.payload.get("riders", [])
     tables.add(RUNS, _run(fact), {**values, **named})
 
 
@@ -138,6 +160,7 @@ def _target_found(tables: Tables, fact: Fact) -> None:
 STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.REQUEST_SUBMITTED: (_submitted,),
     EventKind.REQUEST_BOARDED: (_boarded,),
+    EventKind.REQUEST_SET_ASIDE: (_set_aside,),
     EventKind.REQUEST_RETESTED: (_retested,),
     EventKind.REQUEST_REQUEUED: (_requeued,),
     EventKind.REQUEST_RETURNED: (_returned,),

@@ -80,7 +80,7 @@ def step(
             if proof is None:
                 result.busy = True
                 return result
-            desk = Desk(work, rig, settings.town, proof, after_landing, convoy_since)
+            desk = Desk(work, rig, settings.town, proof, after_landing, convoy_since, settings.gate_runners)
             seen = _hold(desk, result, lease_s)
             if result.lost or not _let_go(desk, result, seen):
                 return result
@@ -131,8 +131,7 @@ def _move_on(desk: Desk, result: StepResult) -> object:
 def _note(result: StepResult, move: Move, view: View) -> object:
     result.waits_for = move.waits_for
     result.target = move.target or result.target
-    if move.landed:
-        result.landed.append(move.landed)
+    result.landed += move.landed
     if move.returned:
         result.returned.append(move.returned)
     return view.mark

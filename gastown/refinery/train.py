@@ -1,28 +1,24 @@
-"""One move of a rig's queue: settle what was begun, make sure of the target, judge what was tested, board the next.
+"""One move of a rig's train: settle what was begun, make sure of the target, land what is green, board, ask for runs.
 
 Each move is a few transactions with git between them and may be cut off anywhere: the next one starts from what SQL and
-the remote say. Gates are only asked for here, never waited for.
+the remote say. Gates are only asked for here, never waited for. What is to be done next is decided in `planning.py`,
+from nothing but the train and the verdicts on its prefixes.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from gastown import assignments, clock, git, rigs
 from gastown.beads import BeadStatus
-from gastown.git import Conflicted
-from gastown.refinery import gate_runs, landing, lifecycle, ordering, queries
-from gastown.refinery.candidate import build, sides
+from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, queries, suspects
 from gastown.refinery.desk import Desk, Entry, View, look
+from gastown.refinery.evidence import Findings, Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.judgement import GREEN, Judgement, Standing, judge
-from gastown.refinery.landing import Move, calm, rest
+from gastown.refinery.guard import guard, set_target
+from gastown.refinery.landing import Move, calm, requeue, rest
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, RequestState, RunState, Verdict
-from gastown.rigs import TargetState
-
-# A commit that no host and no remote shows for so long will not come any more.
-HEAD_PATIENCE = timedelta(minutes=10)
+from gastown.refinery.planning import Plan, Prefix, Situation
 
 
 def advance(desk: Desk) -> tuple[Move, View]:
@@ -39,18 +35,23 @@ def _advance(desk: Desk, view: View) -> Move:
     pause = landing.find_pause(desk, target)
     if pause is not None:
         return rest(pause, target=target)
-    for entry in view.in_state(RequestState.TESTING):
-        if entry.change.request.base_oid != target or entry.run is None or entry.run.config_hash != view.config_hash:
-            return _requeue(desk, entry, "the target moved, or its gates were changed")
-    stop = _guard(desk, view, target)
+    homeless = [entry for entry in view.in_state(RequestState.TESTING) if entry not in (*view.train, *view.aside)]
+    if homeless:  # of before there were trains, or edited by hand
+        return requeue(desk, homeless, "it has no seat")
+    with desk.write() as session:
+        line = evidence.line_to(session, view.rig.name, target)
+        _call_off_stale(session, desk, line)
+    stop = guard(desk, view, target)
     if stop is not None:
         return stop
-    testing = view.in_state(RequestState.TESTING)
-    if testing:
-        return _judge(desk, view, testing[0])
-    if view.rig.is_docked:
-        return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
-    return _board_next(desk, view, target)
+    return boarding.keep_order(desk, view, target, line) or _travel(desk, view, target, line)
+
+
+def _call_off_stale(session: Session, desk: Desk, line: Line) -> None:
+    """Stop runs on a target that was left by other hands than ours, before they keep those of the new one waiting."""
+    for run in queries.list_open_runs(session, desk.rig):
+        if run.riders and run.base_oid not in line:
+            gate_runs.cancel(session, run.id or 0, actor=desk.actor, why="the target moved")
 
 
 def _settle(desk: Desk, view: View) -> Move | None:
@@ -72,229 +73,121 @@ def _drop(desk: Desk, entry: Entry) -> Move:
     return Move(acted=True)
 
 
-def _requeue(desk: Desk, entry: Entry, why: str) -> Move:
+def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
+    """The target is green, every candidate in order: land, set aside, decide, board or ask, the first that there is."""
+    if view.rig.no_gates:
+        return _land_ungated(desk, view, target)
+    train = view.train
+    findings, plan = _plan(desk, view, train, line)
+    if plan.land:
+        return _land(desk, view, train, plan.land, findings, target)
+    if plan.suspect is not None:
+        return _set_aside(desk, next(entry for entry in train if entry.change.request.id == plan.suspect))
+    decided = suspects.settle(desk, view, line)
+    if decided is not None:
+        return decided
+    boarded = _board(desk, view, target)
+    if boarded.acted:
+        return boarded
+    return _ask(desk, view, findings, plan, target, boarded.waits_for)
+
+
+def _land_ungated(desk: Desk, view: View, target: str) -> Move:
+    move = _board(desk, view, target)
+    if not move.acted and not move.waits_for:
+        with desk.write() as session:
+            set_target(session, desk, calm(view.rig), target)
+    return move
+
+
+def _plan(desk: Desk, view: View, train: Sequence[Entry], line: Line) -> tuple[Findings, Plan]:
     with desk.write() as session:
-        lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence, why=why)
+        findings = evidence.gather(session, view, train, line)
+        chances = odds.learn(session, view.rig.name) if train else odds.Tally().odds()
+    riders = tuple(entry.change.request.id or 0 for entry in train)
+    return findings, planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode))
+
+
+def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findings: Findings, target: str) -> Move:
+    """The riders of a green prefix need not be those that sit first: what was tested without one of them lands so."""
+    entries = {entry.change.request.id or 0: entry for entry in train}
+    run = findings.green(prefix)
+    return landing.land(desk, view, [entries[number] for number in prefix], run.tree_oid, target, run)
+
+
+def _set_aside(desk: Desk, entry: Entry) -> Move:
+    with desk.write() as session:
+        lifecycle.set_aside(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence)
     return Move(acted=True)
 
 
-def _runs(session: Session, view: View, tree: str) -> Judgement:
-    runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
-    return judge(runs, max_infrastructure=view.max_infrastructure)
+def _board(desk: Desk, view: View, target: str) -> Move:
+    if view.rig.is_docked:
+        return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
+    return boarding.board(desk, view, target) if view.in_state(RequestState.QUEUED) else rest(target=target)
 
 
-def _guard(desk: Desk, view: View, target: str) -> Move | None:
-    """None when the target's own tree is green, so that it may be built on; whatever is wrong, nobody is blamed."""
-    if view.rig.no_gates:
+def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
+    """Have the runs that the plan wants, and no other; those set aside are tried when a runner is free, or is due."""
+    wanted = [(prefix, want) for prefix in plan.runs if (want := _wanted(view, prefix, target)) is not None]
+    with desk.write() as session:
+        set_target(session, desk, calm(view.rig), target)
+        asked = []
+        for prefix, want in wanted:
+            attempt = 1 + sum(run.verdict is Verdict.FAIL for run in findings.runs.get(prefix, ()))
+            run = gate_runs.request(session, want, attempt=attempt, actor=desk.actor)
+            _follow(session, desk, view, prefix, run)
+            asked.append(run)
+        _call_off(session, desk, view, findings, asked)
+    asked += [suspects.ask(desk, view, entry) for entry in view.aside if _is_due(view, entry, len(asked))]
+    return rest(_say(asked) or waits_for, target=target)
+
+
+def _is_due(view: View, entry: Entry, busy: int) -> bool:
+    """Whether one set aside is tried now: a runner is free, or somebody has boarded since and may not overtake it."""
+    boarded = [other.change.request.boarded_at for other in view.train]
+    since = entry.change.request.aside_at
+    return busy < view.runners or any(at > since for at in boarded if at and since)
+
+
+def _say(runs: Sequence[GateRun]) -> str:
+    return "gate run " + ", ".join(f"{run.id} of {run.bead_id}" for run in runs[:5]) if runs else ""
+
+
+def _wanted(view: View, prefix: Prefix, target: str) -> Wanted | None:
+    """What a run of the prefix tests: a candidate that is there, or one that is built for it; None: none can be."""
+    entries = {entry.change.request.id or 0: entry for entry in view.train}
+    last = entries[prefix[-1]]
+    candidate: Candidate | None = boarding.candidate_of(last)
+    if prefix != tuple(entries)[: len(prefix)]:
+        candidate = boarding.try_build(view, [entries[number] for number in prefix], target)
+    if candidate is None:
         return None
-    tree = git.tree_of(view.repository.land, target)
-    with desk.write() as session:
-        judgement = _runs(session, view, tree)
-        run = judgement.run
-        match judgement.standing:
-            case Standing.GREEN:
-                return None
-            case Standing.RED:
-                why = f"the target is red: {_failure(run)}"
-                _set(session, desk, TargetState.RED, target, why)
-                return rest(why, target=target)
-            case Standing.STUCK:
-                why = f"the gates cannot run on the target: {_failure(run)}"
-                _set(session, desk, TargetState.BROKEN, target, why)
-                if _is_due(judgement):
-                    _ask_for_target(session, desk, view, target, tree, judgement.attempt)
-                return rest(why, target=target)
-            case Standing.ASK:
-                run = _ask_for_target(session, desk, view, target, tree, judgement.attempt)
-        if view.rig.target_oid != target:
-            _set(session, desk, TargetState.UNKNOWN, target)
-        return rest(f"gate run {run.id if run else ''} of the target itself", target=target)
-
-
-def _ask_for_target(session: Session, desk: Desk, view: View, target: str, tree: str, attempt: int) -> GateRun:
-    wanted = Wanted(view.rig.name, base_oid=target, commit_oid=target, tree_oid=tree, config_hash=view.config_hash)
-    return gate_runs.request(session, wanted, attempt=attempt, actor=desk.actor)
-
-
-def _set(session: Session, desk: Desk, state: TargetState, target: str, why: str = "") -> None:
-    rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor, why=why)
-
-
-def _is_due(judgement: Judgement) -> bool:
-    return judgement.again_at is not None and clock.now() >= judgement.again_at
-
-
-def _judge(desk: Desk, view: View, entry: Entry) -> Move:
-    """Land, return, or go on waiting for the request whose candidate is with the gates."""
-    request = entry.change.request
-    with desk.write() as session:
-        judgement = _runs(session, view, request.tree_oid)
-    made_at = request.boarded_at or request.queued_at
-    candidate = Candidate(request.base_oid, request.candidate_oid, request.tree_oid, made_at)
-    match judgement.standing:
-        case Standing.GREEN:
-            return landing.land(desk, view, entry.change, candidate, judgement.run)
-        case Standing.RED:
-            summary = f"Merged with {view.rig.branch} it fails twice: {_failure(judgement.run)}."
-            return _send_back(desk, entry, "red", _red_details(judgement.run, request.base_oid, summary))
-        case Standing.STUCK:
-            return _find_out_who(desk, view, entry, candidate, judgement)
-        case Standing.ASK | Standing.ASKED:
-            with desk.write() as session:
-                run = _ask(session, desk, view, entry, candidate, judgement.attempt)
-                _set(session, desk, calm(view.rig), request.base_oid)
-            return rest(f"gate run {run.id} of {request.bead_id}", target=request.base_oid)
-
-
-def _ask(session: Session, desk: Desk, view: View, entry: Entry, candidate: Candidate, attempt: int) -> GateRun:
-    """Ask for a run of the entry's candidate (or find the open one) and let the request wait for it."""
-    request = entry.change.request
-    wanted = Wanted(
+    return Wanted(
         view.rig.name,
         base_oid=candidate.base_oid,
         commit_oid=candidate.commit_oid,
         tree_oid=candidate.tree_oid,
         config_hash=view.config_hash,
-        head_oid=entry.change.head.head_oid,
-        request_id=request.id,
-        bead_id=request.bead_id,
+        head_oid=last.change.head.head_oid,
+        riders=candidate.riders,
+        request_id=last.change.request.id,
+        bead_id=last.change.request.bead_id,
     )
-    run = gate_runs.request(session, wanted, attempt=attempt, actor=desk.actor)
+
+
+def _follow(session: Session, desk: Desk, view: View, prefix: Prefix, run: GateRun) -> None:
+    """Let the last rider of what the run tests wait for it."""
+    request = next(entry.change.request for entry in view.train if entry.change.request.id == prefix[-1])
     if request.gate_run_id != run.id:
         lifecycle.follow_run(session, request, run, actor=desk.actor)
-    return run
 
 
-def _find_out_who(desk: Desk, view: View, entry: Entry, candidate: Candidate, stuck: Judgement) -> Move:
-    """The gates could not run on a candidate: run them on the target, which has passed them, to see whose fault it is.
-
-    They run there: the change broke them (it removed the tests, say), and goes back. They do not: the rig is broken,
-    the queue stops, and is tried again after a pause.
-    """
-    request, target = entry.change.request, candidate.base_oid
-    tree = git.tree_of(view.repository.land, target)
-    since = stuck.run.id or 0 if stuck.run else 0
-    with desk.write() as session:
-        runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
-        control = [run for run in runs if (run.id or 0) > since and run.state is not RunState.CANCELLED]
-        if not any(run.verdict in GREEN for run in control):
-            if not control or control[-1].state is not RunState.FINISHED:
-                run = _ask_for_target(session, desk, view, target, tree, 1)
-                return rest(f"gate run {run.id} of the target: the gates could not run on {request.bead_id}")
-            why = f"the gates cannot run any more: {_failure(stuck.run)}"
-            _set(session, desk, TargetState.BROKEN, target, why)
-            if _is_due(stuck):
-                _ask(session, desk, view, entry, candidate, stuck.attempt)
-            return rest(why, target=target)
-    summary = f"The gates cannot run with it, and do without it: {_failure(stuck.run)}."
-    return _send_back(desk, entry, "gates_cannot_run", _red_details(stuck.run, target, summary))
-
-
-def _board_next(desk: Desk, view: View, target: str) -> Move:
-    """Build the candidate of the first request that can be built, and ask for its verdict or land it."""
-    waiting = {entry.change.request.id or 0: entry for entry in view.in_state(RequestState.QUEUED)}
-    queue = [
-        ordering.Waiting(
-            request_id=number,
-            priority=entry.change.request.priority,
-            retries=entry.change.request.retries,
-            created_at=entry.change.request.created_at,
-            queued_at=entry.change.request.queued_at,
-            convoy_since=entry.convoy_since,
-        )
-        for number, entry in waiting.items()
-    ]
-    absent = ""
-    for chosen in ordering.order(queue, clock.now()):
-        entry = waiting[chosen.request_id]
-        try:
-            view.repository.bring(entry.change.head.head_oid, entry.change.head.branch)
-        except git.ObjectMissing as error:
-            if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
-                why = f"The commit that was submitted cannot be found: {error.message}"
-                return _send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
-            absent = error.message
-            continue
-        return _board(desk, view, entry, target)
-    with desk.write() as session:
-        _set(session, desk, calm(view.rig), target)
-    return rest(absent, target=target)
-
-
-def _board(desk: Desk, view: View, entry: Entry, target: str) -> Move:
-    repository, head = view.repository, entry.change.head
-    tree = git.tree_of(repository.land, target)
-    if git.is_ancestor(repository.land, head.head_oid, target):
-        return _already_in(desk, view, entry, Candidate(target, target, tree, clock.now()))
-    built = build(repository, entry.change, target, clock.now())
-    if isinstance(built, Conflicted):
-        details: dict[str, object] = {
-            "summary": f"It conflicts with {view.rig.branch} as of {target[:10]}.",
-            "target": target,
-            "files": list(built.paths[:100]),
-            "messages": list(built.messages[:20]),
-            "sides": sides(repository, target, head.head_oid, built.paths),
-        }
-        return _send_back(desk, entry, "conflict", details)
-    if built.tree_oid == tree:
-        return _no_change(desk, entry, target, f"{view.rig.branch} has all of it already")
-    if view.rig.no_gates:
-        return landing.land(desk, view, entry.change, built, None)
-    with desk.write() as session:
-        judgement = _runs(session, view, built.tree_oid)
-        known = judgement.run if judgement.standing is not Standing.ASK else None
-        run = known or _ask(session, desk, view, entry, built, judgement.attempt)
-        lifecycle.board(session, entry.change.request, built, run, actor=desk.actor, lease=desk.proof.fence)
-        _set(session, desk, calm(view.rig), target)
-    return Move(acted=True, target=target)
-
-
-def _already_in(desk: Desk, view: View, entry: Entry, candidate: Candidate) -> Move:
-    """The head is part of the (green) target: somebody else merged it, or there was nothing in it."""
-    with desk.write() as session:
-        started = assignments.get(session, entry.change.head.assignment_id).base_oid
-    head = entry.change.head.head_oid
-    if not started or view.repository.is_in(head, started):
-        return _no_change(desk, entry, candidate.base_oid, "there is no commit in it")
-    with desk.write() as session:
-        run = None if view.rig.no_gates else _runs(session, view, candidate.tree_oid).run
-        lifecycle.intend(session, entry.change.request, candidate, run, actor=desk.actor, lease=desk.proof.fence)
-    return Move(acted=True)
-
-
-def _no_change(desk: Desk, entry: Entry, target: str, why: str) -> Move:
-    return _send_back(desk, entry, "no_change", {"summary": f"It would change nothing: {why}.", "target": target})
-
-
-def _send_back(desk: Desk, entry: Entry, kind: str, details: dict[str, object]) -> Move:
-    with desk.write() as session:
-        lifecycle.send_back(
-            session, entry.change.request, kind=kind, details=details, actor=desk.actor, lease=desk.proof.fence
-        )
-    return Move(acted=True, returned=entry.change.request.bead_id)
-
-
-def _red_details(run: GateRun | None, target: str, summary: str) -> dict[str, object]:
-    """What whoever mends it needs: the gate, the end of its output, where the whole log is, what it was merged with."""
-    result = _failed_gate(run)
-    return {
-        "summary": summary,
-        "target": target,
-        "run": run.id if run else None,
-        "gate": result.get("gate", ""),
-        "why": result.get("why", ""),
-        "exit_code": result.get("exit_code"),
-        "tail": result.get("tail", ""),
-        "log": result.get("log", ""),
-        "host": run.host if run else None,
-    }
-
-
-def _failed_gate(run: GateRun | None) -> dict[str, object]:
-    passed = (Verdict.PASS.value, Verdict.FLAKY.value)
-    return next((result for result in (run.results if run else []) if result.get("verdict") not in passed), {})
-
-
-def _failure(run: GateRun | None) -> str:
-    result = _failed_gate(run)
-    return f"{result.get('gate', 'a gate')} ({result.get('why', 'no reason given')})"
+def _call_off(session: Session, desk: Desk, view: View, findings: Findings, asked: Sequence[GateRun]) -> None:
+    """Stop runs that can tell nothing any more; and, where somebody waits for a runner, those that tell little."""
+    kept = {run.id for run in asked} | {entry.change.request.gate_run_id for entry in view.aside}
+    telling = {run.id for runs in findings.runs.values() for run in runs}
+    is_short = any(run.state is RunState.REQUESTED for run in asked)
+    for run in queries.list_open_runs(session, view.rig.name):
+        if run.riders and run.id not in kept and (is_short or run.id not in telling):
+            gate_runs.cancel(session, run.id or 0, actor=desk.actor, why="the train goes on without it")

@@ -61,8 +61,9 @@ def _landed_once(town: RefineryTown, bead: str) -> None:
     assert town.kinds(bead).count("bead.closed") == 1
     assert town.kinds(bead).count("request.landed") == 1
     assert request.retries == 0
-    log = run_git(town.remote, "log", "--first-parent", "--format=%H %s", "main").splitlines()
-    assert [line.split()[0] for line in log if f"Merge {bead}:" in line] == [request.landed_oid]
+    trailer = "--format=%H %(trailers:key=Bead,valueonly,separator=%x20)"
+    log = [line.split() for line in run_git(town.remote, "log", "--first-parent", trailer, "main").splitlines()]
+    assert [oid for oid, *named in log if bead in named] == [request.landed_oid]
     mine = [intent for intent in town.intents() if intent.request_id == request.id]
     assert [intent.state for intent in mine].count(IntentState.LANDED) == 1
     assert not [intent for intent in mine if intent.state is IntentState.OPEN]

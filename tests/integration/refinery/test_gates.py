@@ -235,7 +235,7 @@ def test_candidate_lands_on_another_host_when_the_first_that_built_it_is_gone(to
     town.step()
     town.gate()
     town.step()
-    candidate = town.request(bead).candidate_oid
+    gated = town.request(bead).tree_oid
     town.gate()
     from tests.support.refinery_town import run_git
 
@@ -243,7 +243,8 @@ def test_candidate_lands_on_another_host_when_the_first_that_built_it_is_gone(to
     shutil.rmtree(town.land)
     shutil.rmtree(town.work_git)
     town.step()
-    assert town.request(bead).landed_oid == candidate == town.target()
+    landed = town.request(bead).landed_oid
+    assert (landed, git.tree_of(town.remote, landed)) == (town.target(), gated)
 
 
 def test_run_is_called_off_when_the_gates_were_changed_meanwhile(town: RefineryTown) -> None:

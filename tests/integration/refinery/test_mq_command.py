@@ -42,7 +42,7 @@ def test_list_shows_position_state_and_reason_when_requests_wait(queue: Refinery
     rows = _json("mq", "list", "app")
     assert [(row["position"], row["bead"], row["state"]) for row in rows] == [
         (1, first, "testing"),
-        (2, second, "queued"),
+        (2, second, "testing"),
         (0, red, "returned"),
     ]
     assert rows[0]["waits_for"].startswith("gate run")

@@ -1,0 +1,205 @@
+"""Who is aboard a train, in which order, and the candidate of each: its head on top of those of all who sit before."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from gastown import assignments, clock, git
+from gastown.git import Conflicted
+from gastown.refinery import landing, lifecycle, ordering
+from gastown.refinery.candidate import ground, put_on, sides
+from gastown.refinery.desk import Desk, Entry, View
+from gastown.refinery.evidence import Line
+from gastown.refinery.guard import judge_tree
+from gastown.refinery.landing import Move, rest
+from gastown.refinery.lifecycle import Candidate
+from gastown.refinery.models import RequestState
+
+# A commit that no host and no remote shows for so long will not come any more.
+HEAD_PATIENCE = timedelta(minutes=10)
+# Requests that do not go together with those aboard are tried again at every look; so many of them.
+MOST_TRIED = 50
+# Seats are given and candidates written in one transaction for so many.
+BATCH = 50
+
+
+def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
+    """Build the candidates anew from the first on that is not what it should be; None where all are.
+
+    Somebody before it left the train, or the target moved by other hands. The order of boarding stays.
+    """
+    train = view.train
+    place = next((i for i in range(len(train)) if not _is_right(train, i, line)), None)
+    if place is None:
+        return None
+    now = clock.now()
+    below = candidate_of(train[place - 1]) if place else ground(view.repository, target, now)
+    kept: list[tuple[Entry, Candidate]] = []
+    gone: list[Entry] = []
+    for entry in train[place:]:
+        made = _put(view, below, entry) if below.riders or not _is_in(view, entry, target) else None
+        if made is None:
+            gone.append(entry)  # it waits for those before it, or is told of its conflict when its turn comes
+            continue
+        kept.append((entry, made))
+        below = made
+    with desk.write() as session:
+        fence = desk.proof.fence
+        for entry in gone:
+            why = "it does not go together with those before it"
+            lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=fence, why=why)
+        for entry, made in kept:
+            request = entry.change.request
+            lifecycle.board(session, request, made, seat=request.seat or 0, actor=desk.actor, lease=fence)
+    return Move(acted=True, target=target)
+
+
+def _is_right(train: Sequence[Entry], place: int, line: Line) -> bool:
+    request = train[place].change.request
+    since = line.get(request.base_oid)
+    if since is None:
+        return False
+    heads = tuple(entry.change.head.id or 0 for entry in train[: place + 1])
+    return tuple(request.riders) == since + heads
+
+
+def candidate_of(entry: Entry) -> Candidate:
+    """The candidate of one who is aboard."""
+    request = entry.change.request
+    made_at = request.boarded_at or request.queued_at
+    return Candidate(request.base_oid, request.candidate_oid, request.tree_oid, made_at, tuple(request.riders))
+
+
+def _put(view: View, below: Candidate, entry: Entry) -> Candidate | None:
+    """None where the two do not go together, or the head is not to be had just now."""
+    try:
+        view.repository.bring(entry.change.head.head_oid, entry.change.head.branch)
+    except git.ObjectMissing:
+        return None
+    made = put_on(view.repository, below, entry.change.head, clock.now())
+    return None if isinstance(made, Conflicted) else made
+
+
+def try_build(view: View, entries: Sequence[Entry], target: str) -> Candidate | None:
+    """The candidate of these requests on the target, some of the train's riders left out; None: they do not go."""
+    below: Candidate | None = ground(view.repository, target, clock.now())
+    for entry in entries:
+        below = _put(view, below, entry) if below is not None else None
+    return below
+
+
+def _is_in(view: View, entry: Entry, target: str) -> bool:
+    return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
+
+
+def board(desk: Desk, view: View, target: str) -> Move:
+    """Take waiting requests aboard behind those who are there; a rest where nobody can be.
+
+    Refused are, each with what it needs to know: what conflicts with the target itself, changes nothing in it, or was
+    never brought. What conflicts only with somebody aboard waits until that one has landed or left.
+    """
+    train, repository = view.train, view.repository
+    below = candidate_of(train[-1]) if train else ground(repository, target, clock.now())
+    boarding: list[tuple[Entry, Candidate]] = []
+    tried, absent = 0, ""
+    for entry in _in_order(view):
+        if len(train) + len(boarding) >= view.most_riders or len(boarding) >= BATCH or tried >= MOST_TRIED:
+            break
+        head = entry.change.head
+        try:
+            repository.bring(head.head_oid, head.branch)
+        except git.ObjectMissing as error:
+            if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
+                why = f"The commit that was submitted cannot be found: {error.message}"
+                return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
+            absent = error.message
+            continue
+        if _is_in(view, entry, target):
+            return _already_in(desk, view, entry, ground(repository, target, clock.now()))
+        made = put_on(repository, below, head, clock.now())
+        if not isinstance(made, Conflicted) and made.tree_oid != below.tree_oid:
+            boarding.append((entry, made))
+            below = made
+            continue
+        refused = _refuse(desk, view, entry, target)
+        if refused is not None:
+            return refused
+        tried += 1
+    return _seat(desk, view, boarding, target) if boarding else rest(absent, target=target)
+
+
+def _in_order(view: View) -> Iterator[Entry]:
+    waiting = {entry.change.request.id or 0: entry for entry in view.in_state(RequestState.QUEUED)}
+    queue = [
+        ordering.Waiting(
+            request_id=number,
+            priority=entry.change.request.priority,
+            retries=entry.change.request.retries,
+            created_at=entry.change.request.created_at,
+            queued_at=entry.change.request.queued_at,
+            convoy_since=entry.convoy_since,
+        )
+        for number, entry in waiting.items()
+    ]
+    return (waiting[chosen.request_id] for chosen in ordering.order(queue, clock.now()))
+
+
+def _refuse(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
+    """Send back what does not go together with the target itself; None: it does, and may wait."""
+    repository, head = view.repository, entry.change.head
+    alone = put_on(repository, ground(repository, target, clock.now()), head, clock.now())
+    if isinstance(alone, Conflicted):
+        return send_back(desk, entry, "conflict", _conflict(view, entry, target, alone))
+    if alone.tree_oid == git.tree_of(repository.land, target):
+        return _no_change(desk, entry, target, f"{view.rig.branch} has all of it already")
+    return None
+
+
+def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[str, object]:
+    return {
+        "summary": f"It conflicts with {view.rig.branch} as of {target[:10]}.",
+        "target": target,
+        "files": list(found.paths[:100]),
+        "messages": list(found.messages[:20]),
+        "sides": sides(view.repository, target, entry.change.head.head_oid, found.paths),
+    }
+
+
+def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
+    if view.rig.no_gates:
+        entry, made = boarding[0]
+        return landing.land(desk, view, [entry], made.tree_oid, target, None)
+    seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
+    with desk.write() as session:
+        for number, (entry, made) in enumerate(boarding, seat):
+            request = entry.change.request
+            lifecycle.board(session, request, made, seat=number, actor=desk.actor, lease=desk.proof.fence)
+    return Move(acted=True, target=target)
+
+
+def _already_in(desk: Desk, view: View, entry: Entry, candidate: Candidate) -> Move:
+    """The head is part of the (green) target: somebody else merged it, or there was nothing in it."""
+    with desk.write() as session:
+        started = assignments.get(session, entry.change.head.assignment_id).base_oid
+    head = entry.change.head
+    if not started or view.repository.is_in(head.head_oid, started):
+        return _no_change(desk, entry, candidate.base_oid, "there is no commit in it")
+    with desk.write() as session:
+        run = None if view.rig.no_gates else judge_tree(session, view, candidate.tree_oid).run
+        whole = Candidate(
+            candidate.base_oid, candidate.commit_oid, candidate.tree_oid, candidate.made_at, (head.id or 0,)
+        )
+        lifecycle.intend(session, [entry.change.request], whole, run, actor=desk.actor, lease=desk.proof.fence)
+    return Move(acted=True)
+
+
+def _no_change(desk: Desk, entry: Entry, target: str, why: str) -> Move:
+    return send_back(desk, entry, "no_change", {"summary": f"It would change nothing: {why}.", "target": target})
+
+
+def send_back(desk: Desk, entry: Entry, kind: str, details: dict[str, object]) -> Move:
+    """Return the request to its polecat as rework."""
+    with desk.write() as session:
+        lifecycle.send_back(
+            session, entry.change.request, kind=kind, details=details, actor=desk.actor, lease=desk.proof.fence
+        )
+    return Move(acted=True, returned=entry.change.request.bead_id)

@@ -1,0 +1,118 @@
+"""What gate runs say of the prefixes of a train: from rows to what a plan is made from.
+
+A run names the heads that it tested and the target on which it put them. When some of them have landed since, in that
+order and nothing else, it speaks of the rest on the target as it is now: the tree is the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from gastown.refinery.desk import Entry, View
+from gastown.refinery.judgement import GREEN, Standing, judge
+from gastown.refinery.models import GateRun, IntentState, LandingIntent, RunState, Verdict
+from gastown.refinery.planning import Evidence, Prefix
+
+# Landings back to which a run may have begun: its riders that landed since.
+LONGEST_LINE = 50
+Line = Mapping[str, tuple[int, ...]]
+"""Each target from which the present one came by our landings alone, and the heads that landed since."""
+OPEN = (RunState.REQUESTED, RunState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The runs of a train's prefixes, by prefix, oldest first."""
+
+    runs: Mapping[Prefix, Sequence[GateRun]]
+    max_infrastructure: int
+
+    def evidence(self) -> dict[Prefix, Evidence]:
+        """What they say. Gates that cannot run with a prefix, and can without, are as good as red."""
+        return {prefix: self._of(runs) for prefix, runs in self.runs.items()}
+
+    def _of(self, runs: Sequence[GateRun]) -> Evidence:
+        reds = sum(run.verdict is Verdict.FAIL for run in runs)
+        stuck = judge(runs, max_infrastructure=self.max_infrastructure).standing is Standing.STUCK
+        return Evidence(
+            reds=reds or int(stuck),
+            is_green=any(run.verdict in GREEN for run in runs),
+            is_open=any(run.state in OPEN for run in runs),
+        )
+
+    def green(self, prefix: Prefix) -> GateRun:
+        """The run that says that the prefix may land."""
+        return next(run for run in self.runs[prefix] if run.verdict in GREEN)
+
+
+def gather(session: Session, view: View, riders: Sequence[Entry], line: Line) -> Findings:
+    """Find every run that says something of the riders in front of us, on the target to which the line leads."""
+    requests = {entry.change.head.id or 0: entry.change.request.id or 0 for entry in riders}
+    by_tree: dict[str, Prefix] = {}
+    prefix: Prefix = ()
+    for entry in riders:
+        prefix = (*prefix, entry.change.request.id or 0)
+        by_tree.setdefault(entry.change.request.tree_oid, prefix)
+    found: dict[Prefix, list[GateRun]] = {}
+    for run in _runs(session, view, [*line], [*by_tree]):
+        for prefix in {_prefix_of(run, line, requests), by_tree.get(run.tree_oid, ())} - {()}:
+            found.setdefault(prefix, []).append(run)
+    # Two prefixes of one tree (a rider that undoes the one before it) have its verdict in common.
+    whole: Prefix = tuple(entry.change.request.id or 0 for entry in riders)
+    for place, entry in enumerate(riders, 1):
+        known = found.get(by_tree[entry.change.request.tree_oid], [])
+        if known:
+            found[whole[:place]] = _merged(known, found.get(whole[:place], []))
+    return Findings(found, view.max_infrastructure)
+
+
+def _merged(one: Iterable[GateRun], other: Iterable[GateRun]) -> list[GateRun]:
+    rows = {run.id or 0: run for run in (*one, *other)}
+    return [rows[number] for number in sorted(rows)]
+
+
+def _runs(session: Session, view: View, bases: Sequence[str], trees: Sequence[str]) -> Sequence[GateRun]:
+    return session.exec(
+        select(GateRun)
+        .where(
+            GateRun.rig == view.rig.name,
+            GateRun.config_hash == view.config_hash,
+            GateRun.state != RunState.CANCELLED,
+            col(GateRun.is_void).is_(False),
+            or_(col(GateRun.base_oid).in_(bases), col(GateRun.tree_oid).in_(trees)),
+        )
+        .order_by(col(GateRun.id))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def line_to(session: Session, rig: str, target: str) -> Line:
+    """Each target that the present one came from by our landings alone, and the heads that landed since."""
+    intents = session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.LANDED)
+        .order_by(col(LandingIntent.id).desc())
+        .limit(LONGEST_LINE)
+    ).all()
+    line: dict[str, tuple[int, ...]] = {target: ()}
+    oldest: str = target
+    since: tuple[int, ...] = ()
+    for intent in intents:
+        if intent.new_oid == intent.base_oid:
+            continue  # its head was part of the target
+        if intent.new_oid != oldest:
+            break
+        oldest, since = intent.base_oid, (*(intent.riders or [intent.head_id]), *since)
+        line[oldest] = since
+    return line
+
+
+def _prefix_of(run: GateRun, line: Line, requests: Mapping[int, int]) -> Prefix:
+    """The requests that a run speaks of on the present target; none where it speaks of others, too."""
+    since = line.get(run.base_oid)
+    if since is None or tuple(run.riders[: len(since)]) != since:
+        return ()
+    rest = run.riders[len(since) :]
+    return tuple(requests[number] for number in rest) if all(number in requests for number in rest) else ()

@@ -1,0 +1,89 @@
+"""Whether the target itself is green, so that it may be built on; and what a run said, for whoever mends it."""
+
+from sqlmodel import Session
+
+from gastown import clock, git, rigs
+from gastown.refinery import gate_runs, queries
+from gastown.refinery.desk import Desk, View
+from gastown.refinery.gate_runs import Wanted
+from gastown.refinery.judgement import Judgement, Standing, judge
+from gastown.refinery.landing import Move, rest
+from gastown.refinery.models import GateRun, Verdict
+from gastown.rigs import TargetState
+
+
+def guard(desk: Desk, view: View, target: str) -> Move | None:
+    """None when the target's own tree is green; whatever is wrong with it, nobody is blamed."""
+    if view.rig.no_gates:
+        return None
+    tree = git.tree_of(view.repository.land, target)
+    with desk.write() as session:
+        judgement = judge_tree(session, view, tree)
+        run = judgement.run
+        match judgement.standing:
+            case Standing.GREEN:
+                return None
+            case Standing.RED:
+                why = f"the target is red: {failure(run)}"
+                set_target(session, desk, TargetState.RED, target, why)
+                return rest(why, target=target)
+            case Standing.STUCK:
+                why = f"the gates cannot run on the target: {failure(run)}"
+                set_target(session, desk, TargetState.BROKEN, target, why)
+                if is_due(judgement):
+                    ask_for_target(session, desk, view, target, tree, judgement.attempt)
+                return rest(why, target=target)
+            case Standing.ASK:
+                run = ask_for_target(session, desk, view, target, tree, judgement.attempt)
+        if view.rig.target_oid != target:
+            set_target(session, desk, TargetState.UNKNOWN, target)
+        return rest(f"gate run {run.id if run else ''} of the target itself", target=target)
+
+
+def judge_tree(session: Session, view: View, tree: str) -> Judgement:
+    """What the runs of one tree say under the rig's present gates."""
+    runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
+    return judge(runs, max_infrastructure=view.max_infrastructure)
+
+
+def ask_for_target(session: Session, desk: Desk, view: View, target: str, tree: str, attempt: int) -> GateRun:
+    """Ask for a run of the target alone, or find the open one."""
+    wanted = Wanted(view.rig.name, base_oid=target, commit_oid=target, tree_oid=tree, config_hash=view.config_hash)
+    return gate_runs.request(session, wanted, attempt=attempt, actor=desk.actor)
+
+
+def set_target(session: Session, desk: Desk, state: TargetState, target: str, why: str = "") -> None:
+    """Note what the queue thinks of the target."""
+    rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor, why=why)
+
+
+def is_due(judgement: Judgement) -> bool:
+    """Whether a tree on which the gates could not run may be tried once more."""
+    return judgement.again_at is not None and clock.now() >= judgement.again_at
+
+
+def red_details(run: GateRun | None, target: str, summary: str) -> dict[str, object]:
+    """What whoever mends it needs: the gate, the end of its output, where the whole log is, what it was merged with."""
+    result = _failed_gate(run)
+    return {
+        "summary": summary,
+        "target": target,
+        "run": run.id if run else None,
+        "gate": result.get("gate", ""),
+        "why": result.get("why", ""),
+        "exit_code": result.get("exit_code"),
+        "tail": result.get("tail", ""),
+        "log": result.get("log", ""),
+        "host": run.host if run else None,
+    }
+
+
+def _failed_gate(run: GateRun | None) -> dict[str, object]:
+    passed = (Verdict.PASS.value, Verdict.FLAKY.value)
+    return next((result for result in (run.results if run else []) if result.get("verdict") not in passed), {})
+
+
+def failure(run: GateRun | None) -> str:
+    """The gate that failed and why, in a few words."""
+    result = _failed_gate(run)
+    return f"{result.get('gate', 'a gate')} ({result.get('why', 'no reason given')})"

@@ -1,0 +1,96 @@
+"""Requests that were set aside: with each of them a train was red that was green without it.
+
+Its own tree, the target as it was then with its head, is run again. Red once more, and it goes back to its polecat;
+green, and the gate was flaky: it boards anew.
+"""
+
+from gastown import git
+from gastown.refinery import gate_runs, lifecycle, queries
+from gastown.refinery.boarding import send_back
+from gastown.refinery.desk import Desk, Entry, View
+from gastown.refinery.evidence import Line
+from gastown.refinery.gate_runs import Wanted
+from gastown.refinery.guard import ask_for_target, failure, is_due, judge_tree, red_details, set_target
+from gastown.refinery.judgement import GREEN, Judgement, Standing
+from gastown.refinery.landing import Move, requeue, rest
+from gastown.refinery.models import GateRun, RunState
+from gastown.rigs import TargetState
+
+
+def settle(desk: Desk, view: View, line: Line) -> Move | None:
+    """Decide about one of those set aside, where that can be done by now; None: none can."""
+    for entry in view.aside:
+        if entry.change.request.base_oid not in line:
+            return requeue(desk, [entry], "the target moved")
+        with desk.write() as session:
+            judgement = judge_tree(session, view, entry.change.request.tree_oid)
+        move = _settle(desk, view, entry, judgement)
+        if move is not None:
+            return move
+    return None
+
+
+def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement) -> Move | None:
+    match judgement.standing:
+        case Standing.GREEN:
+            return requeue(desk, [entry], "it passed when it was run again")
+        case Standing.RED:
+            request = entry.change.request
+            summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
+            return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
+        case Standing.STUCK:
+            return find_out_who(desk, view, entry, judgement)
+        case Standing.ASK | Standing.ASKED:
+            return None
+
+
+def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
+    """Ask for the run that decides about one set aside, or find the open one."""
+    with desk.write() as session:
+        attempt = judge_tree(session, view, entry.change.request.tree_oid).attempt
+        request = entry.change.request
+        wanted = Wanted(
+            view.rig.name,
+            base_oid=request.base_oid,
+            commit_oid=request.candidate_oid,
+            tree_oid=request.tree_oid,
+            config_hash=view.config_hash,
+            head_oid=entry.change.head.head_oid,
+            riders=tuple(request.riders),
+            request_id=request.id,
+            bead_id=request.bead_id,
+        )
+        run = gate_runs.request(session, wanted, attempt=attempt, actor=desk.actor)
+        if request.gate_run_id != run.id:
+            lifecycle.follow_run(session, request, run, actor=desk.actor)
+        return run
+
+
+def find_out_who(desk: Desk, view: View, entry: Entry, stuck: Judgement) -> Move:
+    """The gates could not run with it: run them on the target, which has passed them, to see whose fault it is.
+
+    They run there: the change broke them (it removed the tests, say), and goes back. They do not: the rig is broken,
+    the queue stops, and is tried again after a pause.
+    """
+    request = entry.change.request
+    target = request.base_oid
+    tree = git.tree_of(view.repository.land, target)
+    since = stuck.run.id or 0 if stuck.run else 0
+    with desk.write() as session:
+        runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
+        control = [run for run in runs if (run.id or 0) > since and run.state is not RunState.CANCELLED]
+        if not any(run.verdict in GREEN for run in control):
+            if not control or control[-1].state is not RunState.FINISHED:
+                run = ask_for_target(session, desk, view, target, tree, 1)
+                return rest(f"gate run {run.id} of the target: the gates could not run on {request.bead_id}")
+            why = f"the gates cannot run any more: {failure(stuck.run)}"
+            set_target(session, desk, TargetState.BROKEN, target, why)
+            due = is_due(stuck)
+        else:
+            due, why = False, ""
+    if why:
+        if due:
+            ask(desk, view, entry)
+        return rest(why, target=target)
+    summary = f"The gates cannot run with it, and do without it: {failure(stuck.run)}."
+    return send_back(desk, entry, "gates_cannot_run", red_details(stuck.run, target, summary))
