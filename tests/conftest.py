@@ -5,7 +5,7 @@ import os
 from tests.support.databases import database_url, postgres_server, session, shared_engine, sqlite_template
 from tests.support.fake_clock import fake_clock
 from tests.support.here import here
-from tests.support.turns import pytest_xdist_make_scheduler
+from tests.support.turns import pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 
 # No command of a test may leave a resident behind; the resident's own tests say otherwise to theirs.
 os.environ["GASTOWN_RESIDENT"] = "off"
@@ -15,6 +15,7 @@ __all__ = [
     "fake_clock",
     "here",
     "postgres_server",
+    "pytest_xdist_auto_num_workers",
     "pytest_xdist_make_scheduler",
     "session",
     "shared_engine",

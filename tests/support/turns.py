@@ -1,17 +1,20 @@
 """Which tests may run at once in several processes."""
 
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 WHOLE_TOWNS = "tests/acceptance/"
+# Whole towns mostly wait, so that two at once, of two folders, do each other no harm; more would.
+MOST_TOWNS = 2
 
 
 class TownsInTurn(LoadScopeScheduling):  # type: ignore[misc]
-    """The whole towns of one folder follow each other in one process; everything else goes where there is room.
+    """The whole towns of one folder follow each other in one process, and so many folders' run at once.
 
-    Towns mostly wait, so that two at once, of two folders, do each other no harm; more would.
+    Everything else goes where there is room.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -19,7 +22,30 @@ class TownsInTurn(LoadScopeScheduling):  # type: ignore[misc]
             return nodeid
         return WHOLE_TOWNS + nodeid.removeprefix(WHOLE_TOWNS).partition("/")[0]
 
+    def _assign_work_unit(self, node: Any) -> None:
+        towns = {
+            other for other, units in self.assigned_work.items() for scope in units if _has_towns_left(scope, units)
+        }
+        wants_towns = node in towns or len(towns) < MOST_TOWNS
+        chosen = next((scope for scope in self.workqueue if _is_town(scope) == wants_towns), None)
+        if chosen is not None:
+            self.workqueue.move_to_end(chosen, last=False)
+        super()._assign_work_unit(node)
+
+
+def _is_town(scope: str) -> bool:
+    return scope.startswith(WHOLE_TOWNS)
+
+
+def _has_towns_left(scope: str, units: Any) -> bool:
+    return _is_town(scope) and not all(units[scope].values())
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TownsInTurn | None:
     """Group by path what `--dist loadgroup` would group by mark: that of xdist 3.8 has no effect under pytest 9.2."""
     return TownsInTurn(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: two of them mostly wait for their towns."""
+    return max(3, (os.cpu_count() or 1) + 1)

@@ -125,23 +125,19 @@ def test_a_save_that_fails_is_tried_again_and_ends_nothing(here: Host, monkeypat
 
 
 @pytest.mark.usefixtures("quick")
-def test_nothing_is_noted_that_other_hosts_could_not_find(here: Host) -> None:
+def test_nothing_is_noted_that_other_hosts_could_not_find(here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """The remote is away: the snapshot stays here until it can be sent."""
+    monkeypatch.setattr(saving, "TRY_AGAIN_S", 0.5)
     _, number = here.sling(f"echo half > draft.txt; {WAITS}; exit 3")
     away = here.remote.with_name("away.git")
     here.remote.rename(away)
     watch = here.watch(here.worker(), number)
     wait_until(lambda: refs(here, worksite.SNAPSHOTS), "the work is saved on this host", within_s=20)
     assert here.row(number).head_oid == ""
-    saving_again = pytest.MonkeyPatch()
-    saving_again.setattr(saving, "TRY_AGAIN_S", 0.1)
 
     away.rename(here.remote)
 
-    try:
-        wait_until(lambda: here.row(number).head_oid, "the work is sent", within_s=90)
-    finally:
-        saving_again.undo()
+    wait_until(lambda: here.row(number).head_oid, "the work is sent", within_s=90)
     (here.worktree() / "go").touch()
     assert watch.result() == "failed"
 
