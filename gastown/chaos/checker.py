@@ -60,8 +60,8 @@ def _double_landed(evidence: Evidence) -> int:
     seen: dict[str, int] = {}
     for repository in evidence.repositories.values():
         for commit in repository.first_parents:
-            bead = str(commit.trailers.get("Bead", ""))
-            seen[bead] = seen.get(bead, 0) + bool(bead)
+            for bead in commit.trailers.get("Bead", ()):
+                seen[bead] = seen.get(bead, 0) + 1
     return len(
         {bead for bead, found in logged.items() if len(found) > 1} | {b for b, times in seen.items() if times > 1}
     )

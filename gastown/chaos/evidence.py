@@ -49,8 +49,8 @@ class Commit:
     oid: str
     tree: str
     parents: tuple[str, ...]
-    trailers: Mapping[str, str]
-    """Bead, Request, Actor, as the landing wrote them."""
+    trailers: Mapping[str, tuple[str, ...]]
+    """Bead, Request, Actor, as the landing wrote them: one of each for every request that landed with it."""
     at: datetime
 
 

@@ -89,7 +89,7 @@ def _is_known(ref: str) -> bool:
 
 
 def _commit(found: git.Commit) -> Commit:
-    trailers = {name: values[0] for name in _TRAILERS if (values := found.trailers(name))}
+    trailers = {name: tuple(found.trailers(name)) for name in _TRAILERS}
     return Commit(found.oid, found.tree, found.parents, trailers, found.committed_at)
 
 
@@ -131,17 +131,19 @@ def _deletions(path: Path) -> dict[str, datetime]:
 
 
 def _undone(path: Path, line: Sequence[Commit], landed: Sequence[Row]) -> Iterable[str]:
-    """Files that a landing changed on the target although its own head had not touched them."""
+    """Files that a landing changed on the target although none of its heads had touched them."""
     ours = {event["payload"]["sha"] for event in landed}
     for commit in line:
-        if commit.oid not in ours or len(commit.parents) != 2:
+        if commit.oid not in ours or len(commit.parents) < 2:
             continue
-        base, head = commit.parents
-        fork = git.merge_base(path, base, head)
-        meant = set(git.changed_paths(path, fork, head)) if fork else set()
+        base, *heads = commit.parents
+        meant: set[str] = set()
+        for head in heads:
+            fork = git.merge_base(path, base, head)
+            meant |= set(git.changed_paths(path, fork, head)) if fork else set()
         more = sorted(set(git.changed_paths(path, base, commit.oid)) - meant)
         if more:
-            yield f"{commit.oid} changed {', '.join(more[:5])}, which its head had not touched"
+            yield f"{commit.oid} changed {', '.join(more[:5])}, which none of its heads had touched"
 
 
 def _merge_again(path: Path, returned: Sequence[Row]) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:

@@ -265,7 +265,7 @@ class Story:
         request["state"] = "landing"
         said = {"intent": intent["id"], "base": base, "tree": tree, "run": run["id"]}
         self._speak(K.LANDING_INTENDED, request, **said, new=sha)
-        trailers = {"Bead": bead, "Request": str(request["id"]), "Actor": "agent"}
+        trailers = {"Bead": (bead,), "Request": (str(request["id"]),), "Actor": ("agent",)}
         self.line.append(Commit(sha, tree, (base, head["head_oid"]), trailers, self.now))
         self.reachable |= {sha, head["head_oid"]}
         intent["state"] = "landed"

@@ -31,8 +31,9 @@ def _made_commit(landing: Row) -> bool:
     return bool(landing["payload"]["sha"] != landing["payload"]["base"])
 
 
-def _request_of(commit: Commit) -> str:
-    return str(commit.trailers.get("Request", ""))
+def _named(commit: Commit) -> list[tuple[str, str]]:
+    """The request and bead of each rider."""
+    return list(zip(commit.trailers.get("Request", ()), commit.trailers.get("Bead", ()), strict=False))
 
 
 @collected
@@ -64,17 +65,17 @@ def _trailers(repository: Repository, landings: list[Row]) -> Iterator[str]:
             continue
         if commit is None:
             yield f"{repository.rig}: {event['bead_id']} landed as {event['payload']['sha']}, which is not on the line"
-        elif (_request_of(commit), commit.trailers.get("Bead")) != (str(event["payload"]["request"]), event["bead_id"]):
+        elif (str(event["payload"]["request"]), event["bead_id"]) not in _named(commit):
             yield f"{repository.rig}: {commit.oid} says it is {dict(commit.trailers)}, the log says {event['bead_id']}"
 
 
 def _trailer_twice(repository: Repository, name: str) -> Iterator[str]:
     seen: dict[str, str] = {}
     for commit in repository.first_parents:
-        value = str(commit.trailers.get(name, ""))
-        if value and value in seen:
-            yield f"{repository.rig}: {commit.oid} and {seen[value]} are both of {name} {value}"
-        seen.setdefault(value, commit.oid)
+        for value in commit.trailers.get(name, ()):
+            if value in seen:
+                yield f"{repository.rig}: {commit.oid} and {seen[value]} are both of {name} {value}"
+            seen[value] = commit.oid
 
 
 @collected
@@ -100,11 +101,12 @@ def closed_is_landed(evidence: Evidence) -> Iterator[str]:
 
 def _unrecorded(evidence: Evidence) -> Iterator[str]:
     """Our commits on a target whose landing was never written down."""
-    landed = {event["payload"]["sha"] for event in of_kind(evidence, EventKind.REQUEST_LANDED)}
+    landed = {(event["payload"]["sha"], event["bead_id"]) for event in of_kind(evidence, EventKind.REQUEST_LANDED)}
     for repository in evidence.repositories.values():
         for commit in repository.first_parents:
-            if _request_of(commit) and commit.oid not in landed:
-                yield f"{repository.rig}: {commit.oid} of {commit.trailers.get('Bead')} is on the line, not in the log"
+            for bead in commit.trailers.get("Bead", ()):
+                if (commit.oid, bead) not in landed:
+                    yield f"{repository.rig}: {commit.oid} of {bead} is on the line, not in the log"
 
 
 @collected

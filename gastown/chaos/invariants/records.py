@@ -23,7 +23,8 @@ def _step(before: str, after: str) -> tuple[frozenset[str], str]:
 
 _REQUEST: _Steps = {
     EventKind.REQUEST_SUBMITTED: _step("- queued testing returned", "queued"),
-    EventKind.REQUEST_BOARDED: _step("queued", "testing"),
+    EventKind.REQUEST_BOARDED: _step("queued testing", "testing"),
+    EventKind.REQUEST_SET_ASIDE: _step("testing", "testing"),
     EventKind.REQUEST_REQUEUED: _step("queued testing", "queued"),
     EventKind.LANDING_INTENDED: _step("queued testing", "landing"),
     EventKind.LANDING_VOIDED: _step("landing", "queued"),
@@ -89,6 +90,8 @@ def nothing_is_missing(evidence: Evidence) -> Iterator[str]:
     for steps, name, rows in chains:
         column = "status" if rows == "convoys" else "state"
         found = by_payload(of_kind(evidence, *steps), name)
+        if steps is _INTENT:
+            found = {key: _once_told(events) for key, events in found.items()}
         yield from _chains(steps, found, f"{name} ", {row["id"]: row[column] for row in table(evidence, rows)})
     yield from _untested(evidence)
     numbers: dict[Any, list[Row]] = defaultdict(list)
@@ -113,6 +116,11 @@ def _chains(steps: _Steps, found: Mapping[Any, Sequence[Row]], name: str, rows: 
             yield f"{name}{key}: its events lead to {state or 'nothing'}, its row says {rows.get(key, 'nothing')}"
 
 
+def _once_told(events: Sequence[Row]) -> list[Row]:
+    """Of a landing each rider has an event; the first of each kind tells of the landing."""
+    return list({event["kind"]: event for event in reversed(events)}.values())[::-1]
+
+
 def _untested(evidence: Evidence) -> Iterator[str]:
     """What gates have judged had boarded: returned as red, or landed as a commit of ours after a run."""
     boarded: set[Any] = set()
@@ -120,6 +128,8 @@ def _untested(evidence: Evidence) -> Iterator[str]:
         said = event["payload"]
         if event["kind"] == EventKind.REQUEST_BOARDED:
             boarded.add(said["request"])
+            continue
+        if event["kind"] == EventKind.REQUEST_SET_ASIDE:
             continue
         is_landing_of_ours = event["kind"] == EventKind.LANDING_INTENDED and said["base"] != said["new"]
         is_judged = (is_landing_of_ours and said.get("run") is not None) or said.get("reason") in BY_GATES

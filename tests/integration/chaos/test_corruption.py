@@ -112,7 +112,7 @@ def test_spoilt_line_of_the_target_is_found(act: str, number: int, whole: Whole)
     else:
         values: dict[str, Any] = {
             "tree": {"tree": "0" * 40},
-            "trailer": {"trailers": {**line[place].trailers, "Bead": "app-none"}},
+            "trailer": {"trailers": {**line[place].trailers, "Bead": ("app-none",)}},
             "parent": {"parents": line[other].parents},
         }[act]
         line[place] = replace(line[place], **values)

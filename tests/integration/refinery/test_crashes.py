@@ -64,7 +64,7 @@ def _landed_once(town: RefineryTown, bead: str) -> None:
     trailer = "--format=%H %(trailers:key=Bead,valueonly,separator=%x20)"
     log = [line.split() for line in run_git(town.remote, "log", "--first-parent", trailer, "main").splitlines()]
     assert [oid for oid, *named in log if bead in named] == [request.landed_oid]
-    mine = [intent for intent in town.intents() if intent.request_id == request.id]
+    mine = [intent for intent in town.intents() if request.head_id in intent.riders]
     assert [intent.state for intent in mine].count(IntentState.LANDED) == 1
     assert not [intent for intent in mine if intent.state is IntentState.OPEN]
 

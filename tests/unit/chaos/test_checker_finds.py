@@ -261,7 +261,7 @@ VIOLATIONS: dict[str, tuple[Edit, set[str]]] = {
         ),
         {"I9", "I10"},
     ),
-    "I9 trailers disagree": (commit(1, trailers={"Bead": "a-9", "Request": "1"}), {"I9"}),
+    "I9 trailers disagree": (commit(1, trailers={"Bead": ("a-9",), "Request": ("1",)}), {"I9", "I10"}),
     "I10 closed, not in the target": (
         remote(lambda one: replace(one, reachable=one.reachable - {"h-a-1-1"})),
         {"I10"},
