@@ -2,6 +2,7 @@
 
 Deterministic code, never a model. Invariants:
   - a tree lands only with a green verdict of its own (or in a rig that says it has no gates), on a green target;
+  - nobody is returned as red but by two red runs of its own tree, with all that boarded before it decided;
   - one request a bead is open, one intent a rig, one gate run a tree and configuration;
   - an intent is written before the push and stays open until the remote has shown what became of it;
   - request, head, intent, bead and convoy change in the one transaction that records the landing;
@@ -29,14 +30,17 @@ from gastown.refinery.models import (
     Verdict,
 )
 from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_queue, red_first_parents, status
+from gastown.refinery.planning import Mode
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
 from gastown.refinery.recheck import recheck
+from gastown.refinery.simulation import Figures, simulate
 from gastown.refinery.step import StepResult, lease_name, step
 from gastown.refinery.ticks import any_work, count_running, list_requested, list_unseen, ring_all, tick_rigs
 
 __all__ = [
     "OPEN_REQUESTS",
     "TRANSITIONS",
+    "Figures",
     "GateRun",
     "GateRunResult",
     "IntentState",
@@ -44,6 +48,7 @@ __all__ = [
     "LandsNow",
     "MergeHead",
     "MergeRequest",
+    "Mode",
     "QueueItem",
     "Refinery",
     "RequestState",
@@ -73,6 +78,7 @@ __all__ = [
     "retry",
     "ring_all",
     "run_gates",
+    "simulate",
     "status",
     "step",
     "submit",

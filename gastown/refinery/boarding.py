@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import landing, lifecycle, ordering
+from gastown.refinery import intents, landing, lifecycle, ordering
 from gastown.refinery.candidate import ground, put_on, sides
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -188,7 +188,7 @@ def _already_in(desk: Desk, view: View, entry: Entry, candidate: Candidate) -> M
         whole = Candidate(
             candidate.base_oid, candidate.commit_oid, candidate.tree_oid, candidate.made_at, (head.id or 0,)
         )
-        lifecycle.intend(session, [entry.change.request], whole, run, actor=desk.actor, lease=desk.proof.fence)
+        intents.intend(session, [entry.change.request], whole, run, actor=desk.actor, lease=desk.proof.fence)
     return Move(acted=True)
 
 

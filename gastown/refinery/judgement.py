@@ -33,6 +33,7 @@ class Judgement:
     run: GateRun | None = None  # the newest that matters: the decisive, the open, or the last that could not run
     attempt: int = 1  # of the run to ask for: 2 confirms a red one
     again_at: datetime | None = None  # when a stuck tree may be tried once more
+    reds: int = 0  # so many runs of it failed
 
 
 def judge(runs: Sequence[GateRun], *, max_infrastructure: int) -> Judgement:
@@ -44,15 +45,15 @@ def judge(runs: Sequence[GateRun], *, max_infrastructure: int) -> Judgement:
         return Judgement(Standing.GREEN, green)
     reds = [run for run in finished if run.verdict is Verdict.FAIL]
     if len(reds) >= REDS_TO_BLAME:
-        return Judgement(Standing.RED, reds[-1])
+        return Judgement(Standing.RED, reds[-1], len(reds) + 1, reds=len(reds))
     running = next((run for run in counted if run.state is not RunState.FINISHED), None)
     if running is not None:
-        return Judgement(Standing.ASKED, running)
+        return Judgement(Standing.ASKED, running, len(reds) + 1, reds=len(reds))
     attempt = len(reds) + 1
     broken = [run for run in finished if run.verdict not in (Verdict.FAIL, *GREEN)]
     if len(broken) >= max_infrastructure:
-        return Judgement(Standing.STUCK, broken[-1], attempt, _again_at(broken, max_infrastructure))
-    return Judgement(Standing.ASK, finished[-1] if finished else None, attempt)
+        return Judgement(Standing.STUCK, broken[-1], attempt, _again_at(broken, max_infrastructure), reds=len(reds))
+    return Judgement(Standing.ASK, finished[-1] if finished else None, attempt, reds=len(reds))
 
 
 def _again_at(broken: Sequence[GateRun], allowed: int) -> datetime | None:

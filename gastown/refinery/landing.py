@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from gastown import clock, git, logs, rigs
 from gastown.errors import Bug
 from gastown.git import Pushed, PushSupport
-from gastown.refinery import lifecycle, queries
+from gastown.refinery import intents, lifecycle, queries
 from gastown.refinery.candidate import Change, Repository, join, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.judgement import pause_after
@@ -61,7 +61,7 @@ def land(desk: Desk, view: View, riders: Sequence[Entry], tree: str, target: str
     fence = _expected_fence(view)
     requests = [change.request for change in changes]
     with desk.write() as session:
-        intent = lifecycle.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
+        intent = intents.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
     return _push(desk, view, intent, fence)
 
 
@@ -174,14 +174,14 @@ def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
 
 def _void(desk: Desk, intent: LandingIntent, why: str) -> Move:
     with desk.write() as session:
-        lifecycle.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why)
+        intents.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why)
     return Move(acted=True)
 
 
 def _refused(desk: Desk, view: View, intent: LandingIntent, reason: str) -> Move:
     why = f"the remote refuses pushes to {view.rig.branch}: {reason}"
     with desk.write() as session:
-        lifecycle.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why, refused=True)
+        intents.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why, refused=True)
         rigs.set_target_state(session, desk.rig, TargetState.BROKEN, intent.base_oid, actor=desk.actor, why=why)
     return rest(why, target=intent.base_oid)
 
@@ -201,7 +201,7 @@ def find_pause(desk: Desk, target: str) -> str | None:
 def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
     with desk.write() as session:
         actor, fence = desk.actor, desk.proof.fence
-        landed = lifecycle.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
+        landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
         state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)

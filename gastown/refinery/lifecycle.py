@@ -1,10 +1,10 @@
-"""Every write to merge requests, their heads and landing intents. Gate runs have `gate_runs.py`.
+"""Every write to merge requests and their heads. Gate runs have `gate_runs.py`, landing intents `intents.py`.
 
 Each change is one conditional write and one event in the caller's transaction. Events name the fence of the attempt
 whose head they speak of, and as `lease` the fence of the refinery's own lease.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from gastown import assignments, beads, clock, rigs
-from gastown.beads import BeadStatus
+from gastown import assignments, clock
 from gastown.errors import Conflict
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_bead_id
@@ -21,12 +20,9 @@ from gastown.refinery import gate_runs, queries
 from gastown.refinery.models import (
     TRANSITIONS,
     GateRun,
-    IntentState,
-    LandingIntent,
     MergeHead,
     MergeRequest,
     RequestState,
-    Verdict,
 )
 
 NO_CANDIDATE: dict[str, Any] = {
@@ -99,7 +95,7 @@ def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all
     session.add(head)
     session.flush()
     _queue(session, request, head, priority)
-    _record(
+    record_about(
         session,
         EventKind.REQUEST_SUBMITTED,
         request,
@@ -187,8 +183,8 @@ def cancel(session: Session, bead_id: str, *, actor: str, why: str) -> MergeRequ
     head = queries.get_head(session, request.head_id)
     head.result = head.result or "cancelled"
     session.add(head)
-    _move(session, request, RequestState.CANCELLED, **NO_CANDIDATE)
-    _record(session, EventKind.REQUEST_CANCELLED, request, head, actor=actor, why=why, result=head.result)
+    move(session, request, RequestState.CANCELLED, **NO_CANDIDATE)
+    record_about(session, EventKind.REQUEST_CANCELLED, request, head, actor=actor, why=why, result=head.result)
     return queries.get_request(session, request.id or 0)
 
 
@@ -197,7 +193,7 @@ def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat
 
     One that is aboard already keeps its seat, and gets another candidate.
     """
-    _move(
+    move(
         session,
         request,
         RequestState.TESTING,
@@ -214,16 +210,16 @@ def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat
     values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid, "seat": seat}
     values |= {"riders": list(candidate.riders)}
     values["boarded_at"] = say_time(candidate.made_at)
-    _record(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, **values)
+    record_about(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, **values)
 
 
 def set_aside(session: Session, request: MergeRequest, *, actor: str, lease: int) -> None:
     """Take the request off the train, which is red with it and green without; its own tree is yet to be tried again."""
     now = clock.now()
-    _move(session, request, RequestState.TESTING, seat=None, aside_at=now)
+    move(session, request, RequestState.TESTING, seat=None, aside_at=now)
     head = queries.get_head(session, request.head_id)
     said = {"tree": request.tree_oid, "aside_at": say_time(now)}
-    _record(session, EventKind.REQUEST_SET_ASIDE, request, head, actor=actor, lease=lease, **said)
+    record_about(session, EventKind.REQUEST_SET_ASIDE, request, head, actor=actor, lease=lease, **said)
 
 
 def follow_run(session: Session, request: MergeRequest, run: GateRun, *, actor: str) -> None:
@@ -235,15 +231,15 @@ def follow_run(session: Session, request: MergeRequest, run: GateRun, *, actor: 
     )
     if followed.rowcount:  # type: ignore[attr-defined]
         head = queries.get_head(session, request.head_id)
-        _record(session, EventKind.REQUEST_RETESTED, request, head, actor=actor, run=run.id)
+        record_about(session, EventKind.REQUEST_RETESTED, request, head, actor=actor, run=run.id)
 
 
 def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, why: str) -> None:
     """Give up the request's candidate without penalty: the target or the gates have changed."""
     _call_off(session, request, actor=actor, why=why)
-    _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
+    move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
     head = queries.get_head(session, request.head_id)
-    _record(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, why=why)
+    record_about(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, why=why)
 
 
 def send_back(
@@ -254,146 +250,17 @@ def send_back(
     The request stays open: the next head submitted for the bead enters the queue again.
     """
     retries = request.retries + 1  # before the row changes under our hands
-    _move(session, request, RequestState.RETURNED, retries=retries, **NO_CANDIDATE)
+    move(session, request, RequestState.RETURNED, retries=retries, **NO_CANDIDATE)
     head = queries.get_head(session, request.head_id)
     head.result = kind
     session.add(head)
     facts = {"head": head.head_oid, "retries": retries, **details}
-    _record(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, reason=kind, **facts)
+    record_about(session, EventKind.REQUEST_RETURNED, request, head, actor=actor, lease=lease, reason=kind, **facts)
     full = {"kind": kind, "request": request.id, **facts}
     return assignments.rework(session, request.bead_id, details=full, actor=actor) is not None
 
 
-def intend(
-    session: Session,
-    riders: Sequence[MergeRequest],
-    candidate: Candidate,
-    run: GateRun | None,
-    *,
-    actor: str,
-    lease: int,
-) -> LandingIntent:
-    """Write down what is about to be pushed, and whose it is; from here on only the remote says whether it landed."""
-    last = riders[-1]
-    values = {
-        "base_oid": candidate.base_oid,
-        "riders": list(candidate.riders),
-        "candidate_oid": candidate.commit_oid,
-        "tree_oid": candidate.tree_oid,
-        "gate_run_id": run.id if run else None,
-        "boarded_at": candidate.made_at,
-    }
-    for request in riders:
-        _move(session, request, RequestState.LANDING, seat=None, aside_at=None, **values)
-    intent = LandingIntent(
-        rig=last.rig,
-        request_id=last.id or 0,
-        head_id=last.head_id or 0,
-        riders=list(candidate.riders),
-        gate_run_id=run.id if run else None,
-        base_oid=candidate.base_oid,
-        new_oid=candidate.commit_oid,
-        tree_oid=candidate.tree_oid,
-        fence=lease,
-        state=IntentState.OPEN,
-        created_at=clock.now(),
-    )
-    session.add(intent)
-    session.flush()
-    verdict = run.verdict if run and run.verdict else Verdict.NOT_CONFIGURED
-    said = {
-        "intent": intent.id,
-        "base": intent.base_oid,
-        "new": intent.new_oid,
-        "tree": intent.tree_oid,
-        "run": intent.gate_run_id,
-        "riders": intent.riders,
-        "last": intent.request_id,
-        "last_head": intent.head_id,
-        "verdict": verdict.value,
-        "boarded_at": say_time(candidate.made_at),
-        "created_at": say_time(intent.created_at),
-    }
-    for request in riders:
-        head = queries.get_head(session, request.head_id)
-        _record(session, EventKind.LANDING_INTENDED, request, head, actor=actor, lease=lease, **said)
-    return intent
-
-
-def void(session: Session, intent: LandingIntent, *, actor: str, lease: int, why: str, refused: bool = False) -> None:
-    """Close an intent that can never land any more; its requests queue again, without penalty."""
-    now = clock.now()
-    if not _close_intent(session, intent, IntentState.VOID, now, why=why[:1000], refused=refused):
-        return
-    said = {"intent": intent.id, "why": why[:1000], "refused": refused, "closed_at": say_time(now)}
-    for request, head in queries.list_riders(session, intent):
-        _move(session, request, RequestState.QUEUED, **NO_CANDIDATE)
-        _record(session, EventKind.LANDING_VOIDED, request, head, actor=actor, lease=lease, **said)
-
-
-def land(
-    session: Session, intent: LandingIntent, *, actor: str, lease: int, after_landing: Callable[[Session, str], None]
-) -> list[str]:
-    """Record a landing that the remote has shown: intent, requests, heads and beads at once. Returns the beads, in
-    order; none: done before.
-    """
-    now = clock.now()
-    if not _close_intent(session, intent, IntentState.LANDED, now):
-        return []
-    rig = rigs.get(session, intent.rig)
-    riders = queries.list_riders(session, intent)
-    for request, head in riders:
-        _move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=now)
-        head.result = "landed"
-        session.add(head)
-        _record(
-            session,
-            EventKind.REQUEST_LANDED,
-            request,
-            head,
-            actor=actor,
-            lease=lease,
-            intent=intent.id,
-            sha=intent.new_oid,
-            base=intent.base_oid,
-            tree=intent.tree_oid,
-            target=rig.branch,
-            run=intent.gate_run_id,
-            landed_at=say_time(now),
-        )
-        _close_bead(session, request, head, intent, rig.branch, actor=actor)
-        after_landing(session, request.bead_id)
-    return [request.bead_id for request, _head in riders]
-
-
-def _close_bead(
-    session: Session, request: MergeRequest, head: MergeHead, intent: LandingIntent, target: str, *, actor: str
-) -> None:
-    """A person may have closed it by hand while the push was under way: the landing is a fact all the same."""
-    bead = beads.find_many(session, [request.bead_id]).get(request.bead_id)
-    if bead is not None and bead.status != BeadStatus.CLOSED:
-        beads.close_landed(
-            session,
-            request.bead_id,
-            actor=actor,
-            sha=intent.new_oid,
-            target=target,
-            fence=head.fence,
-            assignment_id=head.assignment_id,
-            rig=request.rig,
-        )
-
-
-def _close_intent(session: Session, intent: LandingIntent, state: IntentState, now: datetime, **values: Any) -> bool:
-    closed = session.execute(
-        update(LandingIntent)
-        .where(col(LandingIntent.id) == intent.id, col(LandingIntent.state) == IntentState.OPEN)
-        .values(state=state, closed_at=now, **values)
-    )
-    return bool(closed.rowcount == 1)  # type: ignore[attr-defined]
-
-
-def _move(session: Session, request: MergeRequest, state: RequestState, **values: Any) -> None:
+def move(session: Session, request: MergeRequest, state: RequestState, **values: Any) -> None:
     """Change a request's state from one that allows it, with the head that the caller saw; Conflict otherwise."""
     moved = session.execute(
         update(MergeRequest)
@@ -410,9 +277,10 @@ def _move(session: Session, request: MergeRequest, state: RequestState, **values
         raise StaleSubmit(f"request {request.id} has a newer head")
 
 
-def _record(
+def record_about(
     session: Session, kind: EventKind, request: MergeRequest, head: MergeHead, /, *, actor: str, **values: Any
 ) -> None:
+    """Record what happened to a request, with the attempt whose head it speaks of."""
     record(
         session,
         kind,

@@ -21,12 +21,14 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
+from gastown.refinery.judgement import REDS_TO_BLAME
+
 Prefix = tuple[int, ...]
 """Requests by number, in the order in which they are merged into the base. Not always those that stand first: a run
 may ask what the train is worth without one of them."""
 
 # A segment with fewer culprits expected than this is cut evenly: with one, no other cut needs fewer runs.
-SKEW_FROM = 1.5
+SKEW_FROM = 1.2
 # A red whose odds to be the gates' own are higher than this is run again before anything is concluded from it.
 MOST_DOUBT = 0.1
 # In thrifty mode the whole line is tested at once while it is likelier green than this.
@@ -147,11 +149,19 @@ class _Search:
             self.runs.append(prefix)
 
     def _is_doubtful(self, prefix: Prefix, size: int) -> bool:
-        """By Bayes: whether so many reds of it are too likely for a flaky gate and `size` good requests."""
-        odds = self.situation.odds
-        bad = 1 - (1 - odds.bad) ** size
-        by_chance = (1 - bad) * odds.flaky ** self._known(prefix).reds
-        return by_chance > MOST_DOUBT * (by_chance + bad)
+        return is_doubtful(self._known(prefix).reds, size, self.situation.odds)
+
+
+def is_doubtful(reds: int, size: int, odds: Odds) -> bool:
+    """By Bayes: whether so many reds of a merge of `size` requests may well be the gates' own."""
+    bad = 1 - (1 - odds.bad) ** size
+    by_chance = (1 - bad) * odds.flaky**reds
+    return by_chance > MOST_DOUBT * (by_chance + bad)
+
+
+def is_condemned(reds: int, odds: Odds) -> bool:
+    """Whether one set aside is to go back: its reds leave no doubt, and one more has confirmed them."""
+    return reds >= REDS_TO_BLAME and not is_doubtful(reds - 1, 1, odds)
 
 
 def checkpoints(waiting: int, runners: int, odds: Odds, mode: Mode) -> list[int]:

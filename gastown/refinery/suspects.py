@@ -5,7 +5,7 @@ green, and the gate was flaky: it boards anew.
 """
 
 from gastown import git
-from gastown.refinery import gate_runs, lifecycle, queries
+from gastown.refinery import gate_runs, lifecycle, odds, planning, queries
 from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -19,35 +19,39 @@ from gastown.rigs import TargetState
 
 def settle(desk: Desk, view: View, line: Line) -> Move | None:
     """Decide about one of those set aside, where that can be done by now; None: none can."""
+    if not view.aside:
+        return None
+    with desk.write() as session:
+        chances = odds.learn(session, view.rig.name)
     for entry in view.aside:
         if entry.change.request.base_oid not in line:
             return requeue(desk, [entry], "the target moved")
         with desk.write() as session:
             judgement = judge_tree(session, view, entry.change.request.tree_oid)
-        move = _settle(desk, view, entry, judgement)
+        move = _settle(desk, view, entry, judgement, chances)
         if move is not None:
             return move
     return None
 
 
-def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement) -> Move | None:
+def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances: planning.Odds) -> Move | None:
     match judgement.standing:
         case Standing.GREEN:
             return requeue(desk, [entry], "it passed when it was run again")
-        case Standing.RED:
+        case Standing.RED if planning.is_condemned(judgement.reds, chances):
             request = entry.change.request
             summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
             return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
         case Standing.STUCK:
             return find_out_who(desk, view, entry, judgement)
-        case Standing.ASK | Standing.ASKED:
+        case Standing.RED | Standing.ASK | Standing.ASKED:
             return None
 
 
 def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
     """Ask for the run that decides about one set aside, or find the open one."""
     with desk.write() as session:
-        attempt = judge_tree(session, view, entry.change.request.tree_oid).attempt
+        attempt = judge_tree(session, view, entry.change.request.tree_oid).reds + 1
         request = entry.change.request
         wanted = Wanted(
             view.rig.name,

@@ -10,7 +10,17 @@ from gastown.agents import WorktreeState, mark_worktree
 from gastown.assignments import Assignment, AssignmentState, RunStart
 from gastown.beads import Bead
 from gastown.errors import GastownError
-from gastown.refinery import GateRun, LandingIntent, MergeRequest, RequestState, Verdict, gate_runs, lifecycle, looks
+from gastown.refinery import (
+    GateRun,
+    LandingIntent,
+    MergeRequest,
+    RequestState,
+    Verdict,
+    gate_runs,
+    intents,
+    lifecycle,
+    looks,
+)
 from gastown.refinery.gate_runs import Wanted
 from gastown.refinery.models import IntentState, RunState
 from gastown.rigs import GateSpec, Rig, TargetState
@@ -217,8 +227,9 @@ class Life:
     def do_submit(self) -> None:
         sling.submit(self.session, *self.running(), head_oid=oid(self.random), actor="app/polecats/nux")
 
-    def _candidate(self) -> lifecycle.Candidate:
-        return lifecycle.Candidate(oid(self.random), oid(self.random), oid(self.random), clock.now())
+    def _candidate(self, request: MergeRequest) -> lifecycle.Candidate:
+        made = (oid(self.random), oid(self.random), oid(self.random))
+        return lifecycle.Candidate(*made, clock.now(), (request.head_id or 0,))
 
     def _ask(self, request: MergeRequest, candidate: lifecycle.Candidate) -> GateRun:
         wanted = Wanted(
@@ -227,19 +238,28 @@ class Life:
             commit_oid=candidate.commit_oid,
             tree_oid=candidate.tree_oid,
             config_hash="c" * 64,
+            riders=candidate.riders,
             request_id=request.id,
             bead_id=request.bead_id,
         )
         return gate_runs.request(self.session, wanted, attempt=1, actor="app/refinery")
 
     def do_board(self) -> None:
-        request, candidate = self.request(RequestState.QUEUED), self._candidate()
-        run = self._ask(request, candidate)
-        lifecycle.board(self.session, request, candidate, run, actor="app/refinery", lease=LEASE)
+        request = self.request(RequestState.QUEUED)
+        seat = self.random.randrange(1, 100)
+        made = self._candidate(request)
+        lifecycle.board(self.session, request, made, seat=seat, actor="app/refinery", lease=LEASE)
+
+    def do_board_again(self) -> None:
+        request = self.request(RequestState.TESTING)
+        lifecycle.board(self.session, request, self._candidate(request), seat=7, actor="app/refinery", lease=LEASE)
+
+    def do_set_aside(self) -> None:
+        lifecycle.set_aside(self.session, self.request(RequestState.TESTING), actor="app/refinery", lease=LEASE)
 
     def do_retest(self) -> None:
         request = self.request(RequestState.TESTING)
-        run = self._ask(request, self._candidate())
+        run = self._ask(request, self._candidate(request))
         lifecycle.follow_run(self.session, request, run, actor="app/refinery")
 
     def do_requeue(self) -> None:
@@ -255,9 +275,10 @@ class Life:
         refinery.cancel(self.session, self.bead().id, actor=ADA, why="not wanted")
 
     def do_intend(self) -> None:
-        request, candidate = self.request(RequestState.QUEUED, RequestState.TESTING), self._candidate()
+        request = self.request(RequestState.QUEUED, RequestState.TESTING)
+        candidate = self._candidate(request)
         run = self._ask(request, candidate)
-        lifecycle.intend(self.session, request, candidate, run, actor="app/refinery", lease=LEASE)
+        intents.intend(self.session, [request], candidate, run, actor="app/refinery", lease=LEASE)
 
     def _intent(self) -> LandingIntent:
         query = select(LandingIntent).where(LandingIntent.state == IntentState.OPEN).order_by(col(LandingIntent.id))
@@ -267,10 +288,10 @@ class Life:
 
     def do_void(self) -> None:
         refused = self.random.random() < 0.5
-        lifecycle.void(self.session, self._intent(), actor="r", lease=LEASE, why="target left", refused=refused)
+        intents.void(self.session, self._intent(), actor="r", lease=LEASE, why="target left", refused=refused)
 
     def do_land(self) -> None:
-        lifecycle.land(
+        intents.land(
             self.session,
             self._intent(),
             actor="app/refinery",
@@ -381,8 +402,9 @@ WHOLE = (
     *("book", "heartbeat", "adopt", "detach", "save", "restart", "run", "give_up", "fail", "claim", "claim"),
     *("hand_over", "claim", "lose", "dispatch", "claim", "ask_all", "resume_later", "claim", "claim", "put_back"),
     *("sling", "sling", "claim", "claim", "site", "submit", "submit", "book", "worktree", "worktree"),
-    *("board", "gate_start", "gate_renew", "gate_put_back", "gate_start", "gate_finish", "retest", "gate_cancel"),
-    *("requeue", "board", "return", "claim", "submit", "board", "gate_start", "gate_expire", "intend", "void"),
+    *("board", "retest", "gate_start", "gate_renew", "gate_put_back", "gate_start", "gate_finish", "retest"),
+    *("gate_cancel", "requeue", "board", "board_again", "set_aside", "return", "claim", "submit", "board", "retest"),
+    *("gate_start", "gate_expire", "intend", "void"),
     *("retry", "intend", "land", "convoy_check", "sling", "claim", "submit", "cancel", "escalate", "unsling"),
     *("close", "reopen", "close", "convoy_check", "convoy_add", "create", "unpark"),
     *("fresh", "put_back", "fresh", "resume_later", "fresh", "lose", "fresh", "escalate", "fresh", "fail"),

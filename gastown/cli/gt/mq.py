@@ -23,6 +23,7 @@ def mq() -> None:
       gt mq list
       gt mq status app
       gt mq retry app
+      gt mq simulate --requests 32 --bad 1 --runners 4 --trials 1000
     """
 
 
@@ -79,6 +80,8 @@ def _item_json(item: "QueueItem") -> dict[str, Any]:
         "head": item.head_oid,
         "polecat": item.polecat,
         "candidate": request.candidate_oid or None,
+        "seat": request.seat,
+        "set_aside_at": iso(request.aside_at),
         "gate_run": request.gate_run_id,
         "created_at": iso(request.created_at),
         "queued_at": iso(request.queued_at),
@@ -177,3 +180,44 @@ def retry(context: Context, rig: str) -> None:
         context.print_json({"rig": rig, "forgotten": forgotten})
     else:
         context.echo(f"{rig}: {forgotten} verdicts and refusals forgotten; its queue looks again now.")
+
+
+@mq.command("simulate")
+@click.option("--requests", type=click.IntRange(1, 5000), required=True, help="Requests that wait when a train starts.")
+@click.option("--bad", type=click.IntRange(0), default=0, show_default=True, help="How many of them fail the gates.")
+@click.option("--runners", type=click.IntRange(1, 256), default=2, show_default=True, help="Gate runs at once.")
+@click.option("--trials", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Trains.")
+@click.option(
+    "--mode", type=click.Choice(["thrifty", "fast"]), default="fast", show_default=True, help="What they save."
+)
+@click.option(
+    "--flaky", type=click.FloatRange(0, 0.9), default=0.0, help="How often a gate fails for nothing: 0 to 0.9."
+)
+@click.option("--clashes", type=click.IntRange(0, 10_000), default=0, help="Pairs that are good apart, red together.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same trains.")
+@pass_context
+def simulate(context: Context, /, *, mode: str, **varied: Any) -> None:
+    """Show what a rate of bad requests or a flaky gate costs, on made-up trains and a virtual clock.
+
+    The decisions are those of the real queue. A gate run takes 1; confirming runs are counted apart.
+
+    \b
+    Example:
+      gt mq simulate --requests 128 --bad 2 --runners 8 --trials 1000 --json
+    """
+    from dataclasses import asdict
+
+    from gastown.errors import Invalid
+    from gastown.refinery import Mode
+    from gastown.refinery import simulate as travel
+
+    if varied["bad"] > varied["requests"]:
+        raise Invalid(f"{varied['bad']} of {varied['requests']} requests cannot be bad", hint="Lower --bad.")
+    if varied["clashes"] and varied["requests"] < 2:
+        raise Invalid("a clash takes two requests", hint="Raise --requests.")
+    figures = asdict(travel(mode=Mode(mode), **varied))
+    if context.json:
+        context.print_json({**figures, "mode": mode, **varied})
+        return
+    rows = [(name.replace("_", " ").removesuffix(" mean"), value) for name, value in figures.items()]
+    table(context, ("PER TRAIN (MEAN), OR IN ALL", "VALUE"), rows, empty="")

@@ -211,12 +211,13 @@ class LandingProtocol(RuleBasedStateMachine):
 
     @invariant()
     def sql_says_what_the_remote_says(self) -> None:
-        log = run_git(self.town.remote, "log", "--first-parent", "--format=%H %s", f"{self.first}..main").splitlines()
+        trailers = "--format=%H %(trailers:key=Bead,valueonly,separator=%x20)"
+        log = run_git(self.town.remote, "log", "--first-parent", trailers, f"{self.first}..main").splitlines()
         merged: dict[str, list[str]] = {}
         for line in log:
-            oid, _, subject = line.partition(" ")
-            if subject.startswith("Merge "):
-                merged.setdefault(subject.removeprefix("Merge ").partition(":")[0], []).append(oid)
+            oid, *named = line.split()
+            for bead_id in named:
+                merged.setdefault(bead_id, []).append(oid)
         intents = [intent for intent in self.town.intents() if intent.state is IntentState.OPEN]
         assert len(intents) <= 1
         for request in self._requests():

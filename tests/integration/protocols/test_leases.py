@@ -17,7 +17,7 @@ from gastown.db import database_time
 from gastown.db.unit_of_work import reading, transact, unit_of_work
 from gastown.errors import Conflict
 from gastown.events import Event, EventKind
-from gastown.refinery import MergeRequest, RequestState, lifecycle
+from gastown.refinery import MergeRequest, RequestState, intents, lifecycle
 from gastown.refinery.lifecycle import Candidate
 from tests.integration.protocols.conftest import limits
 from tests.support.database_clock import DatabaseClock
@@ -279,13 +279,13 @@ class LeaseProtocol(RuleBasedStateMachine):
             if how == "intend" and request.state is RequestState.QUEUED and intent is None:
                 oid = f"{next(self.numbers):040x}"
                 made = Candidate(oid, oid, oid, self.clock.now())
-                lifecycle.intend(session, request, made, None, actor="queue", lease=1)
+                intents.intend(session, [request], made, None, actor="queue", lease=1)
             elif how == "return" and request.state is RequestState.QUEUED:
                 lifecycle.send_back(session, request, kind="conflict", details={}, actor="queue", lease=1)
             elif how == "land" and intent is not None:
-                lifecycle.land(session, intent, actor="queue", lease=1, after_landing=lambda *_: None)
+                intents.land(session, intent, actor="queue", lease=1, after_landing=lambda *_: None)
             elif how == "void" and intent is not None:
-                lifecycle.void(session, intent, actor="queue", lease=1, why="the target moved")
+                intents.void(session, intent, actor="queue", lease=1, why="the target moved")
 
     # what must hold
 
