@@ -7,7 +7,8 @@ Deterministic code, never a model. Invariants:
   - an intent is written before the push and stays open until the remote has shown what became of it;
   - request, head, intent, bead and convoy change in the one transaction that records the landing;
   - whatever holds the queue up that is not the change's own doing costs nobody a retry.
-One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`.
+One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`. A
+step moves the train (`train.py`): `planning.py` decides from the evidence of gate runs (`evidence.py`) what to do next.
 """
 
 from gastown.refinery import replay

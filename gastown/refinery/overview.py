@@ -65,7 +65,7 @@ def list_queue(
     waiting = {row.id or 0: _waiting(row, since.get(row.bead_id)) for row in rows}
     now = clock.now()
     order = {item.request_id: place for place, item in enumerate(ordering.order(waiting.values(), now))}
-    sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], order[row.id or 0]))
+    sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], row.seat or 0, order[row.id or 0]))
     places = _places(sorted_rows)
     seen = queries.refineries(session)
     heads, runs = queries.heads_of(session, rows), queries.runs_of(session, rows)
@@ -111,14 +111,24 @@ def _waits_for(row: MergeRequest, result: str, run: GateRun | None, place: int, 
             return f"rework ({result})"
         case RequestState.LANDING:
             return stands or "its push"
-        case RequestState.TESTING if run is not None and run.state is RunState.RUNNING:
-            return f"gate run {run.id}, running on {run.host}"
         case RequestState.TESTING:
-            return stands or (f"gate run {run.id}" if run else "a gate run")
+            return _waits_aboard(row, run, stands)
         case _ if place > 1:
             return "the request before it"
         case _:
             return stands or "its turn"
+
+
+def _waits_aboard(row: MergeRequest, run: GateRun | None, stands: str) -> str:
+    what = stands or "the runs of those it rides with"
+    if run is not None and run.state in (RunState.REQUESTED, RunState.RUNNING):
+        where = f", running on {run.host}" if run.state is RunState.RUNNING else ""
+        what = (
+            f"gate run {run.id} of the first {len(run.riders)}{where}"
+            if len(run.riders) > 1
+            else f"gate run {run.id}{where}"
+        )
+    return f"set aside: {what}" if row.aside_at else what
 
 
 def status(session: Session, rig: str | None = None) -> list[RigStatus]:

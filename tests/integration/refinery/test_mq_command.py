@@ -80,3 +80,32 @@ def test_retry_starts_a_stopped_queue_when_a_person_asks_for_it(queue: RefineryT
     assert queue.request(bead).retries == 1
     assert _json("mq", "retry", "app") == {"rig": "app", "forgotten": 2}
     assert queue.runs()[-1].is_void
+
+
+def test_simulate_prints_what_a_train_costs_and_refuses_what_cannot_be(queue: RefineryTown) -> None:
+    words = ("mq", "simulate", "--requests", "32", "--bad", "1", "--runners", "4", "--trials", "50", "--seed", "2")
+    shown = _json(*words, "--mode", "thrifty")
+    assert (shown["trials"], shown["landed"], shown["wrong_ejections"], shown["red_commits"]) == (50, 50 * 31, 0, 0)
+    assert shown["gate_runs_mean"] <= 14
+    assert shown["makespan_mean"] <= 5
+    assert shown["confirm_runs_mean"] <= 1
+    assert shown["time_to_main_mean"] < shown["makespan_mean"]
+    assert shown == _json(*words, "--mode", "thrifty")
+    code, _, err = _gt("mq", "simulate", "--requests", "3", "--bad", "4")
+    assert code == 2
+    assert "3" in err
+
+
+def test_list_shows_seats_and_who_is_set_aside(queue: RefineryTown) -> None:
+    queue.settle()
+    bad, good = queue.submit({"check.sh": RED}), queue.submit({"b.txt": "x"})
+    for _ in range(3):
+        queue.step()
+        queue.gate()
+        rows = {row["bead"]: row for row in _json("mq", "list", "app")}
+        if bad in rows and rows[bad]["set_aside_at"]:
+            break
+    assert rows[bad]["seat"] is None
+    assert rows[bad]["waits_for"].startswith("set aside: ")
+    queue.settle()
+    assert queue.landed == [good]
