@@ -13,6 +13,7 @@ from gastown.refinery.guard import judge_tree
 from gastown.refinery.landing import Move, rest
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import RequestState
+from gastown.refinery.planning import Prefix
 
 # A commit that no host and no remote shows for so long will not come any more.
 HEAD_PATIENCE = timedelta(minutes=10)
@@ -79,12 +80,27 @@ def _put(view: View, below: Candidate, entry: Entry) -> Candidate | None:
     return None if isinstance(made, Conflicted) else made
 
 
-def try_build(view: View, entries: Sequence[Entry], target: str) -> Candidate | None:
-    """The candidate of these requests on the target, some of the train's riders left out; None: they do not go."""
-    below: Candidate | None = ground(view.repository, target, clock.now())
-    for entry in entries:
-        below = _put(view, below, entry) if below is not None else None
-    return below
+class Workshop:
+    """Builds candidates of a train that leave some of its riders out, each part of one once."""
+
+    def __init__(self, view: View, target: str) -> None:
+        self._view = view
+        self._target = target
+        self._entries = {entry.change.request.id or 0: entry for entry in view.train}
+        self._built: dict[Prefix, Candidate | None] = {}
+        prefix: Prefix = ()
+        for number, entry in self._entries.items():
+            prefix = (*prefix, number)
+            self._built[prefix] = candidate_of(entry)
+
+    def build(self, prefix: Prefix) -> Candidate | None:
+        """The candidate of these riders, in this order; None where they do not go together."""
+        done = next(place for place in range(len(prefix), -1, -1) if not place or prefix[:place] in self._built)
+        below = self._built[prefix[:done]] if done else ground(self._view.repository, self._target, clock.now())
+        for place in range(done, len(prefix)):
+            below = _put(self._view, below, self._entries[prefix[place]]) if below is not None else None
+            self._built[prefix[: place + 1]] = below
+        return below
 
 
 def _is_in(view: View, entry: Entry, target: str) -> bool:

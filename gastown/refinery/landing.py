@@ -95,7 +95,7 @@ def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
     if view.repository.is_in(intent.new_oid, target):
         return _landed(desk, view, intent, target)
     if target != intent.base_oid:
-        return _void(desk, intent, "the target left its base")
+        return _void(desk, view, intent, "the target left its base")
     if not view.repository.has(intent.new_oid):
         changes, made_at = _changes_of(desk, intent)
         try:
@@ -105,7 +105,7 @@ def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
                 raise
             made = None
         if made is None or made.commit_oid != intent.new_oid:
-            return _void(desk, intent, "its commit exists nowhere any more")
+            return _void(desk, view, intent, "its commit exists nowhere any more")
     desk.prove()  # whoever takes the lease from here on moves the fence that this push expects
     return _push(desk, view, intent, fence)
 
@@ -168,13 +168,17 @@ def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
     if view.repository.is_in(intent.new_oid, target):
         return _landed(desk, view, intent, target)
     if target != intent.base_oid:
-        return _void(desk, intent, "the target moved")
+        return _void(desk, view, intent, "the target moved")
     return rest("the remote took a push and does not show it")
 
 
-def _void(desk: Desk, intent: LandingIntent, why: str) -> Move:
+def _void(desk: Desk, view: View, intent: LandingIntent, why: str) -> Move:
+    """Those who sat behind leave the train, too: else they would be before those whose landing failed."""
     with desk.write() as session:
         intents.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why)
+        behind = [entry for entry in view.train if entry.change.head.id not in (*intent.riders, intent.head_id)]
+        for entry in behind:
+            lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence, why=why)
     return Move(acted=True)
 
 

@@ -1,6 +1,6 @@
 """What nobody in the merge queues waits for any more: found by the tick, and by each host in its own repositories."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from sqlalchemy import exists
 from sqlmodel import Session, col, select
@@ -18,17 +18,18 @@ from gastown.refinery.models import (
 )
 
 _BATCH = 200
+_UNDER_WAY = (RequestState.TESTING, RequestState.LANDING)
 
 
 def call_off_unwanted(session: Session, *, actor: str) -> int:
-    """Call off gate runs of candidates that no request waits for; return how many."""
+    """Call off gate runs of candidates of which no rider is under way any more; return how many."""
     waits = exists().where(
         col(MergeRequest.gate_run_id) == col(GateRun.id),
-        col(MergeRequest.state).in_((RequestState.TESTING, RequestState.LANDING)),
+        col(MergeRequest.state).in_(_UNDER_WAY),
     )
     # Between a request's `board` and its commit nobody sees either row; what is seen here belongs together.
     rows = session.exec(
-        select(GateRun.id)
+        select(GateRun.id, GateRun.riders)
         .where(
             col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING)),
             col(GateRun.request_id).is_not(None),
@@ -38,7 +39,14 @@ def call_off_unwanted(session: Session, *, actor: str) -> int:
         .limit(_BATCH)
     ).all()
     why = "no request waits for it"
-    return sum(gate_runs.cancel(session, number or 0, actor=actor, why=why, ring=True) for number in rows)
+    unwanted = [number for number, riders in rows if not _ride(session, riders)]
+    return sum(gate_runs.cancel(session, number or 0, actor=actor, why=why, ring=True) for number in unwanted)
+
+
+def _ride(session: Session, riders: Sequence[int]) -> bool:
+    """Whether one of these heads is the newest of a request that is tested or lands."""
+    query = select(MergeRequest.id).where(col(MergeRequest.head_id).in_(riders))
+    return session.exec(query.where(col(MergeRequest.state).in_(_UNDER_WAY)).limit(1)).first() is not None
 
 
 def list_needed(session: Session, rig: str) -> frozenset[str]:

@@ -12,11 +12,10 @@ from sqlmodel import Session
 from gastown.beads import BeadStatus
 from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, queries, suspects
 from gastown.refinery.desk import Desk, Entry, View, look
-from gastown.refinery.evidence import Findings, Line
+from gastown.refinery.evidence import OPEN, Findings, Line
 from gastown.refinery.gate_runs import Wanted
 from gastown.refinery.guard import guard, set_target
 from gastown.refinery.landing import Move, calm, requeue, rest
-from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, RequestState, RunState, Verdict
 from gastown.refinery.planning import Plan, Prefix, Situation
 
@@ -129,10 +128,13 @@ def _board(desk: Desk, view: View, target: str) -> Move:
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
     """Have the runs that the plan wants, and no other; those set aside are tried when a runner is free, or is due."""
-    wanted = [(prefix, want) for prefix in plan.runs if (want := _wanted(view, prefix, target)) is not None]
+    shop = boarding.Workshop(view, target)
+    running = {prefix: run for prefix in plan.runs for run in findings.runs.get(prefix, ()) if run.state in OPEN}
+    new = [prefix for prefix in plan.runs if prefix not in running]
+    wanted = [(prefix, want) for prefix in new if (want := _wanted(view, prefix, shop)) is not None]
     with desk.write() as session:
         set_target(session, desk, calm(view.rig), target)
-        asked = []
+        asked = list(running.values())
         for prefix, want in wanted:
             attempt = 1 + sum(run.verdict is Verdict.FAIL for run in findings.runs.get(prefix, ()))
             run = gate_runs.request(session, want, attempt=attempt, actor=desk.actor)
@@ -154,13 +156,10 @@ def _say(runs: Sequence[GateRun]) -> str:
     return "gate run " + ", ".join(f"{run.id} of {run.bead_id}" for run in runs[:5]) if runs else ""
 
 
-def _wanted(view: View, prefix: Prefix, target: str) -> Wanted | None:
-    """What a run of the prefix tests: a candidate that is there, or one that is built for it; None: none can be."""
-    entries = {entry.change.request.id or 0: entry for entry in view.train}
-    last = entries[prefix[-1]]
-    candidate: Candidate | None = boarding.candidate_of(last)
-    if prefix != tuple(entries)[: len(prefix)]:
-        candidate = boarding.try_build(view, [entries[number] for number in prefix], target)
+def _wanted(view: View, prefix: Prefix, shop: boarding.Workshop) -> Wanted | None:
+    """What a run of the prefix tests; None where its riders do not go together without those that it leaves out."""
+    last = next(entry for entry in view.train if entry.change.request.id == prefix[-1])
+    candidate = shop.build(prefix)
     if candidate is None:
         return None
     return Wanted(

@@ -190,3 +190,62 @@ def test_a_run_is_rebuilt_from_the_heads_where_the_candidate_is_not(train: Refin
 
     assert train.landed == riders
     assert train.red() == []
+
+
+def test_those_behind_do_not_overtake_when_a_landing_fails(
+    train: RefineryTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pushes to the target in the moment before our push arrives."""
+    _set(train, "refinery.max_train", "3")
+    riders = _ride(train, "one", "two", "three", "four")
+    push = git.push_landing
+
+    def too_late(*args: object, **more: object) -> git.PushOutcome:
+        monkeypatch.setattr(git, "push_landing", push)
+        train.push_to_target({"outside": "x\n"})
+        return push(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(git, "push_landing", too_late)
+
+    train.settle(40)
+
+    assert train.landed == riders
+    assert train.red() == []
+
+
+def test_runs_on_a_guess_are_left_alone_by_the_tick(train: RefineryTown) -> None:
+    from gastown import refinery
+
+    _set(train, "refinery.runners", "6")
+    riders = _ride(train, "one", "bad", "two", "three")
+    train.step()
+    for _ in range(3):
+        train.gate()
+        train.step()
+        with train.work() as session:
+            assert refinery.call_off_unwanted(session, actor="town") == 0
+    train.settle(40)
+    assert [bead for bead in riders if bead in train.landed] == [riders[0], riders[2], riders[3]]
+
+
+def test_a_rig_whose_gates_break_in_the_middle_blames_nobody_of_a_whole_train(make: Make, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    town = make(gates=(GateSpec("check", f"test -e {broken} && exit 127; echo 1 passed", 30),))
+    town.settle()
+    broken.touch()
+    riders = _ride(town, "one", "two", "three")
+
+    for _ in range(12):
+        town.step()
+        town.gate()
+    assert town.landed == []
+    assert {town.request(bead).retries for bead in riders} == {0}
+    assert town.rig().target_state.value == "broken"
+
+    broken.unlink()
+    with town.work() as session:
+        from gastown import refinery
+
+        refinery.retry(session, "app", actor="ada")
+    town.settle(40)
+    assert sorted(town.landed) == sorted(riders)
