@@ -69,16 +69,19 @@ def _landed_once(town: RefineryTown, bead: str) -> None:
     assert not [intent for intent in mine if intent.state is IntentState.OPEN]
 
 
-def _crash_at_every_boundary(town: RefineryTown, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[], None]) -> int:
+def _crash_at_every_boundary(
+    town: RefineryTown, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[], None], riders: int = 1
+) -> int:
     for number in itertools.count(1):
-        bead = town.submit({f"{number}.txt": "x"})
+        beads = [town.submit({f"{number}-{rider}.txt": "x"}) for rider in range(riders)]
         prepare()
         fuse = Fuse(town, number)
         with fuse.around_git(monkeypatch), contextlib.suppress(Crash):
             town.step(work=fuse.work)
         town.expire_lease()
         town.settle()
-        _landed_once(town, bead)
+        for bead in beads:
+            _landed_once(town, bead)
         if fuse.reached < number:
             return number
     raise AssertionError
@@ -93,8 +96,9 @@ def test_commit_lands_exactly_once_when_the_step_is_killed_at_any_boundary(
     assert boundaries > 30  # it really went through transactions and git
 
 
-def test_green_candidate_lands_exactly_once_when_the_landing_step_is_killed_between_transactions(
-    town: RefineryTown, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("riders", [1, 3])
+def test_green_candidates_land_exactly_once_when_the_landing_step_is_killed_between_transactions(
+    town: RefineryTown, monkeypatch: pytest.MonkeyPatch, riders: int
 ) -> None:
     def prepare() -> None:
         town.step()
@@ -103,7 +107,7 @@ def test_green_candidate_lands_exactly_once_when_the_landing_step_is_killed_betw
         town.gate()
 
     monkeypatch.setattr(Fuse, "around_git", lambda *_: contextlib.nullcontext())
-    boundaries = _crash_at_every_boundary(town, monkeypatch, prepare)
+    boundaries = _crash_at_every_boundary(town, monkeypatch, prepare, riders)
     assert boundaries > 8
     assert town.red() == []
 
