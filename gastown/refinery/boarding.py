@@ -107,8 +107,8 @@ def _is_in(view: View, entry: Entry, target: str) -> bool:
     return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
 
 
-def board(desk: Desk, view: View, target: str) -> Move:
-    """Take waiting requests aboard behind those who are there; a rest where nobody can be.
+def board(desk: Desk, view: View, target: str, room: int) -> Move:
+    """Take waiting requests aboard behind those who are there, `room` in all; a rest where nobody can be.
 
     Refused are, each with what it needs to know: what conflicts with the target itself, changes nothing in it, or was
     never brought. What conflicts only with somebody aboard waits until that one has landed or left.
@@ -118,7 +118,7 @@ def board(desk: Desk, view: View, target: str) -> Move:
     boarding: list[tuple[Entry, Candidate]] = []
     tried, absent = 0, ""
     for entry in _in_order(view):
-        if len(train) + len(boarding) >= view.most_riders or len(boarding) >= BATCH or tried >= MOST_TRIED:
+        if len(train) + len(boarding) >= room or len(boarding) >= BATCH or tried >= MOST_TRIED:
             break
         head = entry.change.head
         try:

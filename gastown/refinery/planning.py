@@ -31,6 +31,8 @@ may ask what the train is worth without one of them."""
 SKEW_FROM = 1.2
 # A red whose odds to be the gates' own are higher than this is run again before anything is concluded from it.
 MOST_DOUBT = 0.1
+# One runner tests the whole line unless it is all but certain to be red: too long a line costs it one run a culprit.
+ALONE_FLOOR = 0.1
 # In thrifty mode the whole line is tested at once while it is likelier green than this.
 THRIFTY_FLOOR = 0.5
 
@@ -168,12 +170,21 @@ def checkpoints(waiting: int, runners: int, odds: Odds, mode: Mode) -> list[int]
     """Which prefixes of `waiting` requests to test, nothing being known of them."""
     if waiting < 1 or runners < 1:
         return []
-    if runners == 1 or (mode is Mode.THRIFTY and (1 - odds.bad) ** waiting > THRIFTY_FLOOR):
+    floor = THRIFTY_FLOOR if mode is Mode.THRIFTY else 1.0
+    if (1 - odds.bad) ** waiting > (ALONE_FLOOR if runners == 1 else floor):
         return [waiting]
     apart = spacing(waiting, runners, round(odds.bad, 4))
     if mode is Mode.THRIFTY:
         apart = max(apart, min(waiting, int(math.log(2) / odds.bad)))
     return [min(apart * number, waiting) for number in range(1, min(runners, math.ceil(waiting / apart)) + 1)]
+
+
+def room(waiting: int, runners: int, odds: Odds, mode: Mode) -> int:
+    """How many of so many requests a train has use for: what is tested now, and as much again for when that lands.
+
+    Who is aboard has to be merged anew whenever somebody before it leaves.
+    """
+    return min(waiting, 2 * max(checkpoints(waiting, runners, odds, mode), default=0))
 
 
 @lru_cache(maxsize=4096)

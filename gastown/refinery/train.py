@@ -77,7 +77,7 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     if view.rig.no_gates:
         return _land_ungated(desk, view, target)
     train = view.train
-    findings, plan = _plan(desk, view, train, line)
+    findings, plan, room = _plan(desk, view, train, line)
     if plan.land:
         return _land(desk, view, train, plan.land, findings, target)
     if plan.suspect is not None:
@@ -85,26 +85,29 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     decided = suspects.settle(desk, view, line)
     if decided is not None:
         return decided
-    boarded = _board(desk, view, target)
+    boarded = _board(desk, view, target, room)
     if boarded.acted:
         return boarded
     return _ask(desk, view, findings, plan, target, boarded.waits_for)
 
 
 def _land_ungated(desk: Desk, view: View, target: str) -> Move:
-    move = _board(desk, view, target)
+    move = _board(desk, view, target, 1)
     if not move.acted and not move.waits_for:
         with desk.write() as session:
             set_target(session, desk, calm(view.rig), target)
     return move
 
 
-def _plan(desk: Desk, view: View, train: Sequence[Entry], line: Line) -> tuple[Findings, Plan]:
+def _plan(desk: Desk, view: View, train: Sequence[Entry], line: Line) -> tuple[Findings, Plan, int]:
+    """What the gates said, what is to be done, and how many the train has use for."""
     with desk.write() as session:
         findings = evidence.gather(session, view, train, line)
-        chances = odds.learn(session, view.rig.name) if train else odds.Tally().odds()
+        chances = odds.learn(session, view.rig.name)
     riders = tuple(entry.change.request.id or 0 for entry in train)
-    return findings, planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode))
+    plan = planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode))
+    waiting = min(view.most_riders, len(train) + len(view.in_state(RequestState.QUEUED)))
+    return findings, plan, planning.room(waiting, view.runners, chances, view.mode)
 
 
 def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findings: Findings, target: str) -> Move:
@@ -120,10 +123,10 @@ def _set_aside(desk: Desk, entry: Entry) -> Move:
     return Move(acted=True)
 
 
-def _board(desk: Desk, view: View, target: str) -> Move:
+def _board(desk: Desk, view: View, target: str, room: int) -> Move:
     if view.rig.is_docked:
         return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
-    return boarding.board(desk, view, target) if view.in_state(RequestState.QUEUED) else rest(target=target)
+    return boarding.board(desk, view, target, room) if view.in_state(RequestState.QUEUED) else rest(target=target)
 
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
