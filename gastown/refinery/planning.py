@@ -32,7 +32,7 @@ SKEW_FROM = 1.2
 # A red whose odds to be the gates' own are higher than this is run again before anything is concluded from it.
 MOST_DOUBT = 0.1
 # One runner tests the whole line unless it is all but certain to be red: too long a line costs it one run a culprit.
-ALONE_FLOOR = 0.1
+ALONE_FLOOR = 0.05
 # In thrifty mode the whole line is tested at once while it is likelier green than this.
 THRIFTY_FLOOR = 0.5
 
