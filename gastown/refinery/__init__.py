@@ -13,6 +13,7 @@ step moves the train (`train.py`): `planning.py` decides from the evidence of ga
 
 from gastown.refinery import replay
 from gastown.refinery.command import Stopped
+from gastown.refinery.figures import RigFigures, figures
 from gastown.refinery.gates import GateRunResult, run_gates
 from gastown.refinery.leftovers import branches_of, call_off_unwanted, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
@@ -53,6 +54,7 @@ __all__ = [
     "QueueItem",
     "Refinery",
     "RequestState",
+    "RigFigures",
     "RigStatus",
     "RunState",
     "StaleSubmit",
@@ -65,6 +67,7 @@ __all__ = [
     "call_off_unwanted",
     "cancel",
     "count_running",
+    "figures",
     "find_open",
     "lease_name",
     "list_for_bead",

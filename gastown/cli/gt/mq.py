@@ -9,7 +9,7 @@ from gastown.cli.context import Context
 from gastown.cli.output import ago, iso, table
 
 if TYPE_CHECKING:
-    from gastown.refinery import QueueItem, RigStatus
+    from gastown.refinery import QueueItem, RigFigures, RigStatus
 
 _SHORT_OID = 10
 
@@ -23,6 +23,7 @@ def mq() -> None:
       gt mq list
       gt mq status app
       gt mq retry app
+      gt mq stats
       gt mq simulate --requests 32 --bad 1 --runners 4 --trials 1000
     """
 
@@ -180,6 +181,67 @@ def retry(context: Context, rig: str) -> None:
         context.print_json({"rig": rig, "forgotten": forgotten})
     else:
         context.echo(f"{rig}: {forgotten} verdicts and refusals forgotten; its queue looks again now.")
+
+
+@mq.command("stats")
+@click.argument("rig", required=False)
+@click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="How far back to look.")
+@pass_context
+def stats(context: Context, rig: str | None, days: int) -> None:
+    """Show what landing costs: gate runs for each landed request, waits, what went back, flaky gates, the last trains.
+
+    \b
+    Example:
+      gt mq stats app --days 30 --json
+    """
+    from datetime import timedelta
+
+    from gastown import clock, refinery
+
+    with context.read() as session:
+        rows = refinery.figures(session, clock.now() - timedelta(days=days), rig)
+    if context.json:
+        context.print_json([_figures_json(row) for row in rows])
+        return
+    headings = (
+        "RIG",
+        "LANDED",
+        "TRAINS",
+        "RUNS",
+        "PER LANDED",
+        "CONFIRMING",
+        "WAIT P50",
+        "P90",
+        "P99",
+        "BACK",
+        "FLAKES",
+    )
+    table(context, headings, [_figures_row(row) for row in rows], empty="No rigs yet: `gt rig add NAME URL-OR-PATH`.")
+
+
+def _figures_row(row: "RigFigures") -> tuple[object, ...]:
+    waits = [f"{wait:.0f}s" if wait is not None else "-" for wait in row.wait_s.values()]
+    per = "-" if row.runs_per_landed is None else f"{row.runs_per_landed:.2f}"
+    told = [", ".join(f"{name} {count}" for name, count in of.items()) or "-" for of in (row.returned, row.flakes)]
+    return (row.rig, row.landed, row.landings, row.gate_runs, per, row.confirm_runs, *waits, *told)
+
+
+def _figures_json(row: "RigFigures") -> dict[str, Any]:
+    return {
+        "rig": row.rig,
+        "landed": row.landed,
+        "landings": row.landings,
+        "gate_runs": row.gate_runs,
+        "gate_runs_per_landed": row.runs_per_landed,
+        "confirm_runs": row.confirm_runs,
+        "wait_s": dict(row.wait_s),
+        "returned": dict(row.returned),
+        "flakes_by_gate": dict(row.flakes),
+        "trains": [
+            {"landed_at": iso(train.landed_at), "commit": train.oid, "riders": train.riders, "gate_run": train.gate_run}
+            for train in row.trains
+        ],
+    }
 
 
 @mq.command("simulate")

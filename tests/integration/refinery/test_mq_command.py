@@ -109,3 +109,22 @@ def test_list_shows_seats_and_who_is_set_aside(queue: RefineryTown) -> None:
     assert rows[bad]["waits_for"].startswith("set aside: ")
     queue.settle()
     assert queue.landed == [good]
+
+
+def test_stats_count_runs_waits_and_what_went_back(queue: RefineryTown) -> None:
+    queue.settle()
+    good = [queue.submit({f"{name}.txt": "x"}) for name in "ab"]
+    queue.settle()
+    queue.submit({"check.sh": RED})
+    queue.settle()
+    (row,) = _json("mq", "stats", "app")
+    assert (row["landed"], row["landings"], row["returned"]) == (2, len(row["trains"]), {"red": 1})
+    assert sum(train["riders"] for train in row["trains"]) == len(good)
+    assert row["gate_runs"] == len([run for run in queue.runs() if run.riders])
+    assert row["confirm_runs"] == 1
+    assert row["gate_runs_per_landed"] == row["gate_runs"] / 2
+    assert 0 <= row["wait_s"]["p50"] <= row["wait_s"]["p99"]
+    code, out, _ = _gt("mq", "stats")
+    assert code == 0
+    assert "red 1" in out
+    assert _json("mq", "stats", "--days", "1")[0]["rig"] == "app"
