@@ -132,7 +132,7 @@ def make_app(settings: config.Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "priority_steps": PRIORITY_STEPS,
-            "queue_order_strategy": "priority",
+            "queue_order_strategy": "round_robin",
             "global_keyprefix": "gastown:",
             "socket_timeout": 30,
             "socket_connect_timeout": PUBLISH_TIMEOUT_S,

@@ -18,7 +18,14 @@ from gastown.rigs import Rig
 DONE = (BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)
 # From these an attempt may start; a person who blocks, pins or defers a slung bead holds it up.
 _STARTABLE = (BeadStatus.OPEN.value, BeadStatus.HOOKED.value, BeadStatus.IN_PROGRESS.value)
-_BEST_FIRST = (col(Assignment.priority), col(Assignment.created_at), col(Assignment.id))
+# Of one priority, what was begun is finished before anything new is begun: its agent, worker or host died, or it came
+# back from the merge queue, and others may wait for it.
+_BEST_FIRST = (
+    col(Assignment.priority),
+    (col(Assignment.fence) <= 1),
+    col(Assignment.created_at),
+    col(Assignment.id),
+)
 
 
 class AssignmentNotFound(NotFound):
@@ -121,7 +128,7 @@ def list_unanswered(session: Session, rung_before: datetime, *, limit: int) -> S
 
 
 def list_offered(session: Session, rig: str | None = None) -> Sequence[Assignment]:
-    """Attempts that a worker may claim; best first: priority, then age."""
+    """Attempts that a worker may claim; best first: priority, then what was begun, then age."""
     return _list(session, AssignmentState.OFFERED, rig)
 
 

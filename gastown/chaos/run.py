@@ -13,6 +13,7 @@ from gastown.chaos import checker, collect, filling, founding, plan, recovery, s
 from gastown.chaos.evidence import Fault
 from gastown.chaos.faults import KILLS, Begun, Bringer, Flush, LowDisk, RestartDatabase, RestartRedis, StopWorker
 from gastown.chaos.ground import Ground
+from gastown.chaos.leftovers import find_leftovers
 from gastown.chaos.plan import Kind, Step
 from gastown.chaos.result import Result, judge
 from gastown.chaos.schedule import Moment, make_schedule
@@ -29,6 +30,7 @@ LOOK_S = 0.2
 # Between two looks whether all has ended: each counts every bead.
 STANDING_EVERY_S = 0.5
 QUIET_WITHIN_S = 60.0
+TIDY_S = 60.0
 
 
 class FolderTaken(Conflict):
@@ -84,6 +86,7 @@ def run(wanted: Wanted, screen: Teller, stop_sessions: Callable[[int], object]) 
         screen.say(f"all slung after {state.seconds:.1f} s; {len(state.to_come)} faults are to come")
         quiet_at = _endure(state)
         screen.say(f"{_words(state.standing)} after {state.seconds:.1f} s; collecting evidence")
+        _let_tidy(ground)
         evidence = collect.collect(_facts(state, started_at, quiet_at))
     finally:
         _end(state, stop_sessions)
@@ -106,6 +109,13 @@ def _endure(state: _Run) -> datetime | None:
     _end_lasting(state, at_once=True)
     state.screen.say(f"the time is up: {_words(state.standing)}")
     return None
+
+
+def _let_tidy(ground: Ground) -> None:
+    """Give the hosts the minute that I21 gives them to see to what killed processes left behind."""
+    until, towns = clock.monotonic() + TIDY_S, [host.town for host in ground.hosts]
+    while clock.monotonic() < until and find_leftovers(towns):
+        time.sleep(1)
 
 
 def _look(state: _Run) -> None:

@@ -19,8 +19,9 @@ from gastown.sessions.office import Office
 
 log = logs.get(__name__)
 
-# Older locks in a repository belong to a git that was killed: no command of ours runs this long.
-STALE_LOCK_S = 900
+# Where no git is at work in the rig, locks of this age belong to one that was killed: a living one would be seen.
+# The age is for one that begins while we look.
+STALE_LOCK_S = 25
 # After its attempt ended an agent may say goodbye for a minute, and is then stopped by who held it.
 ORPHAN_GRACE_S = 180.0
 # So many scratch folders go in one sweep.
@@ -43,7 +44,7 @@ class Tidied:
 
 def tidy_host(office: Office) -> Tidied:
     """Look after what is due; each part goes on when another fails. Safe at any rate and beside another worker's."""
-    parts = ((end_orphans, 60.0), (sweep_locks, 600.0), (tidy_scratch, 600.0), (drop_old_snapshots, 600.0))
+    parts = ((end_orphans, 60.0), (sweep_locks, 20.0), (tidy_scratch, 600.0), (drop_old_snapshots, 600.0))
     return Tidied(*(_do_when_due(office, part, every_s) for part, every_s in parts))
 
 
