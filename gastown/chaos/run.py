@@ -167,8 +167,13 @@ def _end_lasting(state: _Run, *, at_once: bool = False) -> None:
     for item in over:
         state.lasting.remove(item)
         begun = item[1]
-        if begun.end is not None:
-            begun.end()
+        try:
+            if begun.end is not None:
+                begun.end()
+        except GastownError as error:  # the database is away just now
+            log.info("%s does not end yet: %s", begun.fault.kind, error)
+            state.lasting.append((now + LOOK_S, begun))
+            continue
         state.brought.append(replace(begun.fault, until=clock.now()))
         state.screen.say(f"over: {begun.fault.kind}: {begun.fault.target}")
 

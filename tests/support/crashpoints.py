@@ -321,8 +321,8 @@ class CrashTown:
         return run_git(self.base.remote, "for-each-ref", "--format=%(refname)", "refs/heads/polecat/").split()
 
     def _commits_of(self, bead_id: str) -> int:
-        log = run_git(self.base.remote, "log", "--first-parent", "--format=%s", "main").splitlines()
-        return sum(line.startswith(f"Merge {bead_id}:") for line in log)
+        log = run_git(self.base.remote, "log", "--first-parent", "--format=%(trailers:key=Bead,valueonly)", "main")
+        return log.split().count(bead_id)
 
     def leftovers(self) -> dict[str, Any]:
         """What must be nowhere in a town that is at rest."""
