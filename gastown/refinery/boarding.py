@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import intents, landing, lifecycle, ordering
-from gastown.refinery.candidate import ground, put_on, sides
+from gastown.refinery import intents, landing, lifecycle, ordering, queries
+from gastown.refinery.candidate import ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.guard import judge_tree
@@ -30,6 +30,9 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
     """
     train = view.train
     place = next((i for i in range(len(train)) if not _is_right(train, i, line)), None)
+    known = train[:place]
+    if known and not _is_here(desk, view, known[-1]):
+        place = 0
     if place is None:
         return None
     now = clock.now()
@@ -52,6 +55,20 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
             request = entry.change.request
             lifecycle.board(session, request, made, seat=request.seat or 0, actor=desk.actor, lease=fence)
     return Move(acted=True, target=target)
+
+
+def _is_here(desk: Desk, view: View, entry: Entry) -> bool:
+    """Whether this host has the candidate, and all those below it; one that another host built is built here, too."""
+    request, repository = entry.change.request, view.repository
+    if repository.has(request.candidate_oid):
+        return True
+    with desk.write() as session:
+        heads = queries.list_heads_by_number(session, request.riders)
+    try:
+        made = stack(repository, heads, request.base_oid, clock.now())
+    except git.ObjectMissing:
+        return False
+    return not isinstance(made, Conflicted) and made.commit_oid == request.candidate_oid
 
 
 def _is_right(train: Sequence[Entry], place: int, line: Line) -> bool:

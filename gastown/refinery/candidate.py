@@ -79,12 +79,15 @@ class Change:
 
 
 def put_on(repository: Repository, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
-    """The candidate that `head` makes when it is merged on top of `below`; its commit is for gates, and never lands."""
+    """The candidate that `head` makes when it is merged on top of `below`; its commit is for gates, and never lands.
+
+    The commit is the same on every host and at any time, so that one can make what another has made.
+    """
     merged = git.merge_trees(repository.land, below.commit_oid, head.head_oid)
     if isinstance(merged, Conflicted):
         return merged
     parents = (below.commit_oid, head.head_oid)
-    commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, when))
+    commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
     return Candidate(below.base_oid, commit, merged.tree, when, (*below.riders, head.id or 0))
 
 

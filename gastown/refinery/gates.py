@@ -190,6 +190,8 @@ def _commit(job: _Job) -> str:
     elif repository.has(run.commit_oid):
         found, commit = git.tree_of(repository.land, run.commit_oid), run.commit_oid
     else:
+        if not all(repository.has(head.head_oid) for head in job.heads):
+            repository.target()  # some have landed since, and their branches are gone
         built = stack(repository, job.heads, run.base_oid, run.created_at)
         if isinstance(built, Conflicted):
             raise _CannotRun("this host's git sees a conflict where the refinery's saw none")

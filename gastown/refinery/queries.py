@@ -113,9 +113,14 @@ def list_run_heads(session: Session, run: GateRun) -> list[MergeHead]:
     """The heads that a gate run tests, in the order in which they are merged; none where it tests the target."""
     if not run.riders and run.request_id is not None:  # of before there were trains
         return [head for head in list_heads(session, run.request_id) if head.head_oid == run.head_oid][-1:]
-    rows = session.exec(select(MergeHead).where(col(MergeHead.id).in_(run.riders))).all()
+    return list_heads_by_number(session, run.riders)
+
+
+def list_heads_by_number(session: Session, numbers: Sequence[int]) -> list[MergeHead]:
+    """These heads, in this order."""
+    rows = session.exec(select(MergeHead).where(col(MergeHead.id).in_(numbers))).all()
     found = {row.id: row for row in rows}
-    return [found[number] for number in run.riders]
+    return [found[number] for number in numbers]
 
 
 def list_landed_beads(session: Session, rig: str, *, limit: int) -> Sequence[str]:
