@@ -252,25 +252,25 @@ def test_a_rig_whose_gates_break_in_the_middle_blames_nobody_of_a_whole_train(ma
 
 
 def test_a_train_goes_on_on_another_host_when_the_first_is_gone(train: RefineryTown) -> None:
-    """Its candidates are not here, one of its riders has landed, and somebody waits to board behind the others."""
+    """Its candidates are not here, and somebody waits to board behind them."""
     import shutil
 
-    _set(train, "refinery.max_train", "3")
-    riders = _ride(train, "one", "two", "bad", "three", "four")
+    riders = _ride(train, "one", "two")
+    train.step()
+    seated = [train.request(bead) for bead in riders]
+    riders.append(train.submit({"three": "x\n"}))
     for bead in riders:
         head = train.attempts(bead)[-1]
         run_git(train.person, "fetch", "--quiet", str(train.work_git), head.head_oid)
         run_git(train.person, "push", "--quiet", "origin", f"{head.head_oid}:refs/heads/{head.branch}")
-    for _ in range(2):
-        train.step()
-        train.gate()
-    seated = [bead for bead in riders if train.request(bead).seat is not None]
     shutil.rmtree(train.land)
     shutil.rmtree(train.work_git)
 
-    train.settle(40)
+    train.step()
 
-    assert seated
-    assert train.landed == [riders[0], riders[1], riders[3], riders[4]]
-    assert train.request(riders[2]).state is RequestState.RETURNED
+    assert all(request.seat for request in seated)
+    assert train.request(riders[-1]).state is RequestState.TESTING
+    assert [train.request(bead).candidate_oid for bead in riders[:2]] == [row.candidate_oid for row in seated]
+    train.settle(40)
+    assert train.landed == riders
     assert train.red() == []
