@@ -14,7 +14,7 @@ from gastown.events.models import Event
 from gastown.queue import TOWN_QUEUE, Doorbell, Task, is_answered
 
 # The table and not its model: nobody reads these rows again here, and a claim is to cost no more than it must.
-_EVENTS = SQLModel.metadata.tables["events"]
+_INSERT = insert(SQLModel.metadata.tables["events"]).inline()
 
 
 def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywords
@@ -70,4 +70,4 @@ def record_many(session: Session, facts: Sequence[tuple[EventKind, str, Mapping[
         {"at": now, "kind": kind, "actor": actor, "bead_id": bead, "payload": values} for kind, bead, values in facts
     ]
     if rows:
-        session.execute(insert(_EVENTS), rows)
+        session.connection().execute(_INSERT, rows)

@@ -40,10 +40,10 @@ def claim_all(number: int, url: str, at: float) -> tuple[list[str], float]:
     mine = []
     while True:
         with unit_of_work(url) as session:
-            bead = beads.claim_ready(session, Filters(), actor=f"agent-{number}")
-        if bead is None:
+            taken = beads.claim_ready(session, Filters(), actor=f"agent-{number}")
+        if taken is None:
             return mine, time.time()
-        mine.append(bead.id)
+        mine.append(taken)
 
 
 def race(url: str, processes: int, number: int) -> dict[str, object]:

@@ -104,7 +104,7 @@ def _follow(context: Context, session: "Session", result: "Closing", said: dict[
     if said["claim_next"]:
         mine = beads.Filters(prefix=prefix_of_session(context) or "")
         taken = beads.claim_ready(session, mine, actor=context.actor)
-        return {"claimed": issues(session, [taken])[0] if taken else None}
+        return {"claimed": issues(session, [beads.get(session, taken)])[0] if taken else None}
     if said["go_on"]:
         found = beads.continue_after(session, result.closed[0].id, actor=context.actor, advance=not said["no_auto"])
         return {"continue": found and beads.continuation_json(session, found)}

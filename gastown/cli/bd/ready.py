@@ -143,7 +143,8 @@ def _claim(context: Context, said: dict[str, Any]) -> None:
         asked = _asked(context, session, said)
         if context.session_pass is not None:
             asked = replace(asked, prefix=context.session_pass.prefix)
-        bead = beads.claim_ready(session, asked, actor=context.actor)
+        taken = beads.claim_ready(session, asked, actor=context.actor)
+        bead = beads.get(session, taken) if taken else None
         shown = issues(session, [bead]) if bead else []
     if context.json:
         context.print_json(shown)

@@ -11,8 +11,8 @@ from tests.support.fake_clock import FakeClock
 
 
 def claimed(session: Session, **filters: object) -> str | None:
-    bead = beads.claim_ready(session, Filters(**filters), actor="ada")  # type: ignore[arg-type]
-    return bead.title if bead else None
+    taken = beads.claim_ready(session, Filters(**filters), actor="ada")  # type: ignore[arg-type]
+    return beads.get(session, taken).title if taken else None
 
 
 def test_a_bead_that_came_back_is_taken_before_less_urgent_ones(session: Session, fake_clock: FakeClock) -> None:

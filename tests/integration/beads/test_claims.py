@@ -29,10 +29,10 @@ def claim_all(number: int, url: str) -> list[str]:
     mine = []
     while True:
         with unit_of_work(url) as session:
-            bead = beads.claim_ready(session, Filters(), actor=f"agent-{number}")
-        if bead is None:
+            taken = beads.claim_ready(session, Filters(), actor=f"agent-{number}")
+        if taken is None:
             return mine
-        mine.append(bead.id)
+        mine.append(taken)
 
 
 def claim_one(number: int, url: str, bead_id: str) -> bool:

@@ -97,7 +97,8 @@ def test_claiming_the_next_ready_bead_takes_them_in_order(session: Session) -> N
     make_bead(session, priority=0, deps=(late.id,))
     first = beads.claim_ready(session, beads.Filters(), actor="ada")
     second = beads.claim_ready(session, beads.Filters(), actor="bob")
-    assert [bead and bead.id for bead in (first, second)] == [urgent.id, late.id]
+    assert [first, second] == [urgent.id, late.id]
+    assert (urgent.status, urgent.assignee) == (BeadStatus.IN_PROGRESS, "ada"), "a bead at hand is as it is now"
     assert beads.claim_ready(session, beads.Filters(), actor="cyd") is None
 
 

@@ -46,7 +46,7 @@ def test_done_and_frozen_hide_and_active_is_ready_and_claimable(session: Session
     assert {names[bead.id] for bead in beads.list_(session, Filters(statuses=("shipped",)))} == {"shipped"}
     taken = beads.claim_ready(session, Filters(), actor=PERSON)
     assert taken is not None
-    assert (names[taken.id], taken.status) == ("triage", "in_progress")
+    assert (names[taken], beads.get(session, taken).status) == ("triage", "in_progress")
     assert beads.claim_ready(session, Filters(), actor="bob") is None
 
 
