@@ -120,6 +120,8 @@ class MergeRequest(SQLModel, table=True):
     queued_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))  # with its present head
     landed_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     landed_oid: str = Field(default="", max_length=64)  # the commit on the target
+    pull_number: int | None = Field(default=None)  # its pull request, where the rig lands by those
+    pull_url: str = Field(default="", max_length=2000)
 
 
 class MergeHead(SQLModel, table=True):

@@ -30,7 +30,7 @@ from gastown.rigs.lifecycle import (
     unpark,
     update,
 )
-from gastown.rigs.models import Gate, Rig, TargetState
+from gastown.rigs.models import Gate, GatePhase, LandingStyle, Rig, TargetState
 from gastown.rigs.paths import gates_dir, land_git, polecats_dir, rig_dir, work_git
 from gastown.rigs.queries import (
     NoGates,
@@ -47,9 +47,11 @@ from gastown.rigs.queries import (
 
 __all__ = [
     "Gate",
+    "GatePhase",
     "GateSpec",
     "Halt",
     "HaltKind",
+    "LandingStyle",
     "NewRig",
     "NoGates",
     "Rig",

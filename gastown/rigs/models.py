@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column
+from sqlalchemy import Column, text
 from sqlmodel import Field, SQLModel
 
-from gastown.db import UtcTime, enum_column
+from gastown.db import JsonObject, UtcTime, enum_column
 
 
 class TargetState(StrEnum):
@@ -16,6 +16,22 @@ class TargetState(StrEnum):
     GREEN = "green"  # its tree passed
     RED = "red"  # its tree failed: the train stops, nobody is blamed
     BROKEN = "broken"  # its gates cannot run: the train stops, a person is asked
+
+
+class LandingStyle(StrEnum):
+    """What a landing leaves on the target."""
+
+    MERGE = "merge"  # one merge commit with every head as a parent
+    SQUASH = "squash"  # one plain commit a request
+    REBASE = "rebase"  # the request's own commits, on top
+    PULL = "pull"  # a pull request that the provider merges: for protected branches
+
+
+class GatePhase(StrEnum):
+    """When a gate runs."""
+
+    PRE_MERGE = "pre-merge"  # on the merged tree, before it lands
+    POST_LANDING = "post-landing"  # on the target, once it has landed
 
 
 class Rig(SQLModel, table=True):
@@ -37,6 +53,13 @@ class Rig(SQLModel, table=True):
     push_atomic: bool = Field(default=True)  # the remote takes --atomic
     push_fence: bool = Field(default=True)  # the remote takes refs/gastown/fence
     updates_checkout: bool = Field(default=False)  # the remote is somebody's checkout that takes pushes
+    landing: LandingStyle = Field(
+        default=LandingStyle.MERGE,
+        sa_column=Column(enum_column(LandingStyle), nullable=False, server_default=LandingStyle.MERGE.value),
+    )
+    provider: str = Field(default="", max_length=40)  # who merges its pull requests
+    queue_paused_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+    queue_paused_why: str = Field(default="", max_length=1000)  # somebody paused its merge queue
     target_state: TargetState = Field(
         default=TargetState.UNKNOWN, sa_column=Column(enum_column(TargetState), nullable=False)
     )
@@ -55,3 +78,14 @@ class Gate(SQLModel, table=True):
     command: str = Field(max_length=4000)  # the user's own shell command, run with `sh -c`
     position: int = Field(default=0)
     timeout_s: int | None = Field(default=None)  # None: the town's gate.timeout_s
+    is_required: bool = Field(default=True)  # False: advisory, it is run and told, and holds nothing up
+    phase: GatePhase = Field(
+        default=GatePhase.PRE_MERGE,
+        sa_column=Column(enum_column(GatePhase), nullable=False, server_default=GatePhase.PRE_MERGE.value),
+    )
+    poll_s: int | None = Field(default=None)  # a wait on an external check: its command is asked so often
+    memory_mb: int | None = Field(default=None)  # address space of each of its processes; None: no limit
+    environment: list[str] = Field(
+        default_factory=list, sa_column=Column(JsonObject, nullable=False, server_default=text("'[]'"))
+    )
+    """Variables of the runner's environment, by name, that it is given besides the usual ones."""
