@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 
 from gastown.chaos.evidence import Evidence, Fault, Row
 from gastown.chaos.reading import TERMINAL, by_bead, moments
@@ -48,10 +48,36 @@ class Recovery:
 
 def percentiles(evidence: Evidence) -> Mapping[str, float | None]:
     """The median and the 99th percentile of the times, in seconds; None without any, or where one never ended."""
-    times = [found.seconds for found in measure(evidence)]
+    return _percentiles([found.seconds for found in measure(evidence)])
+
+
+def by_fault(evidence: Evidence) -> dict[str, dict[str, float | None]]:
+    """The same for each kind of kill, with how many beads it hit and the longest time."""
+    times: dict[str, list[float | None]] = defaultdict(list)
+    for found in measure(evidence):
+        times[found.fault.kind].append(found.seconds)
+    return {kind: {"beads": len(found), **_percentiles(found, longest=1.0)} for kind, found in sorted(times.items())}
+
+
+def slowest(evidence: Evidence, number: int) -> list[dict[str, object]]:
+    """The beads that waited longest, and for what."""
+    found = sorted(measure(evidence), key=lambda one: -inf if one.seconds is None else -one.seconds)
+    return [
+        {
+            "bead": one.bead,
+            "fault": one.fault.kind,
+            "target": one.fault.target,
+            "at": one.fault.at.isoformat(),
+            "seconds": None if one.seconds is None else round(one.seconds, 2),
+        }
+        for one in found[:number]
+    ]
+
+
+def _percentiles(times: Sequence[float | None], **shares: float) -> dict[str, float | None]:
     known = sorted(seconds for seconds in times if seconds is not None)
     missing = len(times) - len(known)
-    return {name: _rank(known, missing, share) for name, share in (("p50", 0.5), ("p99", 0.99))}
+    return {name: _rank(known, missing, share) for name, share in {"p50": 0.5, "p99": 0.99, **shares}.items()}
 
 
 def _rank(known: Sequence[float], missing: int, share: float) -> float | None:

@@ -12,13 +12,13 @@ from gastown.chaos.wanted import Wanted
 
 @dataclass(frozen=True)
 class Result:
-    """The run's figures and verdicts."""
+    """The run's figures and verdicts; the keys of `recovery` stand among those of the whole."""
 
     wanted: Wanted
     counts: Mapping[str, int]
     faults: Mapping[str, int]
     violations: Mapping[str, Sequence[str]]
-    recovery_s: Mapping[str, float | None]
+    recovery: Mapping[str, Any]
     replay_equal: bool
     duration_s: float
 
@@ -37,7 +37,7 @@ class Result:
             "faults": dict(sorted(self.faults.items())),
             "invariants": {name: "violated" if found else "held" for name, found in self.violations.items()},
             "violations": {name: list(found) for name, found in self.violations.items() if found},
-            "recovery_s": dict(self.recovery_s),
+            **self.recovery,
             "replay_equal": self.replay_equal,
             "seed": wanted.seed,
             "duration_s": round(self.duration_s, 1),
@@ -57,7 +57,7 @@ def judge(
     wanted: Wanted,
     evidence: Evidence,
     violations: Mapping[str, Sequence[str]],
-    recovery_s: Mapping[str, float | None],
+    recovery: Mapping[str, Any],
     duration_s: float,
     meddled: Counter[str],
 ) -> Result:
@@ -67,7 +67,7 @@ def judge(
         counts={"beads": len(evidence.slung), **asdict(checker.count(evidence))},
         faults=Counter(fault.kind for fault in evidence.faults) + meddled,
         violations=violations,
-        recovery_s=recovery_s,
+        recovery=recovery,
         replay_equal=not evidence.replay_differences,
         duration_s=duration_s,
     )

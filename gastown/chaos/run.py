@@ -31,6 +31,7 @@ LOOK_S = 0.2
 STANDING_EVERY_S = 0.5
 QUIET_WITHIN_S = 60.0
 TIDY_S = 60.0
+SLOWEST_TOLD = 10
 
 
 class FolderTaken(Conflict):
@@ -92,7 +93,12 @@ def run(wanted: Wanted, screen: Teller, stop_sessions: Callable[[int], object]) 
         _end(state, stop_sessions)
     screen.say(f"checking after {state.seconds:.1f} s")
     violations = checker.check(evidence)
-    return judge(wanted, evidence, violations, recovery.percentiles(evidence), state.seconds, _meddled(ground))
+    times = {
+        "recovery_s": recovery.percentiles(evidence),
+        "recovery_by_fault": recovery.by_fault(evidence),
+        "slowest_recoveries": recovery.slowest(evidence, SLOWEST_TOLD),
+    }
+    return judge(wanted, evidence, violations, times, state.seconds, _meddled(ground))
 
 
 def _endure(state: _Run) -> datetime | None:

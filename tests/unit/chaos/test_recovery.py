@@ -92,3 +92,10 @@ def test_percentiles_are_nearest_ranks(healthy: Evidence) -> None:
     found = recovery.percentiles(healthy)
     times = sorted(one.seconds or 0 for one in recovery.measure(healthy))
     assert found == {"p50": round(times[(len(times) - 1) // 2], 2), "p99": round(times[-1], 2)}
+
+
+def test_the_times_are_told_by_kind_of_kill_and_the_longest_by_bead(healthy: Evidence) -> None:
+    measured = recovery.measure(healthy)
+    kinds = recovery.by_fault(healthy)
+    assert sum(kind["beads"] or 0 for kind in kinds.values()) == len(measured) > 0
+    assert max(kind["longest"] or 0 for kind in kinds.values()) == recovery.slowest(healthy, 1)[0]["seconds"]
