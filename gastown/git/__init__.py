@@ -45,6 +45,7 @@ from gastown.git.history import (
     has_tree,
     is_ancestor,
     merge_base,
+    read_commit,
     read_messages,
     ref_value,
     require_commits,
@@ -65,7 +66,7 @@ from gastown.git.land import (
 )
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
-from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
+from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees, replay
 from gastown.git.names import check_branch_name, check_oid, check_remote_url, local_path
 from gastown.git.push import (
     Fence,
@@ -201,6 +202,7 @@ __all__ = [
     "probe",
     "push_branch",
     "push_landing",
+    "read_commit",
     "read_fence",
     "read_messages",
     "redact",
@@ -210,6 +212,7 @@ __all__ = [
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",
+    "replay",
     "require_commits",
     "resolve_source",
     "save_work",

@@ -10,7 +10,7 @@ from gastown.git.errors import BadObjectId, GitFailed, NotARepository, ObjectMis
 from gastown.git.names import check_oid
 from gastown.git.run import Options, Place, Result, git
 
-_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%B"
+_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%at%x00%B"
 _FIELDS = _FORMAT.count("%x00") + 1
 _ANY = Options(expect=None)
 
@@ -26,6 +26,7 @@ class Commit:
     author_email: str
     committer: str
     committed_at: datetime
+    authored_at: datetime
     message: str
 
     @property
@@ -141,6 +142,12 @@ def first_parent(repo: Path, since: str | None, until: str) -> list[Commit]:
     return [_commit(parts[at : at + _FIELDS]) for at in range(0, len(parts) - _FIELDS + 1, _FIELDS)]
 
 
+def read_commit(repo: Path, oid: str) -> Commit:
+    """One commit as it is recorded."""
+    answer = _ask(repo, ["log", "-1", "-z", f"--format={_FORMAT}", check_oid(oid), "--"], oid)
+    return _commit(answer.stdout.split("\0")[:_FIELDS])
+
+
 def read_messages(checkout: Path, *, limit: int = 10_000) -> list[Commit]:
     """The newest commits of every branch of somebody's own checkout, newest first; refuses where there is none."""
     place, options = Place(None, work_tree=checkout), Options(as_user=True, expect=None, timeout_s=60.0)
@@ -152,7 +159,7 @@ def read_messages(checkout: Path, *, limit: int = 10_000) -> list[Commit]:
 
 
 def _commit(parts: list[str]) -> Commit:
-    oid, tree, parents, author, email, committer, seconds, message = parts
+    oid, tree, parents, author, email, committer, seconds, authored, message = parts
     return Commit(
         oid=oid,
         tree=tree,
@@ -161,6 +168,7 @@ def _commit(parts: list[str]) -> Commit:
         author_email=email,
         committer=committer,
         committed_at=datetime.fromtimestamp(int(seconds), UTC),
+        authored_at=datetime.fromtimestamp(int(authored), UTC),
         message=message.rstrip("\n"),
     )
 

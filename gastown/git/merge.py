@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gastown.git import history
@@ -45,6 +45,13 @@ class Draft:
     committer: Person
     when: datetime
     trailers: tuple[tuple[str, str], ...] = field(default=())
+    authored_at: datetime | None = None
+    """When its author made it; None: `when`."""
+
+
+# Of the commits that tell git what to take for the base of a merge, and that no ref will ever hold.
+_NOBODY = Person("nobody", "nobody@localhost")
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
@@ -67,6 +74,16 @@ def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
     if history.merge_base(repo, base, head) is None:
         return Conflicted((), ("the two branches share no history",))
     raise error
+
+
+def replay(repo: Path, onto: str, commit: history.Commit) -> Merged | Conflicted:
+    """Apply to commit `onto` what `commit` changes against its first parent, touching no ref or work tree.
+
+    Git 2.39 cannot be told the base of such a merge: so both trees are given that parent, which then is their base.
+    """
+    trees = (history.tree_of(repo, onto), commit.tree)
+    sides = [commit_tree(repo, Draft(tree, commit.parents[:1], "Side", _NOBODY, _NOBODY, _NEVER)) for tree in trees]
+    return merge_trees(repo, *sides)
 
 
 def _require_trees(repo: Path, base: str, head: str) -> None:
@@ -96,8 +113,8 @@ def _messages(section: str) -> Iterator[str]:
 def commit_tree(repo: Path, draft: Draft) -> str:
     """Write the commit and return its id; no ref moves."""
     parents = [word for parent in draft.parents for word in ("-p", check_oid(parent))]
-    seconds = f"@{int(draft.when.timestamp())} +0000"
-    env = {"GIT_AUTHOR_DATE": seconds, "GIT_COMMITTER_DATE": seconds}
+    moments = (("AUTHOR", draft.authored_at or draft.when), ("COMMITTER", draft.when))
+    env = {f"GIT_{role}_DATE": f"@{int(moment.timestamp())} +0000" for role, moment in moments}
     for role, person in (("AUTHOR", draft.author), ("COMMITTER", draft.committer)):
         env[f"GIT_{role}_NAME"] = _ident(person.name) or "unknown"
         env[f"GIT_{role}_EMAIL"] = _ident(person.email) or "unknown@localhost"

@@ -200,7 +200,7 @@ def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[
 def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
     if view.rig.no_gates:
         entry, made = boarding[0]
-        return landing.land(desk, view, [entry], made.tree_oid, target, None)
+        return landing.land(desk, view, [entry], [made.tree_oid], target, None)
     seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
     with desk.write() as session:
         for number, (entry, made) in enumerate(boarding, seat):

@@ -10,14 +10,16 @@ from gastown import git, rigs
 from gastown.agents import split_address
 from gastown.errors import GastownError, Unavailable
 from gastown.git import Conflicted, Draft, Person
-from gastown.refinery.lifecycle import Candidate
+from gastown.refinery.lifecycle import Candidate, Step
 from gastown.refinery.models import MergeHead, MergeRequest
-from gastown.rigs import Rig
+from gastown.rigs import LandingStyle, Rig
 
 TOWN = Person("gastown", "refinery@gastown.local")
 # Of each side of a conflict: enough to see who else was there, at 2 ms a commit searched.
 MOST_COMMITS_SEARCHED = 30
 MOST_COMMITS_TOLD = 5
+# Commits of one request in a rig that rebases, each of which is gated by itself.
+MOST_REPLAYED = 50
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class Repository:
     work: Path
     url: str
     branch: str
+    style: LandingStyle = LandingStyle.MERGE
 
     @classmethod
     def of(cls, town: Path, rig: Rig) -> "Repository":
         """The repositories of `rig` in `town`; nothing is created."""
-        return cls(rigs.land_git(town, rig.name), rigs.work_git(town, rig.name), rig.remote_url, rig.branch)
+        return cls(
+            rigs.land_git(town, rig.name), rigs.work_git(town, rig.name), rig.remote_url, rig.branch, rig.landing
+        )
 
     def target(self) -> str:
         """Where the target stands at the remote now, its commits fetched; `land.git` is made where it is missing."""
@@ -83,12 +88,44 @@ def put_on(repository: Repository, below: Candidate, head: MergeHead, when: date
 
     The commit is the same on every host and at any time, so that one can make what another has made.
     """
+    if repository.style is LandingStyle.REBASE:
+        steps = _replay(repository, below, head)
+    else:
+        steps = _merge(repository, below, head)
+    if isinstance(steps, Conflicted):
+        return steps
+    commit, tree = (steps[-1].commit_oid, steps[-1].tree_oid) if steps else (below.commit_oid, below.tree_oid)
+    return Candidate(below.base_oid, commit, tree, when, (*below.riders, head.id or 0), steps)
+
+
+def _merge(repository: Repository, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
     merged = git.merge_trees(repository.land, below.commit_oid, head.head_oid)
     if isinstance(merged, Conflicted):
         return merged
     parents = (below.commit_oid, head.head_oid)
     commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
-    return Candidate(below.base_oid, commit, merged.tree, when, (*below.riders, head.id or 0))
+    return (Step(commit, merged.tree, head.head_oid),)
+
+
+def _replay(repository: Repository, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
+    """One step for each commit on the head's own line that changes something; of a merge, what it changed there."""
+    land = repository.land
+    commits = git.first_parent(land, below.base_oid, head.head_oid)
+    if len(commits) > MOST_REPLAYED:
+        return Conflicted((), (f"it has {len(commits)} commits of its own: {MOST_REPLAYED} are replayed at most",))
+    top, tree, steps = below.commit_oid, below.tree_oid, []
+    for commit in commits:
+        if not commit.parents:
+            return Conflicted((), ("the two branches share no history",))
+        merged = git.replay(land, top, commit)
+        if isinstance(merged, Conflicted):
+            told = f"when commit {commit.oid[:10]} ({commit.subject[:100]}) is replayed"
+            return Conflicted(merged.paths, (*merged.messages, told))
+        if merged.tree != tree:
+            top = git.commit_tree(land, Draft(merged.tree, (top,), "Candidate", TOWN, TOWN, head.submitted_at))
+            tree = merged.tree
+            steps.append(Step(top, tree, commit.oid))
+    return tuple(steps)
 
 
 def ground(repository: Repository, target: str, when: datetime) -> Candidate:
@@ -98,13 +135,21 @@ def ground(repository: Repository, target: str, when: datetime) -> Candidate:
 
 def stack(repository: Repository, heads: Sequence[MergeHead], base: str, when: datetime) -> Candidate | Conflicted:
     """Put all the heads on `base`, one after the other; each is brought to this host first."""
-    built = ground(repository, base, when)
+    built = stack_each(repository, heads, base, when)
+    return built if isinstance(built, Conflicted) else built[-1]
+
+
+def stack_each(
+    repository: Repository, heads: Sequence[MergeHead], base: str, when: datetime
+) -> list[Candidate] | Conflicted:
+    """The same, with the candidate that each head makes on those before it; the base itself comes first."""
+    built = [ground(repository, base, when)]
     for head in heads:
         repository.bring(head.head_oid, head.branch)
-        made = put_on(repository, built, head, when)
+        made = put_on(repository, built[-1], head, when)
         if isinstance(made, Conflicted):
             return made
-        built = made
+        built.append(made)
     return built
 
 
@@ -124,6 +169,48 @@ def join(repository: Repository, changes: Sequence[Change], tree: str, target: s
     )
     riders = tuple(change.head.id or 0 for change in changes)
     return Candidate(target, git.commit_tree(repository.land, draft), tree, when, riders)
+
+
+def squash(
+    repository: Repository, changes: Sequence[Change], trees: Sequence[str], target: str, when: datetime
+) -> Candidate:
+    """The commits that land in a rig that squashes: one on top of the other, each a request with its gated tree."""
+    top, landings = target, []
+    for change, tree in zip(changes, trees, strict=True):
+        title = f"{change.request.bead_id}: {' '.join(change.title.split())}"
+        author = _author(change.head.polecat)
+        top = git.commit_tree(
+            repository.land, Draft(tree, (top,), title, author, TOWN, when, trailers=_trailers(change))
+        )
+        landings.append(top)
+    riders = tuple(change.head.id or 0 for change in changes)
+    return Candidate(target, top, trees[-1], when, riders, landings=tuple(landings))
+
+
+def rebase(
+    repository: Repository, changes: Sequence[Change], built: Sequence[Candidate], target: str, when: datetime
+) -> Candidate:
+    """The commits that land in a rig that rebases: those of the requests, each with its author and words, one on top of
+    the other. `built` are the candidates of the changes, whose steps were gated.
+    """
+    top, landings = target, []
+    for change, candidate in zip(changes, built, strict=True):
+        for step in candidate.steps:
+            origin = git.read_commit(repository.land, step.origin)
+            draft = Draft(
+                tree=step.tree_oid,
+                parents=(top,),
+                message=origin.message,
+                author=Person(origin.author, origin.author_email),
+                committer=TOWN,
+                when=when,
+                trailers=_trailers(change),
+                authored_at=origin.authored_at,
+            )
+            top = git.commit_tree(repository.land, draft)
+        landings.append(top)
+    riders = tuple(change.head.id or 0 for change in changes)
+    return Candidate(target, top, built[-1].tree_oid, when, riders, landings=tuple(landings))
 
 
 def _message(changes: Sequence[Change]) -> str:

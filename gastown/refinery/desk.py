@@ -19,7 +19,7 @@ from gastown.refinery.heartbeat import Work
 from gastown.refinery.mending import mend
 from gastown.refinery.models import GateRun, LandingIntent, RequestState
 from gastown.refinery.planning import Mode
-from gastown.rigs import Rig, TargetState
+from gastown.rigs import LandingStyle, Rig, TargetState
 
 ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
 """Since when each of these beads' convoys travels; beads without one are left out."""
@@ -84,6 +84,11 @@ class View:
     """Why nothing may be pushed; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
+
+    @property
+    def gates_each(self) -> bool:
+        """Whether each request lands as commits of its own, so that each needs a verdict of its own."""
+        return self.rig.landing in (LandingStyle.SQUASH, LandingStyle.REBASE)
 
     @property
     def wants_look(self) -> bool:

@@ -14,6 +14,7 @@ from gastown.refinery.desk import Entry, View
 from gastown.refinery.judgement import GREEN, Standing, judge
 from gastown.refinery.models import GateRun, IntentState, LandingIntent, RunState, Verdict
 from gastown.refinery.planning import Evidence, Prefix
+from gastown.rigs import LandingStyle
 
 # Landings back to which a run may have begun: its riders that landed since.
 LONGEST_LINE = 50
@@ -50,11 +51,7 @@ class Findings:
 def gather(session: Session, view: View, riders: Sequence[Entry], line: Line) -> Findings:
     """Find every run that says something of the riders in front of us, on the target to which the line leads."""
     requests = {entry.change.head.id or 0: entry.change.request.id or 0 for entry in riders}
-    by_tree: dict[str, Prefix] = {}
-    prefix: Prefix = ()
-    for entry in riders:
-        prefix = (*prefix, entry.change.request.id or 0)
-        by_tree.setdefault(entry.change.request.tree_oid, prefix)
+    by_tree = _by_tree(view, riders)
     found: dict[Prefix, list[GateRun]] = {}
     for run in _runs(session, view, [*line], [*by_tree]):
         for prefix in {_prefix_of(run, line, requests), by_tree.get(run.tree_oid, ())} - {()}:
@@ -62,10 +59,22 @@ def gather(session: Session, view: View, riders: Sequence[Entry], line: Line) ->
     # Two prefixes of one tree (a rider that undoes the one before it) have its verdict in common.
     whole: Prefix = tuple(entry.change.request.id or 0 for entry in riders)
     for place, entry in enumerate(riders, 1):
-        known = found.get(by_tree[entry.change.request.tree_oid], [])
+        known = found.get(by_tree.get(entry.change.request.tree_oid, ()), [])
         if known:
             found[whole[:place]] = _merged(known, found.get(whole[:place], []))
     return Findings(found, view.max_infrastructure)
+
+
+def _by_tree(view: View, riders: Sequence[Entry]) -> dict[str, Prefix]:
+    """The shortest prefix of each tree. In a rig that rebases the tree is not all: the way to it is gated as well."""
+    found: dict[str, Prefix] = {}
+    if view.rig.landing is LandingStyle.REBASE:
+        return found
+    prefix: Prefix = ()
+    for entry in riders:
+        prefix = (*prefix, entry.change.request.id or 0)
+        found.setdefault(entry.change.request.tree_oid, prefix)
+    return found
 
 
 def _merged(one: Iterable[GateRun], other: Iterable[GateRun]) -> list[GateRun]:

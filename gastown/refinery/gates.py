@@ -22,7 +22,7 @@ from gastown.refinery.gate_runs import GateRunLost
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.models import GateRun, MergeHead, Verdict
 from gastown.refinery.verdicts import Ended, Ruling, overall, rule, tail
-from gastown.rigs import Gate, Rig, RigNotFound
+from gastown.rigs import Gate, LandingStyle, Rig, RigNotFound
 
 log = logs.get(__name__)
 
@@ -165,19 +165,50 @@ def _run(job: _Job) -> list[dict[str, Any]]:
     free_mb = _free_mb(job.settings)
     if free_mb < job.floor_mb:
         raise _CannotRun(f"only {free_mb:.0f} MB are free on this host, less than disk.floor_mb")
-    commit = _commit(job)
+    commits = _commits(job)
     results: list[dict[str, Any]] = []
     with slots.take(job.settings.town, job.rig.name, count=job.settings.gate_runners, given_up=job.given_up) as slot:
-        slot.check_out(job.repository.land, commit, fresh=job.run.attempt > 1)
-        if job.rig.setup_command:
-            result = _run_one(job, slot, SETUP, job.rig.setup_command, job.timeout_s)
-            if result["verdict"] != Verdict.PASS:
-                return [result]
-        for gate in job.gates:
-            results.append(_run_one(job, slot, gate.name, gate.command, gate.timeout_s or job.timeout_s))
-            if results[-1]["verdict"] != Verdict.PASS:
-                break
+        for number, (commit, tree) in enumerate(commits, 1):
+            slot.check_out(job.repository.land, commit, fresh=job.run.attempt > 1)
+            step = {"step": number, "steps": len(commits), "tree": tree} if len(commits) > 1 else {}
+            found = [{**result, **step} for result in _run_all(job, slot)]
+            if any(result["verdict"] != Verdict.PASS for result in found):
+                return found  # what passed before it tells nobody anything
+            results += found
     return results
+
+
+def _run_all(job: _Job, slot: slots.Slot) -> list[dict[str, Any]]:
+    """The set-up command and the gates on what is checked out, up to the first that does not pass."""
+    results: list[dict[str, Any]] = []
+    if job.rig.setup_command:
+        result = _run_one(job, slot, SETUP, job.rig.setup_command, job.timeout_s)
+        if result["verdict"] != Verdict.PASS:
+            return [result]
+    for gate in job.gates:
+        results.append(_run_one(job, slot, gate.name, gate.command, gate.timeout_s or job.timeout_s))
+        if results[-1]["verdict"] != Verdict.PASS:
+            break
+    return results
+
+
+def _commits(job: _Job) -> list[tuple[str, str]]:
+    """Commits and trees to be gated, in order: the candidate; in a rig that rebases, every commit of the last head."""
+    run, repository = job.run, job.repository
+    if repository.style is not LandingStyle.REBASE or not job.heads:
+        return [(_commit(job), run.tree_oid)]
+    if not repository.land.exists() or not all(repository.has(oid) for oid in _named(job)):
+        repository.target()
+    built = stack(repository, job.heads, run.base_oid, run.created_at)
+    if isinstance(built, Conflicted):
+        raise _CannotRun("this host's git sees a conflict where the refinery's saw none")
+    if built.tree_oid != run.tree_oid:
+        raise _CannotRun(f"this host builds tree {built.tree_oid}, the refinery built {run.tree_oid}")
+    return [(step.commit_oid, step.tree_oid) for step in built.steps]
+
+
+def _named(job: _Job) -> list[str]:
+    return [job.run.base_oid, *(head.head_oid for head in job.heads)]
 
 
 def _commit(job: _Job) -> str:

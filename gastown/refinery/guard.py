@@ -1,5 +1,7 @@
 """Whether the target itself is green, so that it may be built on; and what a run said, for whoever mends it."""
 
+from collections.abc import Sequence
+
 from sqlmodel import Session
 
 from gastown import clock, git, rigs
@@ -8,8 +10,8 @@ from gastown.refinery.desk import Desk, View
 from gastown.refinery.gate_runs import Wanted
 from gastown.refinery.judgement import Judgement, Standing, judge
 from gastown.refinery.landing import Move, rest
-from gastown.refinery.models import GateRun, Verdict
-from gastown.rigs import TargetState
+from gastown.refinery.models import GateRun, MergeRequest, Verdict
+from gastown.rigs import LandingStyle, TargetState
 
 
 def guard(desk: Desk, view: View, target: str) -> Move | None:
@@ -42,7 +44,18 @@ def guard(desk: Desk, view: View, target: str) -> Move | None:
 
 def judge_tree(session: Session, view: View, tree: str) -> Judgement:
     """What the runs of one tree say under the rig's present gates."""
-    runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
+    return _judge(view, queries.list_runs(session, view.rig.name, tree, view.config_hash))
+
+
+def judge_request(session: Session, view: View, request: MergeRequest) -> Judgement:
+    """What the runs of its candidate say. In a rig that rebases those of other ways to the same tree say nothing."""
+    runs = queries.list_runs(session, view.rig.name, request.tree_oid, view.config_hash)
+    if view.rig.landing is LandingStyle.REBASE:
+        runs = [run for run in runs if (run.base_oid, run.riders) == (request.base_oid, request.riders)]
+    return _judge(view, runs)
+
+
+def _judge(view: View, runs: Sequence[GateRun]) -> Judgement:
     return judge(runs, max_infrastructure=view.max_infrastructure)
 
 
@@ -86,4 +99,5 @@ def _failed_gate(run: GateRun | None) -> dict[str, object]:
 def failure(run: GateRun | None) -> str:
     """The gate that failed and why, in a few words."""
     result = _failed_gate(run)
-    return f"{result.get('gate', 'a gate')} ({result.get('why', 'no reason given')})"
+    place = f" on commit {result['step']} of {result['steps']}" if "step" in result else ""
+    return f"{result.get('gate', 'a gate')} ({result.get('why', 'no reason given')}){place}"

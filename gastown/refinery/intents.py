@@ -41,13 +41,13 @@ def intend(
     values = {
         "base_oid": candidate.base_oid,
         "riders": list(candidate.riders),
-        "candidate_oid": candidate.commit_oid,
         "tree_oid": candidate.tree_oid,
         "gate_run_id": run.id if run else None,
         "boarded_at": candidate.made_at,
     }
-    for request in riders:
-        move(session, request, RequestState.LANDING, seat=None, aside_at=None, **values)
+    commits = candidate.landings or (candidate.commit_oid,) * len(riders)
+    for request, commit in zip(riders, commits, strict=True):
+        move(session, request, RequestState.LANDING, seat=None, aside_at=None, candidate_oid=commit, **values)
     intent = LandingIntent(
         rig=last.rig,
         request_id=last.id or 0,
@@ -64,9 +64,10 @@ def intend(
     session.add(intent)
     session.flush()
     said = _say(intent, run, candidate)
-    for request in riders:
+    for request, commit in zip(riders, commits, strict=True):
         head = queries.get_head(session, request.head_id)
-        record_about(session, EventKind.LANDING_INTENDED, request, head, actor=actor, lease=lease, **said)
+        own = {**said, "candidate": commit}
+        record_about(session, EventKind.LANDING_INTENDED, request, head, actor=actor, lease=lease, **own)
     return intent
 
 
@@ -110,7 +111,7 @@ def land(
     rig = rigs.get(session, intent.rig)
     riders = queries.list_riders(session, intent)
     for request, head in riders:
-        move(session, request, RequestState.LANDED, landed_oid=intent.new_oid, landed_at=now)
+        move(session, request, RequestState.LANDED, landed_oid=request.candidate_oid, landed_at=now)
         head.result = "landed"
         session.add(head)
         record_about(
@@ -121,7 +122,7 @@ def land(
             actor=actor,
             lease=lease,
             intent=intent.id,
-            sha=intent.new_oid,
+            sha=request.candidate_oid,
             base=intent.base_oid,
             tree=intent.tree_oid,
             target=rig.branch,
@@ -143,7 +144,7 @@ def _close_bead(
             session,
             request.bead_id,
             actor=actor,
-            sha=intent.new_oid,
+            sha=request.candidate_oid,
             target=target,
             fence=head.fence,
             assignment_id=head.assignment_id,

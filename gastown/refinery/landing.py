@@ -12,13 +12,13 @@ from gastown import clock, git, logs, rigs
 from gastown.errors import Bug
 from gastown.git import Pushed, PushSupport
 from gastown.refinery import intents, lifecycle, queries
-from gastown.refinery.candidate import Change, Repository, join, stack
+from gastown.refinery.candidate import Change, Repository, join, rebase, squash, stack_each
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
 from gastown.refinery.tidying import branches_of, forget_branches
-from gastown.rigs import Rig, TargetState
+from gastown.rigs import LandingStyle, Rig, TargetState
 
 log = logs.get(__name__)
 
@@ -48,11 +48,15 @@ def calm(rig: Rig) -> TargetState:
     return TargetState.UNKNOWN if rig.no_gates else TargetState.GREEN
 
 
-def land(desk: Desk, view: View, riders: Sequence[Entry], tree: str, target: str, run: GateRun | None) -> Move:
-    """Land the riders together, as the tree that has its verdict: write the intent, push, and look what came of it."""
+def land(
+    desk: Desk, view: View, riders: Sequence[Entry], trees: Sequence[str], target: str, run: GateRun | None
+) -> Move:
+    """Land the riders together: write the intent, push, and look what came of it. The last tree has its verdict from
+    `run`; where each request lands as a commit of its own, each tree is one rider's and has one.
+    """
     changes = [entry.change for entry in riders]
     made_at = changes[-1].request.boarded_at or changes[-1].request.queued_at
-    made = _make(view.repository, changes, tree, target, made_at)
+    made = _make(view.repository, changes, trees, target, made_at)
     if made is None:
         return requeue(desk, riders, "the candidate was lost")
     if run is not None and run.tree_oid != made.tree_oid:
@@ -74,18 +78,38 @@ def requeue(desk: Desk, riders: Sequence[Entry], why: str) -> Move:
 
 
 def _make(
-    repository: Repository, changes: Sequence[Change], tree: str, target: str, made_at: datetime
+    repository: Repository, changes: Sequence[Change], trees: Sequence[str], target: str, made_at: datetime
 ) -> Candidate | None:
-    """The commit to be pushed; None where this host builds another tree, or none."""
-    heads = [change.head for change in changes]
-    if git.has_tree(repository.land, tree):
-        for head in heads:
-            repository.bring(head.head_oid, head.branch)
-    else:  # another host built it
-        built = stack(repository, heads, target, made_at)
-        if isinstance(built, git.Conflicted) or built.tree_oid != tree:
+    """What is to be pushed; None where this host builds other trees, or none.
+
+    Given are the last trees of the line: all that a merge needs, and all that is known of an intent.
+    """
+    style = repository.style
+    if style is LandingStyle.REBASE or not _has_all(repository, changes, trees):
+        heads = [change.head for change in changes]
+        built = stack_each(repository, heads, target, made_at)
+        if isinstance(built, git.Conflicted):
             return None
-    return join(repository, changes, tree, target, made_at)
+        made = [candidate.tree_oid for candidate in built[1:]]
+        if made[-len(trees) :] != [*trees]:
+            return None
+        if style is LandingStyle.REBASE:
+            return rebase(repository, changes, built[1:], target, made_at)
+        trees = made
+    if style is LandingStyle.SQUASH:
+        return squash(repository, changes, trees, target, made_at)
+    return join(repository, changes, trees[-1], target, made_at)
+
+
+def _has_all(repository: Repository, changes: Sequence[Change], trees: Sequence[str]) -> bool:
+    """Whether the commits can be made from trees that are here; the heads, which a merge names, are then brought."""
+    if repository.style is LandingStyle.SQUASH and len(trees) < len(changes):
+        return False
+    if not all(git.has_tree(repository.land, tree) for tree in trees):
+        return False  # another host built them
+    for change in changes:
+        repository.bring(change.head.head_oid, change.head.branch)
+    return True
 
 
 def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
@@ -99,7 +123,7 @@ def recover(desk: Desk, view: View, intent: LandingIntent) -> Move:
     if not view.repository.has(intent.new_oid):
         changes, made_at = _changes_of(desk, intent)
         try:
-            made = _make(view.repository, changes, intent.tree_oid, target, made_at)
+            made = _make(view.repository, changes, [intent.tree_oid], target, made_at)
         except git.ObjectMissing:
             if clock.now() - intent.created_at < LONGEST_PUSH:
                 raise

@@ -46,6 +46,15 @@ class LandsNow(Conflict):
 
 
 @dataclass(frozen=True)
+class Step:
+    """One commit of a candidate, to be gated by itself, and whose change it is."""
+
+    commit_oid: str
+    tree_oid: str
+    origin: str
+
+
+@dataclass(frozen=True)
 class Candidate:
     """Heads merged into a commit of the target, and the tree that came of it."""
 
@@ -56,6 +65,10 @@ class Candidate:
     """What the commit says of its time: built again with it, it is the same commit."""
     riders: tuple[int, ...] = ()
     """The heads, by number, that are merged into the base, in order."""
+    steps: tuple[Step, ...] = ()
+    """What the last head adds to those before it: one step, or one for each of its commits where those are replayed."""
+    landings: tuple[str, ...] = ()
+    """The commit on the target with which each rider has landed, where they do not all share one."""
 
 
 def submit(  # noqa: PLR0913 - what an attempt hands in has this many sides; all are keywords

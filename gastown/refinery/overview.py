@@ -170,9 +170,10 @@ def red_first_parents(work: Work, rig: str, *, settings: Settings) -> list[Targe
     with work() as session:
         row = rigs.get(session, rig)
         seen = queries.find_refinery(session, rig)
-        green = set(
-            session.exec(select(GateRun.tree_oid).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))).all()
-        )
+        runs = session.exec(
+            select(GateRun.tree_oid, GateRun.results).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))
+        ).all()
+        green = {tree for tree, _ in runs} | {one["tree"] for _, results in runs for one in results if "tree" in one}
     if row.no_gates:
         return []
     repository = Repository.of(settings.town, row)

@@ -71,6 +71,8 @@ class Situation:
     evidence: Mapping[Prefix, Evidence]
     odds: Odds
     mode: Mode = Mode.FAST
+    gates_each: bool = False
+    """Each request lands as commits of its own: a prefix lands only when every shorter one is green, too."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ _UNKNOWN = Evidence()
 def plan(situation: Situation) -> Plan:
     """The next thing to do. Runs never outnumber the runners."""
     search = _Search(situation)
-    search.explore((), situation.riders, situation.runners)
+    explore = search.explore_each if situation.gates_each else search.explore
+    explore((), situation.riders, situation.runners)
     return Plan(search.land, search.suspect, tuple(search.runs[: situation.runners]))
 
 
@@ -117,6 +120,27 @@ class _Search:
             self.suspect = rest[0]
         else:
             self._search(head, rest, red, budget)
+
+    def explore_each(self, head: Prefix, rest: Prefix, budget: int, *, sure: bool = True) -> None:
+        """The same where every prefix needs its own green: there is nothing to search, each is tested in its turn."""
+        known = [self._known(head + rest[:i]) for i in range(1, len(rest) + 1)]
+        green = next((i for i, one in enumerate(known) if not one.is_green), len(rest))
+        if green and sure:
+            self.land = head + rest[:green]
+            return
+        head, rest, known = head + rest[:green], rest[green:], known[green:]
+        red = next((i for i, one in enumerate(known, 1) if one.reds and not one.is_green), 0)
+        if red == 1 and budget > 0 and self._is_doubtful(head + rest[:1], 1):
+            self._want(head + rest[:1])
+            budget -= 1
+        elif red == 1 and sure:
+            self.suspect = rest[0]
+            return
+        for place in [i for i in range(1, red or len(rest) + 1) if not known[i - 1].is_green][: max(budget, 0)]:
+            self._want(head + rest[:place])
+            budget -= 1
+        if red and budget > 0 and self.situation.mode is Mode.FAST:  # taking the culprit for one
+            self.explore_each(head + rest[: red - 1], rest[red:], budget, sure=False)
 
     def _known(self, prefix: Prefix) -> Evidence:
         return self.situation.evidence.get(prefix, _UNKNOWN)
@@ -179,11 +203,13 @@ def checkpoints(waiting: int, runners: int, odds: Odds, mode: Mode) -> list[int]
     return [min(apart * number, waiting) for number in range(1, min(runners, math.ceil(waiting / apart)) + 1)]
 
 
-def room(waiting: int, runners: int, odds: Odds, mode: Mode) -> int:
+def room(waiting: int, runners: int, odds: Odds, mode: Mode, *, gates_each: bool = False) -> int:
     """How many of so many requests a train has use for: what is tested now, and as much again for when that lands.
 
     Who is aboard has to be merged anew whenever somebody before it leaves.
     """
+    if gates_each:
+        return min(waiting, 2 * runners)
     return min(waiting, 2 * max(checkpoints(waiting, runners, odds, mode), default=0))
 
 

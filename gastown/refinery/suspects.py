@@ -10,7 +10,7 @@ from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import ask_for_target, failure, is_due, judge_tree, red_details, set_target
+from gastown.refinery.guard import ask_for_target, failure, is_due, judge_request, red_details, set_target
 from gastown.refinery.judgement import GREEN, Judgement, Standing
 from gastown.refinery.landing import Move, requeue, rest
 from gastown.refinery.models import GateRun, RunState
@@ -27,7 +27,7 @@ def settle(desk: Desk, view: View, line: Line) -> Move | None:
         if entry.change.request.base_oid not in line:
             return requeue(desk, [entry], "the target moved")
         with desk.write() as session:
-            judgement = judge_tree(session, view, entry.change.request.tree_oid)
+            judgement = judge_request(session, view, entry.change.request)
         move = _settle(desk, view, entry, judgement, chances)
         if move is not None:
             return move
@@ -51,7 +51,7 @@ def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances:
 def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
     """Ask for the run that decides about one set aside, or find the open one."""
     with desk.write() as session:
-        attempt = judge_tree(session, view, entry.change.request.tree_oid).reds + 1
+        attempt = judge_request(session, view, entry.change.request).reds + 1
         request = entry.change.request
         wanted = Wanted(
             view.rig.name,

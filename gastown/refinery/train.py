@@ -105,16 +105,18 @@ def _plan(desk: Desk, view: View, train: Sequence[Entry], line: Line) -> tuple[F
         findings = evidence.gather(session, view, train, line)
         chances = odds.learn(session, view.rig.name)
     riders = tuple(entry.change.request.id or 0 for entry in train)
-    plan = planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode))
+    plan = planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode, view.gates_each))
     waiting = min(view.most_riders, len(train) + len(view.in_state(RequestState.QUEUED)))
-    return findings, plan, planning.room(waiting, view.runners, chances, view.mode)
+    return findings, plan, planning.room(waiting, view.runners, chances, view.mode, gates_each=view.gates_each)
 
 
 def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findings: Findings, target: str) -> Move:
     """The riders of a green prefix need not be those that sit first: what was tested without one of them lands so."""
     entries = {entry.change.request.id or 0: entry for entry in train}
-    run = findings.green(prefix)
-    return landing.land(desk, view, [entries[number] for number in prefix], run.tree_oid, target, run)
+    shortest = 1 if view.gates_each else len(prefix)
+    runs = [findings.green(prefix[:place]) for place in range(shortest, len(prefix) + 1)]
+    trees = [run.tree_oid for run in runs]
+    return landing.land(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
 
 
 def _set_aside(desk: Desk, entry: Entry) -> Move:

@@ -116,9 +116,14 @@ class RefineryTown:
     # work
 
     def submit(
-        self, files: dict[str, str | None], *, bead_id: str | None = None, base: str = "origin/main", priority: int = 2
+        self,
+        files: dict[str, str | None],
+        *more: dict[str, str | None],
+        bead_id: str | None = None,
+        base: str = "origin/main",
+        priority: int = 2,
     ) -> str:
-        """An agent's attempt: commits on a branch of `work.git`, submitted; returns the bead."""
+        """An agent's attempt: a commit, or several, on a branch of `work.git`, submitted; returns the bead."""
         number = next(self._numbers)
         with self.work() as session:
             if bead_id is None:
@@ -132,6 +137,8 @@ class RefineryTown:
         run_git(self.person, "fetch", "--quiet", "origin")
         run_git(self.person, "checkout", "--quiet", "--detach", base)
         head = self.commit(self.person, files, f"work on {bead_id}")
+        for place, changed in enumerate(more, 2):
+            head = self.commit(self.person, changed, f"work on {bead_id}, part {place}")
         run_git(self.person, "push", "--quiet", str(self.work_git), f"HEAD:refs/heads/{branch}")
         with self.work() as session:
             self._hand_in(session, bead_id, fence, branch, head, priority)
@@ -223,6 +230,10 @@ class RefineryTown:
     def request(self, bead_id: str) -> MergeRequest:
         with self.work() as session:
             return refinery.list_for_bead(session, bead_id)[-1]
+
+    def request_head(self, bead_id: str) -> str:
+        with self.work() as session:
+            return refinery.list_heads(session, self.request(bead_id).id or 0)[-1].head_oid
 
     def attempts(self, bead_id: str) -> list[Assignment]:
         with self.work() as session:
