@@ -4,13 +4,13 @@ The row is never deleted; each grant raises its fence, so that whatever the hold
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, or_, true, update
+from sqlalchemy import Column, ColumnElement, func, or_, select, true, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from gastown.db.columns import UtcTime
-from gastown.db.engine import database_time
+from gastown.db.engine import database_time, is_sqlite
 from gastown.errors import Conflict
 
 # A clock that is put right by less than this disturbs nobody.
@@ -49,8 +49,7 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
     An expiry further ahead than any holder can have set, since all ask for the same `ttl_s`, dates from before the
     clock was set back, and counts as expired.
     """
-    now = database_time(session)
-    before = session.get(Lease, name, populate_existing=True)
+    before, now = _look(session, name)
     is_left = before is not None and before.expires_at is not None
     if before is None:
         _insert(session, name)
@@ -58,11 +57,17 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
         return None  # the usual answer costs no write
     expires_at = col(Lease.expires_at)
     takeable = or_(expires_at.is_(None), expires_at <= now, expires_at > now + timedelta(seconds=ttl_s) + MOST_SKEW)
-    if not _grant(session, takeable, name, holder=holder, expires_at=now + timedelta(seconds=ttl_s)):
-        return None
-    row = session.get(Lease, name, populate_existing=True)
-    assert row is not None
-    return LockProof(name, row.fence, holder, is_left)
+    fence = _grant(session, takeable, name, holder=holder, expires_at=now + timedelta(seconds=ttl_s))
+    return None if fence is None else LockProof(name, fence, holder, is_left)
+
+
+def _look(session: Session, name: str) -> tuple[Lease | None, datetime]:
+    """The lease as it is now, and the database's present: one question, since ticks ask it all day long."""
+    if is_sqlite(session):
+        return session.get(Lease, name, populate_existing=True), database_time(session)
+    asked = select(Lease, func.clock_timestamp()).where(col(Lease.name) == name)
+    found = session.execute(asked, execution_options={"populate_existing": True}).one_or_none()
+    return (found[0], found[1].astimezone(UTC)) if found is not None else (None, database_time(session))
 
 
 def seize(session: Session, name: str, *, holder: str, ttl_s: float) -> None:
@@ -72,14 +77,19 @@ def seize(session: Session, name: str, *, holder: str, ttl_s: float) -> None:
     _grant(session, true(), name, holder=holder, expires_at=database_time(session) + timedelta(seconds=ttl_s))
 
 
-def _grant(session: Session, on: ColumnElement[bool], name: str, *, holder: str, expires_at: datetime) -> bool:
+def _grant(session: Session, on: ColumnElement[bool], name: str, *, holder: str, expires_at: datetime) -> int | None:
+    """The grant's fence; None where the condition does not hold."""
     granted = session.execute(
         update(Lease)
         .where(col(Lease.name) == name, on)
-        .values(fence=Lease.fence + 1, holder=holder, expires_at=expires_at),
+        .values(fence=Lease.fence + 1, holder=holder, expires_at=expires_at)
+        .returning(col(Lease.fence)),
         execution_options={"synchronize_session": False},
     )
-    return bool(granted.rowcount == 1)  # type: ignore[attr-defined]
+    fence: int | None = granted.scalar_one_or_none()
+    if (known := session.identity_map.get(session.identity_key(Lease, name))) is not None:
+        session.expire(known)
+    return fence
 
 
 def _insert(session: Session, name: str) -> None:
@@ -104,9 +114,7 @@ def renew(session: Session, proof: LockProof, *, ttl_s: float) -> None:
 
 def check(session: Session, proof: LockProof) -> None:
     """Raise LeaseLost unless `proof` is the newest grant; locks the row until the transaction ends (PostgreSQL)."""
-    from sqlmodel import select
-
-    row = session.exec(select(Lease).where(Lease.name == proof.name).with_for_update()).one_or_none()
+    row = session.scalars(select(Lease).where(col(Lease.name) == proof.name).with_for_update()).one_or_none()
     if row is None or (row.fence, row.holder) != (proof.fence, proof.holder):
         raise LeaseLost(f"{proof.name} is held by somebody else")
 

@@ -43,12 +43,15 @@ def supervise(office: Office, assignment_id: int) -> str:
 
     Returns at once when there is nothing to take: a doubled or late doorbell.
     """
-    taken = take(office, assignment_id)
-    if taken is None:
-        return "nothing to take"
-    row = taken.claim.assignment
-    assert row.id is not None
-    entry = office.book.add(row.id, row.fence, row.bead_id)
+    # One at a time: a claim whose answer took longer than its lease would be taken for one that a thread of ours has
+    # let go, and be adopted by another.
+    with office.taking:
+        taken = take(office, assignment_id)
+        if taken is None:
+            return "nothing to take"
+        row = taken.claim.assignment
+        assert row.id is not None
+        entry = office.book.add(row.id, row.fence, row.bead_id)
     with logs.bound(bead=row.bead_id, fence=row.fence, rig=row.rig):
         try:
             return _carry(office, taken, entry)

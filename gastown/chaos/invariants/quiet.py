@@ -1,6 +1,7 @@
 """I21 and I22: everything comes to rest, nothing is left lying about, and no ready work waits beside room for it."""
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from itertools import accumulate
 from gastown.agents import WorktreeState
 from gastown.assignments import AssignmentState
 from gastown.chaos.evidence import Evidence, Fault, Invariant, Row
-from gastown.chaos.reading import collected, moments, of_kind, setting, table
+from gastown.chaos.reading import collected, indexed, moments, of_kind, setting, table
 from gastown.events import EventKind
 from gastown.refinery import IntentState, RunState
 
@@ -50,14 +51,17 @@ def ready_work_is_leased(evidence: Evidence) -> Iterator[str]:
     """I22. It comes to rest, and an offer waits 60 s at most while a slot is free and nothing is wrong.
 
     Time within two leases of a fault is not counted: so long recovery may take. A preferred polecat may be waited for.
+    Of a long line only its first waits for a slot: the time of any other begins when one that is better has got its.
     """
     if evidence.quiet_at is None:
         yield "the town never came to rest"
     room = _Room(evidence)
     troubles = _troubles(evidence.faults, timedelta(seconds=2 * setting(evidence, "lease.ttl_s")))
-    for offer in _offers(evidence, moments(evidence)):
+    offers = list(_offers(evidence, moments(evidence)))
+    line = _line(offers)
+    for offer in offers:
         waited = timedelta(0)
-        for start, end in room.for_(offer):
+        for start, end in room.for_(offer, _first_since(offer, line[offer.rig])):
             waited += _calm(start, end, troubles)
         if waited > PATIENCE:
             yield f"{offer.bead}@{offer.fence}: offered for {waited.total_seconds():.0f} s while there was room for it"
@@ -72,6 +76,30 @@ class _Offer:
     rig: str
     since: datetime
     until: datetime
+    rank: tuple[object, ...]
+    is_claimed: bool = True
+
+
+def _line(offers: Sequence[_Offer]) -> Mapping[str, list[_Offer]]:
+    """The offers of each rig that were claimed, in the order in which they were."""
+    found: dict[str, list[_Offer]] = defaultdict(list)
+    for offer in sorted(offers, key=lambda offer: offer.until):
+        if offer.is_claimed:
+            found[offer.rig].append(offer)
+        else:
+            found.setdefault(offer.rig, [])
+    return found
+
+
+def _first_since(offer: _Offer, line: Sequence[_Offer]) -> datetime:
+    """When the last one that had to be claimed before this one was."""
+    place = bisect_left(line, offer.until, key=lambda other: other.until)
+    for other in reversed(line[:place]):
+        if other.until <= offer.since:
+            break
+        if other.rank < offer.rank:
+            return other.until
+    return offer.since
 
 
 def _offers(evidence: Evidence, when: Mapping[int, datetime]) -> Iterator[_Offer]:
@@ -83,16 +111,20 @@ def _offers(evidence: Evidence, when: Mapping[int, datetime]) -> Iterator[_Offer
         if event["payload"].get("preferred")
     }
     open_: dict[int, Row] = {}
+    attempts = indexed(evidence, "assignments")
 
-    def offer(row: Row, until: datetime) -> _Offer:
+    def offer(row: Row, until: datetime, kind: object = None) -> _Offer:
         since = when[row["id"]] + (kept if row["assignment_id"] in preferred else timedelta(0))
-        return _Offer(row["bead_id"], row["fence"], row["rig"], since, until)
+        attempt = attempts.get(row["assignment_id"], {})
+        rank = (attempt.get("priority", 0), row["fence"] <= 1, row["assignment_id"])
+        is_claimed = kind == EventKind.ASSIGNMENT_CLAIMED
+        return _Offer(row["bead_id"], row["fence"], row["rig"], since, until, rank, is_claimed)
 
     for event in of_kind(evidence, *kinds):
         if event["kind"] == EventKind.ASSIGNMENT_OFFERED:
             open_[event["assignment_id"]] = event
         elif (row := open_.pop(event["assignment_id"], None)) is not None:
-            yield offer(row, when[event["id"]])
+            yield offer(row, when[event["id"]], event["kind"])
     yield from (offer(row, evidence.quiet_at or evidence.ended_at) for row in open_.values())
 
 
@@ -105,15 +137,15 @@ class _Room:
         self.slots = _slots(evidence, self.changes)
         self._of_rig: dict[str, list[tuple[datetime, datetime]]] = {}
 
-    def for_(self, offer: _Offer) -> Iterator[tuple[datetime, datetime]]:
-        """The spans of an offer in which it could have been leased."""
+    def for_(self, offer: _Offer, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The spans of an offer, after a moment, in which it could have been leased."""
         if offer.rig not in self._of_rig:
             self._of_rig[offer.rig] = list(self._spans(offer.rig))
         spans = self._of_rig[offer.rig]
-        for start, end in spans[bisect_left(spans, offer.since, key=lambda span: span[1]) :]:
+        for start, end in spans[bisect_left(spans, since, key=lambda span: span[1]) :]:
             if start >= offer.until:
                 break
-            yield max(start, offer.since), min(end, offer.until)
+            yield max(start, since), min(end, offer.until)
 
     def _spans(self, rig: str) -> Iterator[tuple[datetime, datetime]]:
         total = mine = 0
