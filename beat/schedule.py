@@ -1,8 +1,9 @@
-"""The ticks as Celery's schedule. What ticks there are, how often and why is `gastown.town.TICKS`."""
+"""The ticks as Celery's schedule. What ticks there are, how often and why is `gastown.schedule`."""
 
 from typing import Any
 
-from gastown import queue, town
+from gastown import queue
+from gastown.schedule import TICKS
 
 # After doorbells for work that somebody waits for (0 is the highest).
 TICK_PRIORITY = 6
@@ -22,5 +23,5 @@ def entries() -> dict[str, dict[str, Any]]:
                 "expires": _LIFETIME * tick.every_s,
             },
         }
-        for tick in town.TICKS
+        for tick in TICKS
     }

@@ -115,7 +115,7 @@ def _amend(ground: Ground, host: config.Settings, planned: list[Process]) -> lis
 
 
 def _through_launcher(process: Process, order: Order) -> Process:
-    python, _, _, *words = process.argv  # python -m celery ...
+    python, _, *words = process.argv  # python -m workers ...
     return replace(process, argv=(python, launcher.__file__, order.words(), *words))
 
 

@@ -1,4 +1,4 @@
-"""Start one of the town's Celery processes with a fault inside: `python launcher.py ORDER celery-words...`.
+"""Start one of the town's Celery processes with a fault inside: `python launcher.py ORDER MODULE words...`.
 
 Its clock may run ahead of everybody else's, and the doorbells that it rings may get lost, come twice, or overtake each
 other: what happens to messages on their way, made where they leave.
@@ -94,14 +94,14 @@ def put_clock_ahead(seconds: float) -> None:
 
 
 def main(order: str, *words: str) -> None:
-    """Become Celery. Run by its path, so that the process loads no more of this package than it needs."""
+    """Become a worker. Run by its path, so that the process loads no more of this package than it needs."""
     sys.path.remove(str(Path(__file__).parent))
     given = Order(**json.loads(order))
     if given.ahead_s:
         put_clock_ahead(given.ahead_s)
     meddle(given)
-    sys.argv = ["celery", *words]
-    runpy.run_module("celery", run_name="__main__")
+    module, *sys.argv[1:] = words
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

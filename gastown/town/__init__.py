@@ -9,12 +9,10 @@ from gastown.town.models import Worker
 from gastown.town.pace import hello_s, look_s
 from gastown.town.presence import forget_worker, hosts_at_work, list_workers, note_worker
 from gastown.town.reconciling import reconcile, sweep_outbox, tidy_host
-from gastown.town.ticks import TICKS, Tick, patrol, patrol_host, run_overdue
+from gastown.town.ticks import patrol, patrol_host, run_overdue
 
 __all__ = [
-    "TICKS",
     "Caller",
-    "Tick",
     "Worker",
     "forget_worker",
     "hello_s",

@@ -6,8 +6,10 @@ them: the lease runs out within one, its worker is taken for gone within the sam
 
 from datetime import timedelta
 
+from gastown.schedule import RECONCILE_EVERY_S
+
 # With the TTL that a town is installed with; a longer one does not make it slower.
-SLOWEST_LOOK_S = 10.0
+SLOWEST_LOOK_S = RECONCILE_EVERY_S
 SLOWEST_HELLO_S = 20.0
 _FASTEST_LOOK_S = 0.5
 # Nobody is struck from the list for less.

@@ -70,7 +70,7 @@ def plan_processes(settings: config.Settings, options: Options, services: Path) 
         planned.append(_keeper(settings))
     planned += [_worker(role, settings) for role in WORKER_ROLES if role in roles]
     if "beat" in roles:
-        planned.append(Process("beat", (*_celery("beat"), "beat", "--loglevel", settings.log_level), 40, start_s=1))
+        planned.append(Process("beat", _python("-m", "beat", "--loglevel", settings.log_level), 40, start_s=1))
     if "flower" in roles:
         planned.append(_flower(settings, options))
     return planned
@@ -86,10 +86,6 @@ def _roles(options: Options) -> frozenset[str]:
 
 def _python(*args: str) -> tuple[str, ...]:
     return (config.python(), *args)
-
-
-def _celery(app: str) -> tuple[str, ...]:
-    return _python("-m", "celery", "-A", app)
 
 
 def _keeper(settings: config.Settings) -> Process:
@@ -114,8 +110,8 @@ def _worker(role: str, settings: config.Settings) -> Process:
     queues = {"sessions": queue.host_queue(here), "gates": queue.GATES_QUEUE, "town": queue.TOWN_QUEUE}
     pool, concurrency = pools[role]
     argv = (
-        *_celery("workers"),
-        *("worker", "--role", role, "--hostname", f"{role}@{here}"),
+        *_python("-m", "workers"),
+        *("--role", role, "--hostname", f"{role}@{here}"),
         *("--pool", pool, "--concurrency", str(concurrency)),
         *(("--queues", queues[role]) if role in queues else ()),
         *("--task-events", "--without-gossip", "--without-mingle", "--heartbeat-interval", str(_HEARTBEAT_S)),
@@ -134,7 +130,7 @@ def has_semaphores() -> bool:
 
 
 def _flower(settings: config.Settings, options: Options) -> Process:
-    argv = (*_celery("workers"), "flower", "--address=127.0.0.1", f"--port={options.flower_port}")
+    argv = (*_python("-m", "celery", "-A", "workers"), "flower", "--address=127.0.0.1", f"--port={options.flower_port}")
     # Flower's own API is open, since only this machine can reach the port; without that its pages cannot refresh.
     return Process("flower", argv, 50, env={"FLOWER_UNAUTHENTICATED_API": "true"})
 

@@ -1,7 +1,6 @@
 """The periodic steps. Each is bounded, and harmless twice, late or in parallel: a lease row that is taken and left to
 expire lets one of several beats through, and any worker may run a tick that is overdue."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -11,29 +10,11 @@ from gastown import clock, logs, patrols, policy
 from gastown.db import database_time, hold_time, locks
 from gastown.patrols import Patrol
 from gastown.queue import Task
-from gastown.town import pace, reconciling
+from gastown.schedule import TICKS
+from gastown.town import reconciling
 from gastown.town.caller import Caller, try_step
 
 log = logs.get(__name__)
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One periodic step."""
-
-    task: Task
-    every_s: float
-    why: str
-
-
-TICKS: tuple[Tick, ...] = (
-    Tick(
-        Task.RECONCILE,
-        pace.SLOWEST_LOOK_S,
-        "expired leases, waiting work, offers nobody took, owed doorbells, merge queues",
-    ),
-    Tick(Task.PATROL, 60, "the witness's and the deacon's checks"),
-)
 
 
 # Between two walks through a town in which nothing is open.

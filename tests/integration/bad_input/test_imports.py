@@ -1,5 +1,6 @@
 """What a command imports is most of what it costs: the everyday ones do without what only services need."""
 
+import os
 import subprocess
 import sys
 
@@ -65,3 +66,12 @@ def test_every_key_finds_its_table_when_one_noun_alone_is_imported(town: Town, n
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_clock_loads_no_database(town: Town) -> None:
+    """Beat is started with every town, beside workers that are in a hurry."""
+    script = "import sys, beat.app, celery.beat; print('\\n'.join(sys.modules))"
+    words, env = [sys.executable, "-c", script], {**os.environ, "GASTOWN_TOWN": str(town.folder)}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=env, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert {"sqlalchemy", "gastown.town"}.isdisjoint(done.stdout.split())

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gastown import config, queue, town
+from gastown import config, queue
+from gastown.schedule import TICKS
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def entries(tmp_path: Path) -> Iterator[dict[str, dict[str, Any]]]:
 
 
 def test_every_tick_is_sent_to_the_towns_queue_and_expires(entries: dict[str, dict[str, Any]]) -> None:
-    assert set(entries) == {tick.task.value for tick in town.TICKS}
-    for tick in town.TICKS:
+    assert set(entries) == {tick.task.value for tick in TICKS}
+    for tick in TICKS:
         entry = entries[tick.task.value]
         assert entry["schedule"] == tick.every_s
         assert entry["options"]["queue"] == queue.TOWN_QUEUE
@@ -29,4 +30,4 @@ def test_every_tick_is_sent_to_the_towns_queue_and_expires(entries: dict[str, di
 
 
 def test_every_tick_has_a_reason() -> None:
-    assert all(tick.why and tick.every_s > 0 for tick in town.TICKS)
+    assert all(tick.why and tick.every_s > 0 for tick in TICKS)
