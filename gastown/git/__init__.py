@@ -40,6 +40,7 @@ from gastown.git.history import (
     changed_paths,
     commits_ahead,
     distance,
+    find_merged,
     first_parent,
     has_commit,
     has_tree,
@@ -57,15 +58,18 @@ from gastown.git.land import (
     create_land,
     fetch_branch,
     fetch_head,
+    fetch_heads,
     is_held_elsewhere,
     is_pinned,
     list_pins,
     pin,
     unpin,
+    unpin_all,
 )
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
 from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
+from gastown.git.merger import Merger
 from gastown.git.names import check_branch_name, check_oid, check_remote_url, local_path
 from gastown.git.push import (
     Fence,
@@ -73,6 +77,7 @@ from gastown.git.push import (
     Pushed,
     PushOutcome,
     delete_branch,
+    delete_branches,
     push_branch,
     push_landing,
     read_fence,
@@ -130,6 +135,7 @@ __all__ = [
     "Keeper",
     "Landing",
     "Merged",
+    "Merger",
     "NotARepository",
     "NotFastForward",
     "ObjectMissing",
@@ -168,13 +174,16 @@ __all__ = [
     "create_work",
     "default_branch",
     "delete_branch",
+    "delete_branches",
     "distance",
     "drop_snapshot",
     "exclusive",
     "fetch_branch",
     "fetch_head",
+    "fetch_heads",
     "fetch_target",
     "find_drifts",
+    "find_merged",
     "first_parent",
     "git",
     "has_commit",
@@ -219,6 +228,7 @@ __all__ = [
     "tree_of",
     "try_push",
     "unpin",
+    "unpin_all",
     "update_work",
     "user_email",
     "user_name",

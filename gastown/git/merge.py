@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from gastown.git import history
+from gastown.git import attributes, history
+from gastown.git.disk import on_disk
 from gastown.git.names import check_oid
-from gastown.git.run import Options, git
+from gastown.git.run import Options, Place, git
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,21 @@ class Draft:
     trailers: tuple[tuple[str, str], ...] = field(default=())
 
 
+@on_disk
 def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
-    """Merge commit `head` into commit `base`, touching no ref or work tree. Raises `ObjectMissing`, no guess."""
+    """Merge commit `head` into commit `base` as `git merge` does in a clean checkout of `base`, without one and moving
+    no ref: the `.gitattributes` of `base` hold. Raises `ObjectMissing`, no guess.
+    """
+    with attributes.folder_of(repo, check_oid(base)) as folder:
+        return merge_in(repo, folder, base, head)
+
+
+def merge_in(repo: Path, folder: Path | None, base: str, head: str) -> Merged | Conflicted:
+    """The same with the `.gitattributes` that are in `folder`; None: there are none."""
     for oid in (base, head):
         check_oid(oid)
-    result = git(
-        repo, "merge-tree", "--write-tree", "-z", "--name-only", "--messages", base, head, options=Options(expect=None)
-    )
+    words = ("merge-tree", "--write-tree", "-z", "--name-only", "--messages", base, head)
+    result = git(Place(repo, work_tree=folder), *words, options=Options(expect=None))
     if result.stderr:
         _require_trees(repo, base, head)
     tree, _, rest = result.stdout.partition("\0")
@@ -91,6 +100,17 @@ def _messages(section: str) -> Iterator[str]:
         kind, text = next(parts, ""), next(parts, "").strip()
         if kind != "Auto-merging":  # said of every file that both sides touch, also of those that merged well
             yield text
+
+
+def commit_text(draft: Draft) -> str:
+    """The commit as git stores it, to the letter what `commit_tree` has git write."""
+    seconds = f"{int(draft.when.timestamp())} +0000"
+    lines = [f"tree {check_oid(draft.tree)}"]
+    lines += [f"parent {check_oid(parent)}" for parent in dict.fromkeys(draft.parents)]
+    for role, person in (("author", draft.author), ("committer", draft.committer)):
+        name, email = _ident(person.name) or "unknown", _ident(person.email) or "unknown@localhost"
+        lines.append(f"{role} {name} <{email}> {seconds}")
+    return "\n".join((*lines, "", _message(draft)))
 
 
 def commit_tree(repo: Path, draft: Draft) -> str:

@@ -1,6 +1,6 @@
 """From a request's head to a candidate commit, in this host's `land.git` and without a work tree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from gastown import git, rigs
 from gastown.agents import split_address
 from gastown.errors import GastownError, Unavailable
-from gastown.git import Conflicted, Draft, Person
+from gastown.git import Conflicted, Draft, Merger, Person
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import MergeHead, MergeRequest
 from gastown.rigs import Rig
@@ -60,9 +60,19 @@ class Repository:
             )
         git.pin(self.land, oid)
 
+    def bring_all(self, heads: Iterable[MergeHead]) -> None:
+        """Bring what this host's `work.git` has of these heads at the cost of one; `bring` says why one is missing."""
+        if self.work.exists():
+            with suppress(GastownError):
+                git.fetch_heads(self.land, self.work, [head.head_oid for head in heads])
+
     def has(self, oid: str) -> bool:
         """Whether `land.git` has this commit."""
         return git.has_commit(self.land, oid)
+
+    def merger(self) -> Merger:
+        """For candidates that are built one on top of the other; a context manager."""
+        return Merger(self.land)
 
     def is_in(self, oid: str, target: str) -> bool:
         """Whether commit `oid` is part of `target`; one that `land.git` does not have is not."""
@@ -78,16 +88,16 @@ class Change:
     title: str
 
 
-def put_on(repository: Repository, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
+def put_on(merger: Merger, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
     """The candidate that `head` makes when it is merged on top of `below`; its commit is for gates, and never lands.
 
     The commit is the same on every host and at any time, so that one can make what another has made.
     """
-    merged = git.merge_trees(repository.land, below.commit_oid, head.head_oid)
+    merged = merger.merge(below.commit_oid, head.head_oid)
     if isinstance(merged, Conflicted):
         return merged
     parents = (below.commit_oid, head.head_oid)
-    commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
+    commit = merger.commit(Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
     return Candidate(below.base_oid, commit, merged.tree, when, (*below.riders, head.id or 0))
 
 
@@ -99,12 +109,14 @@ def ground(repository: Repository, target: str, when: datetime) -> Candidate:
 def stack(repository: Repository, heads: Sequence[MergeHead], base: str, when: datetime) -> Candidate | Conflicted:
     """Put all the heads on `base`, one after the other; each is brought to this host first."""
     built = ground(repository, base, when)
-    for head in heads:
-        repository.bring(head.head_oid, head.branch)
-        made = put_on(repository, built, head, when)
-        if isinstance(made, Conflicted):
-            return made
-        built = made
+    repository.bring_all(heads)
+    with repository.merger() as merger:
+        for head in heads:
+            repository.bring(head.head_oid, head.branch)
+            made = put_on(merger, built, head, when)
+            if isinstance(made, Conflicted):
+                return made
+            built = made
     return built
 
 

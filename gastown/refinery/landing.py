@@ -17,7 +17,6 @@ from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
-from gastown.refinery.tidying import branches_of, forget_branches
 from gastown.rigs import Rig, TargetState
 
 log = logs.get(__name__)
@@ -79,6 +78,7 @@ def _make(
     """The commit to be pushed; None where this host builds another tree, or none."""
     heads = [change.head for change in changes]
     if git.has_tree(repository.land, tree):
+        repository.bring_all(heads)
         for head in heads:
             repository.bring(head.head_oid, head.branch)
     else:  # another host built it
@@ -209,8 +209,4 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
         state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
-        branches: dict[str, str] = {}
-        for bead_id in landed:
-            branches |= branches_of(session, bead_id)
-    forget_branches(view.repository, branches, target)
     return Move(acted=True, landed=tuple(landed), target=target)
