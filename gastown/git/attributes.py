@@ -43,7 +43,11 @@ def changed(repo: Path, since: str | None, until: str) -> dict[str, str | None]:
             for words, _, path in lines
             if words.split()[0] in _FILES and PurePosixPath(path).name == ".gitattributes"
         }
-    return parse_raw(git(repo, "diff-tree", "-r", "-z", "--raw", "--no-renames", since, until, "--", NAMES).stdout)
+    words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", since, until, "--", NAMES)
+    result = git(repo, *words, options=Options(expect=None))
+    if result.code:
+        raise history.fail(repo, result, since, until)
+    return parse_raw(result.stdout)
 
 
 def parse_raw(text: str) -> dict[str, str | None]:

@@ -6,10 +6,12 @@ keeps what `merge-tree --stdin` has to say until its input ends, and each of our
 
 import contextlib
 import secrets
+import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from gastown.errors import Bug
 from gastown.git import attributes
 from gastown.git.disk import on_disk
 from gastown.git.errors import GitFailed
@@ -40,7 +42,6 @@ class Merger:
     @on_disk
     def __enter__(self) -> "Merger":
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="gastown-merge-")))
-        (self._folder / "tree").mkdir()
         return self
 
     def __exit__(
@@ -53,8 +54,12 @@ class Merger:
     @on_disk
     def merge(self, base: str, head: str) -> Merged | Conflicted:
         """Merge commit `head` into commit `base`; as `merge_trees`, errors included."""
-        self._stand_on(check_oid(base))
-        return merge_in(self._repo, self._tree, base, head)
+        try:
+            self._stand_on(check_oid(base))
+            return merge_in(self._repo, self._tree, base, head)
+        except BaseException:
+            self._base = None  # what was read of a commit that is not whole is no ground to go on from
+            raise
 
     @on_disk
     def commit(self, draft: Draft) -> str:
@@ -80,11 +85,18 @@ class Merger:
         """Have the attributes of `base` hold."""
         if base == self._base:
             return
-        files = attributes.changed(self._repo, None, base) if self._base is None else self._changed(self._base, base)
-        if files and self._folder is not None:
-            self._base = None
-            attributes.lay_out(self._repo, self._folder / "tree", files)
-            self._has_attributes = True
+        folder = self._folder
+        if folder is None:
+            raise Bug("a merger works within its block only")
+        if self._base is None:
+            shutil.rmtree(folder / "tree", ignore_errors=True)
+            (folder / "tree").mkdir(exist_ok=True)
+            files = attributes.changed(self._repo, None, base)
+        else:
+            files = self._changed(self._base, base)
+        self._base = None
+        attributes.lay_out(self._repo, folder / "tree", files)
+        self._has_attributes = self._has_attributes or bool(files)
         self._base = base
 
     def _changed(self, since: str, until: str) -> dict[str, str | None]:

@@ -5,7 +5,6 @@ import os
 import selectors
 import subprocess
 import tempfile
-from types import TracebackType
 
 from gastown import clock
 from gastown.git.errors import GitFailed, GitTimedOut
@@ -30,14 +29,6 @@ class Talk:
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._pipe(), selectors.EVENT_READ)
             opening.pop_all()
-
-    def __enter__(self) -> "Talk":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the process."""

@@ -11,8 +11,8 @@ from gastown.refinery import queries
 from gastown.refinery.candidate import Repository
 from gastown.refinery.desk import Desk
 
-# A killed step leaves at most a train or two behind; more only where the remote was away just then.
-_LAST_LANDED = 200
+# A killed step leaves at most a train behind; more only where the remote was away just then.
+_LAST_LANDED = 128
 
 
 def branches_of(session: Session, bead_id: str) -> dict[str, str]:

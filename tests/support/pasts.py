@@ -46,7 +46,7 @@ class Moment:
 class Past:
     """What has been made up so far, as `git fast-import` reads it."""
 
-    chance: random.Random
+    chance: random.Random = field(default_factory=random.Random)
     stream: list[bytes] = field(default_factory=list)
     blobs: dict[bytes, int] = field(default_factory=dict)
     marks: int = 0
@@ -93,11 +93,12 @@ def make_past(folder: Path, *, merges: int, seed: int) -> list[Merge]:
         old.append(head)
         made.append((line[-1], head))
         line.append(past.commit(_mix(line[0].files, line[-1].files, head.files), line[-1], head))
-    oids = _write(folder, past)
+    oids = write(folder, past)
     return [Merge(oids[onto.mark], oids[head.mark]) for onto, head in made]
 
 
-def _write(folder: Path, past: Past) -> dict[int, str]:
+def write(folder: Path, past: Past) -> dict[int, str]:
+    """Make a bare repository of it; returns the object id of each mark."""
     subprocess.run(["git", "init", "--quiet", "--bare", str(folder)], check=True)
     marks = folder / "marks"
     words = ["git", "fast-import", "--quiet", "--force", f"--export-marks={marks}"]
