@@ -40,6 +40,7 @@ from gastown.git.history import (
     changed_paths,
     commits_ahead,
     distance,
+    find_merged,
     first_parent,
     has_commit,
     has_tree,
@@ -58,15 +59,18 @@ from gastown.git.land import (
     create_land,
     fetch_branch,
     fetch_head,
+    fetch_heads,
     is_held_elsewhere,
     is_pinned,
     list_pins,
     pin,
     unpin,
+    unpin_all,
 )
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
-from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees, replay
+from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
+from gastown.git.merger import Merger
 from gastown.git.names import check_branch_name, check_oid, check_remote_url, local_path
 from gastown.git.push import (
     Fence,
@@ -74,6 +78,7 @@ from gastown.git.push import (
     Pushed,
     PushOutcome,
     delete_branch,
+    delete_branches,
     push_branch,
     push_landing,
     read_fence,
@@ -131,6 +136,7 @@ __all__ = [
     "Keeper",
     "Landing",
     "Merged",
+    "Merger",
     "NotARepository",
     "NotFastForward",
     "ObjectMissing",
@@ -169,13 +175,16 @@ __all__ = [
     "create_work",
     "default_branch",
     "delete_branch",
+    "delete_branches",
     "distance",
     "drop_snapshot",
     "exclusive",
     "fetch_branch",
     "fetch_head",
+    "fetch_heads",
     "fetch_target",
     "find_drifts",
+    "find_merged",
     "first_parent",
     "git",
     "has_commit",
@@ -212,7 +221,6 @@ __all__ = [
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",
-    "replay",
     "require_commits",
     "resolve_source",
     "save_work",
@@ -222,6 +230,7 @@ __all__ = [
     "tree_of",
     "try_push",
     "unpin",
+    "unpin_all",
     "update_work",
     "user_email",
     "user_name",

@@ -1,7 +1,7 @@
 """Questions about commits in a repository that we trust. A missing object raises `ObjectMissing`: it is no "no"."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,6 +106,24 @@ def merge_base(repo: Path, one: str, other: str) -> str | None:
     if result.code in {0, 1}:
         return result.line or None
     raise fail(repo, result, one, other)
+
+
+def find_commits(repo: Path, oids: Sequence[str]) -> list[str]:
+    """Those of the commits that the repository has."""
+    described = _describe(repo, [check_oid(oid) for oid in oids])
+    return [oid for oid, found in zip(oids, described, strict=True) if found == (oid, "commit")]
+
+
+def find_merged(repo: Path, oids: Collection[str], target: str) -> frozenset[str]:
+    """Those of the commits that are part of `target`; one that the repository does not have is not."""
+    known = find_commits(repo, list(oids))
+    if not known:
+        return frozenset()
+    options = Options(expect=None, input="\n".join((*known, f"^{check_oid(target)}", "")))
+    result = git(repo, "rev-list", "--stdin", options=options)
+    if result.code:
+        raise fail(repo, result, target, *known)
+    return frozenset(known) - set(result.stdout.split())
 
 
 def tree_of(repo: Path, commit: str) -> str:

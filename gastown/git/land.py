@@ -1,6 +1,7 @@
 """`land.git`: the rig's own bare repository, the only one with a remote. Heads come in by object id and are pinned."""
 
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -9,7 +10,7 @@ from gastown.git.disk import on_disk
 from gastown.git.errors import GitFailed, ObjectMissing, RepositoryExists
 from gastown.git.locks import exclusive
 from gastown.git.names import check_branch_name, check_oid, check_remote_url
-from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, git
+from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, Result, git
 from gastown.git.tidy import tidy_if_crowded
 
 _HEADS = "refs/gastown/heads"
@@ -77,19 +78,36 @@ def fetch_head(land: Path, work: Path, oid: str) -> None:
     if is_pinned(land, oid):
         return
     source = layout.view_of(work)
-    result = git(
-        Place(land),
-        *_FETCH,
-        "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack",
-        str(source),
-        f"{oid}:{_HEADS}/{oid}",
-        options=Options(expect=None, timeout_s=NETWORK_TIMEOUT_S, settings={"fetch.fsckObjects": "true"}),
-    )
+    result = _fetch_pinned(land, source, [oid])
     if result.code and not is_pinned(land, oid):
         if not history.has_commit(source, oid):
             raise ObjectMissing(f"{work} has no commit {oid}", hint="Its agent may not have committed yet: try again.")
         raise GitFailed(f"commit {oid} could not be fetched: {result.complaint}", hint="Try again.")
     tidy_if_crowded(land)
+
+
+@on_disk
+def fetch_heads(land: Path, work: Path, oids: Iterable[str]) -> None:
+    """Do so for all of the commits that `work` has, in one fetch. Promises nothing: where one of them cannot be had
+    none may be, and `fetch_head` says why.
+    """
+    source = layout.view_of(work)
+    missing = [oid for oid in dict.fromkeys(oids) if not is_pinned(land, oid)]
+    known = history.find_commits(source, missing) if missing else []
+    if known:
+        _fetch_pinned(land, source, known)
+        tidy_if_crowded(land)
+
+
+def _fetch_pinned(land: Path, source: Path, oids: Sequence[str]) -> Result:
+    return git(
+        Place(land),
+        *_FETCH,
+        "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack",
+        str(source),
+        *(f"{oid}:{_HEADS}/{oid}" for oid in oids),
+        options=Options(expect=None, timeout_s=NETWORK_TIMEOUT_S, settings={"fetch.fsckObjects": "true"}),
+    )
 
 
 def is_pinned(land: Path, oid: str) -> bool:
@@ -105,6 +123,13 @@ def pin(land: Path, oid: str) -> None:
 def unpin(land: Path, oid: str) -> None:
     """Let go of a commit that has landed or is no longer wanted; its objects stay until somebody prunes them."""
     git(land, "update-ref", "-d", f"{_HEADS}/{check_oid(oid)}")
+
+
+def unpin_all(land: Path, oids: Iterable[str]) -> None:
+    """Do so for many commits at once: for all of them, or for none."""
+    lines = [f"delete {_HEADS}/{check_oid(oid)}\n" for oid in dict.fromkeys(oids)]
+    if lines:
+        git(land, "update-ref", "--stdin", options=Options(input="".join(lines)))
 
 
 def list_pins(land: Path) -> list[str]:

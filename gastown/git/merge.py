@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from gastown.git import history
+from gastown.git import attributes, history
 from gastown.git.names import check_oid
-from gastown.git.run import Options, git
+from gastown.git.run import Options, Place, git
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,20 @@ class Draft:
     """When its author made it; None: `when`."""
 
 
-# Of the commits that tell git what to take for the base of a merge, and that no ref will ever hold.
-_NOBODY = Person("nobody", "nobody@localhost")
-_NEVER = datetime.fromtimestamp(0, UTC)
-
-
 def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
-    """Merge commit `head` into commit `base`, touching no ref or work tree. Raises `ObjectMissing`, no guess."""
+    """Merge commit `head` into commit `base` as `git merge` does in a clean checkout of `base`, without one and moving
+    no ref: the `.gitattributes` of `base` hold. Raises `ObjectMissing`, no guess.
+    """
+    with attributes.folder_of(repo, check_oid(base)) as folder:
+        return merge_in(repo, folder, base, head)
+
+
+def merge_in(repo: Path, folder: Path | None, base: str, head: str) -> Merged | Conflicted:
+    """The same with the `.gitattributes` that are in `folder`; None: there are none."""
     for oid in (base, head):
         check_oid(oid)
-    result = git(
-        repo, "merge-tree", "--write-tree", "-z", "--name-only", "--messages", base, head, options=Options(expect=None)
-    )
+    words = ("merge-tree", "--write-tree", "-z", "--name-only", "--messages", base, head)
+    result = git(Place(repo, work_tree=folder), *words, options=Options(expect=None))
     if result.stderr:
         _require_trees(repo, base, head)
     tree, _, rest = result.stdout.partition("\0")
@@ -74,16 +76,6 @@ def merge_trees(repo: Path, base: str, head: str) -> Merged | Conflicted:
     if history.merge_base(repo, base, head) is None:
         return Conflicted((), ("the two branches share no history",))
     raise error
-
-
-def replay(repo: Path, onto: str, commit: history.Commit) -> Merged | Conflicted:
-    """Apply to commit `onto` what `commit` changes against its first parent, touching no ref or work tree.
-
-    Git 2.39 cannot be told the base of such a merge: so both trees are given that parent, which then is their base.
-    """
-    trees = (history.tree_of(repo, onto), commit.tree)
-    sides = [commit_tree(repo, Draft(tree, commit.parents[:1], "Side", _NOBODY, _NOBODY, _NEVER)) for tree in trees]
-    return merge_trees(repo, *sides)
 
 
 def _require_trees(repo: Path, base: str, head: str) -> None:
@@ -108,6 +100,17 @@ def _messages(section: str) -> Iterator[str]:
         kind, text = next(parts, ""), next(parts, "").strip()
         if kind != "Auto-merging":  # said of every file that both sides touch, also of those that merged well
             yield text
+
+
+def commit_text(draft: Draft) -> str:
+    """The commit as git stores it, to the letter what `commit_tree` has git write."""
+    lines = [f"tree {check_oid(draft.tree)}"]
+    lines += [f"parent {check_oid(parent)}" for parent in dict.fromkeys(draft.parents)]
+    authored_at = draft.authored_at or draft.when
+    for role, person, moment in (("author", draft.author, authored_at), ("committer", draft.committer, draft.when)):
+        name, email = _ident(person.name) or "unknown", _ident(person.email) or "unknown@localhost"
+        lines.append(f"{role} {name} <{email}> {int(moment.timestamp())} +0000")
+    return "\n".join((*lines, "", _message(draft)))
 
 
 def commit_tree(repo: Path, draft: Draft) -> str:

@@ -1,5 +1,6 @@
 """Moving refs of the remote. Each push names the value it expects; what came of it is read from the remote itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from gastown.git.remote import FENCE_REF, PushSupport
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Result, git
 
 _SEEN_FENCE = "refs/gastown/fence-seen"
+_BRANCHES_A_PUSH = 200  # each costs some 500 bytes of a command line
 _SAID_NO = ("[rejected]", "[remote rejected]")
 """The summaries by which a porcelain push says no; after `[remote failure]` it may have arrived all the same."""
 
@@ -126,6 +128,17 @@ def push_branch(land: Path, branch: str, oid: str, *, expect: str | None) -> Pus
 def delete_branch(land: Path, branch: str, *, expect: str) -> PushOutcome:
     """Delete a branch of the remote if it has the value `expect`; one that is gone already counts as deleted."""
     return _move(land, f"refs/heads/{check_branch_name(branch)}", None, check_oid(expect))
+
+
+def delete_branches(land: Path, branches: Mapping[str, str]) -> None:
+    """Delete branches of the remote, by name, each if it has the value given, in as few pushes as there can be.
+
+    One that cannot be deleted holds no other up; what became of each only the remote says. Raises `GitTimedOut`.
+    """
+    named = {f"refs/heads/{check_branch_name(branch)}": oid for branch, oid in branches.items()}
+    refs = sorted(named)
+    for batch in (refs[at : at + _BRANCHES_A_PUSH] for at in range(0, len(refs), _BRANCHES_A_PUSH)):
+        remote.push(land, *(_lease(ref, named[ref]) for ref in batch), "origin", *(f":{ref}" for ref in batch))
 
 
 def _move(land: Path, ref: str, new: str | None, expect: str | None) -> PushOutcome:

@@ -19,6 +19,7 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from gastown import config
 from gastown.git.errors import GitFailed, GitNotInstalled, GitTimedOut, WorktreeBroken
@@ -157,25 +158,11 @@ def _run(argv: list[str], where: Place, options: Options, timeout_s: float) -> R
     data = None if options.input is None else options.input.encode("utf-8", "surrogateescape")
     # stderr goes to a file: an ssh connection left open for sharing would hold a pipe long after git has ended.
     with tempfile.TemporaryFile() as complaints:
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=_environment(where, options),
-                cwd=where.work_tree or "/",
-                start_new_session=True,
-                pass_fds=options.keep_open,
-            )
-        except (FileNotFoundError, NotADirectoryError) as error:
-            if error.filename == "git":
-                raise GitNotInstalled("git is not installed", hint="Install git 2.38 or newer.") from None
-            raise WorktreeBroken(f"{where.work_tree} is not there") from None
+        process = start(argv, where, options, complaints)
         try:
             stdout, _ = process.communicate(data, timeout=timeout_s)
         except BaseException as error:
-            _end(process)
+            end(process)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise GitTimedOut(
                     f"git {argv[1]} did not end within {timeout_s:g} s", hint="Try again later."
@@ -183,14 +170,34 @@ def _run(argv: list[str], where: Place, options: Options, timeout_s: float) -> R
             raise
         complaints.seek(0)
         stderr = complaints.read()
-    return Result(process.returncode, _text(stdout), _text(stderr))
+    return Result(process.returncode, as_text(stdout), as_text(stderr))
 
 
-def _text(raw: bytes) -> str:
+def start(argv: list[str], where: Place, options: Options, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a git command in a process group of its own, its stderr going to `complaints`; nobody waits for it yet."""
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if options.input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=_environment(where, options),
+            cwd=where.work_tree or "/",
+            start_new_session=True,
+            pass_fds=options.keep_open,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if error.filename == "git":
+            raise GitNotInstalled("git is not installed", hint="Install git 2.38 or newer.") from None
+        raise WorktreeBroken(f"{where.work_tree} is not there") from None
+
+
+def as_text(raw: bytes) -> str:
+    """Output as every string of ours shows it: bytes that are no UTF-8 as `\\xNN`."""
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End the command's whole process group, kindly and then surely."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)

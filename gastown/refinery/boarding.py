@@ -1,12 +1,13 @@
 """Who is aboard a train, in which order, and the candidate of each: its head on top of those of all who sit before."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
 from gastown.refinery import intents, landing, lifecycle, ordering, queries
-from gastown.refinery.candidate import ground, put_on, sides, stack
+from gastown.refinery.candidate import Workbench, ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.guard import judge_tree
@@ -39,13 +40,15 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
     below = candidate_of(train[place - 1]) if place else ground(view.repository, target, now)
     kept: list[tuple[Entry, Candidate]] = []
     gone: list[Entry] = []
-    for entry in train[place:]:
-        made = _put(view, below, entry) if below.riders or not _is_in(view, entry, target) else None
-        if made is None:
-            gone.append(entry)  # it waits for those before it, or is told of its conflict when its turn comes
-            continue
-        kept.append((entry, made))
-        below = made
+    view.repository.bring_all(entry.change.head for entry in train[place:])
+    with view.repository.workbench() as bench:
+        for entry in train[place:]:
+            made = _put(view, bench, below, entry) if below.riders or not _is_in(view, entry, target) else None
+            if made is None:
+                gone.append(entry)  # it waits for those before it, or is told of its conflict when its turn comes
+                continue
+            kept.append((entry, made))
+            below = made
     with desk.write() as session:
         fence = desk.proof.fence
         for entry in gone:
@@ -87,13 +90,13 @@ def candidate_of(entry: Entry) -> Candidate:
     return Candidate(request.base_oid, request.candidate_oid, request.tree_oid, made_at, tuple(request.riders))
 
 
-def _put(view: View, below: Candidate, entry: Entry) -> Candidate | None:
+def _put(view: View, bench: Workbench, below: Candidate, entry: Entry) -> Candidate | None:
     """None where the two do not go together, or the head is not to be had just now."""
     try:
         view.repository.bring(entry.change.head.head_oid, entry.change.head.branch)
     except git.ObjectMissing:
         return None
-    made = put_on(view.repository, below, entry.change.head, clock.now())
+    made = put_on(bench, below, entry.change.head, clock.now())
     return None if isinstance(made, Conflicted) else made
 
 
@@ -114,9 +117,10 @@ class Workshop:
         """The candidate of these riders, in this order; None where they do not go together."""
         done = next(place for place in range(len(prefix), -1, -1) if not place or prefix[:place] in self._built)
         below = self._built[prefix[:done]] if done else ground(self._view.repository, self._target, clock.now())
-        for place in range(done, len(prefix)):
-            below = _put(self._view, below, self._entries[prefix[place]]) if below is not None else None
-            self._built[prefix[: place + 1]] = below
+        with self._view.repository.workbench() as bench:
+            for place in range(done, len(prefix)):
+                below = _put(self._view, bench, below, self._entries[prefix[place]]) if below is not None else None
+                self._built[prefix[: place + 1]] = below
         return below
 
 
@@ -130,12 +134,29 @@ def board(desk: Desk, view: View, target: str, room: int) -> Move:
     Refused are, each with what it needs to know: what conflicts with the target itself, changes nothing in it, or was
     never brought. What conflicts only with somebody aboard waits until that one has landed or left.
     """
+    left = min(room - len(view.train), BATCH)
+    waiting = list(_in_order(view)) if left > 0 else []
+    view.repository.bring_all(entry.change.head for entry in waiting[:left])
+    with view.repository.workbench() as bench:
+        return _board(desk, view, target, Boarding(waiting, left, bench))
+
+
+@dataclass(frozen=True)
+class Boarding:
+    """Who would come aboard, for how many there is room, and what their candidates are built with."""
+
+    waiting: Sequence[Entry]
+    room: int
+    bench: Workbench
+
+
+def _board(desk: Desk, view: View, target: str, company: Boarding) -> Move:
     train, repository = view.train, view.repository
     below = candidate_of(train[-1]) if train else ground(repository, target, clock.now())
     boarding: list[tuple[Entry, Candidate]] = []
     tried, absent = 0, ""
-    for entry in _in_order(view):
-        if len(train) + len(boarding) >= room or len(boarding) >= BATCH or tried >= MOST_TRIED:
+    for entry in company.waiting:
+        if len(boarding) >= company.room or tried >= MOST_TRIED:
             break
         head = entry.change.head
         try:
@@ -146,14 +167,14 @@ def board(desk: Desk, view: View, target: str, room: int) -> Move:
                 return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
             absent = error.message
             continue
-        if _is_in(view, entry, target):
-            return _already_in(desk, view, entry, ground(repository, target, clock.now()))
-        made = put_on(repository, below, head, clock.now())
+        made = put_on(company.bench, below, head, clock.now())
         if not isinstance(made, Conflicted) and made.tree_oid != below.tree_oid:
             boarding.append((entry, made))
             below = made
             continue
-        refused = _refuse(desk, view, entry, target)
+        if _is_in(view, entry, target):
+            return _already_in(desk, view, entry, ground(repository, target, clock.now()))
+        refused = _refuse(desk, view, entry, target, company.bench)
         if refused is not None:
             return refused
         tried += 1
@@ -176,10 +197,10 @@ def _in_order(view: View) -> Iterator[Entry]:
     return (waiting[chosen.request_id] for chosen in ordering.order(queue, clock.now()))
 
 
-def _refuse(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
+def _refuse(desk: Desk, view: View, entry: Entry, target: str, bench: Workbench) -> Move | None:
     """Send back what does not go together with the target itself; None: it does, and may wait."""
     repository, head = view.repository, entry.change.head
-    alone = put_on(repository, ground(repository, target, clock.now()), head, clock.now())
+    alone = put_on(bench, ground(repository, target, clock.now()), head, clock.now())
     if isinstance(alone, Conflicted):
         return send_back(desk, entry, "conflict", _conflict(view, entry, target, alone))
     if alone.tree_oid == git.tree_of(repository.land, target):

@@ -1,6 +1,6 @@
 """From a request's head to a candidate commit, in this host's `land.git` and without a work tree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from gastown import git, rigs
 from gastown.agents import split_address
 from gastown.errors import GastownError, Unavailable
-from gastown.git import Conflicted, Draft, Person
+from gastown.git import Conflicted, Draft, Merger, Person
 from gastown.refinery.lifecycle import Candidate, Step
 from gastown.refinery.models import MergeHead, MergeRequest
 from gastown.rigs import LandingStyle, Rig
@@ -65,13 +65,35 @@ class Repository:
             )
         git.pin(self.land, oid)
 
+    def bring_all(self, heads: Iterable[MergeHead]) -> None:
+        """Bring what this host's `work.git` has of these heads at the cost of one; `bring` says why one is missing."""
+        if self.work.exists():
+            with suppress(GastownError):
+                git.fetch_heads(self.land, self.work, [head.head_oid for head in heads])
+
     def has(self, oid: str) -> bool:
         """Whether `land.git` has this commit."""
         return git.has_commit(self.land, oid)
 
+    def workbench(self) -> "Workbench":
+        """For candidates that are built one on top of the other; a context manager."""
+        return Workbench(self.land, self.style)
+
     def is_in(self, oid: str, target: str) -> bool:
         """Whether commit `oid` is part of `target`; one that `land.git` does not have is not."""
         return git.has_commit(self.land, oid) and git.is_ancestor(self.land, oid, target)
+
+
+class Workbench(Merger):
+    """Where candidates are built in the way in which their rig lands."""
+
+    def __init__(self, repo: Path, style: LandingStyle) -> None:
+        super().__init__(repo)
+        self.style = style
+
+    def __enter__(self) -> "Workbench":
+        super().__enter__()
+        return self
 
 
 @dataclass(frozen=True)
@@ -83,47 +105,43 @@ class Change:
     title: str
 
 
-def put_on(repository: Repository, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
+def put_on(bench: Workbench, below: Candidate, head: MergeHead, when: datetime) -> Candidate | Conflicted:
     """The candidate that `head` makes when it is merged on top of `below`; its commit is for gates, and never lands.
 
     The commit is the same on every host and at any time, so that one can make what another has made.
     """
-    if repository.style is LandingStyle.REBASE:
-        steps = _replay(repository, below, head)
-    else:
-        steps = _merge(repository, below, head)
+    steps = _replay(bench, below, head) if bench.style is LandingStyle.REBASE else _merge(bench, below, head)
     if isinstance(steps, Conflicted):
         return steps
     commit, tree = (steps[-1].commit_oid, steps[-1].tree_oid) if steps else (below.commit_oid, below.tree_oid)
     return Candidate(below.base_oid, commit, tree, when, (*below.riders, head.id or 0), steps)
 
 
-def _merge(repository: Repository, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
-    merged = git.merge_trees(repository.land, below.commit_oid, head.head_oid)
+def _merge(bench: Workbench, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
+    merged = bench.merge(below.commit_oid, head.head_oid)
     if isinstance(merged, Conflicted):
         return merged
     parents = (below.commit_oid, head.head_oid)
-    commit = git.commit_tree(repository.land, Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
+    commit = bench.commit(Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
     return (Step(commit, merged.tree, head.head_oid),)
 
 
-def _replay(repository: Repository, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
+def _replay(bench: Workbench, below: Candidate, head: MergeHead) -> tuple[Step, ...] | Conflicted:
     """One step for each commit on the head's own line that changes something; of a merge, what it changed there."""
-    land = repository.land
-    commits = git.first_parent(land, below.base_oid, head.head_oid)
+    commits = git.first_parent(bench.repo, below.base_oid, head.head_oid)
     if len(commits) > MOST_REPLAYED:
         return Conflicted((), (f"it has {len(commits)} commits of its own: {MOST_REPLAYED} are replayed at most",))
     top, tree, steps = below.commit_oid, below.tree_oid, []
     for commit in commits:
         if not commit.parents:
             return Conflicted((), ("the two branches share no history",))
-        merged = git.replay(land, top, commit)
+        merged = bench.replay(tree, commit)
         if isinstance(merged, Conflicted):
             told = f"when commit {commit.oid[:10]} ({commit.subject[:100]}) is replayed"
             return Conflicted(merged.paths, (*merged.messages, told))
         if merged.tree != tree:
-            top = git.commit_tree(land, Draft(merged.tree, (top,), "Candidate", TOWN, TOWN, head.submitted_at))
             tree = merged.tree
+            top = bench.commit(Draft(tree, (top,), "Candidate", TOWN, TOWN, head.submitted_at))
             steps.append(Step(top, tree, commit.oid))
     return tuple(steps)
 
@@ -144,12 +162,14 @@ def stack_each(
 ) -> list[Candidate] | Conflicted:
     """The same, with the candidate that each head makes on those before it; the base itself comes first."""
     built = [ground(repository, base, when)]
-    for head in heads:
-        repository.bring(head.head_oid, head.branch)
-        made = put_on(repository, built[-1], head, when)
-        if isinstance(made, Conflicted):
-            return made
-        built.append(made)
+    repository.bring_all(heads)
+    with repository.workbench() as bench:
+        for head in heads:
+            repository.bring(head.head_oid, head.branch)
+            made = put_on(bench, built[-1], head, when)
+            if isinstance(made, Conflicted):
+                return made
+            built.append(made)
     return built
 
 

@@ -17,7 +17,6 @@ from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.judgement import pause_after
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent
-from gastown.refinery.tidying import branches_of, forget_branches
 from gastown.rigs import LandingStyle, Rig, TargetState
 
 log = logs.get(__name__)
@@ -107,6 +106,7 @@ def _has_all(repository: Repository, changes: Sequence[Change], trees: Sequence[
         return False
     if not all(git.has_tree(repository.land, tree) for tree in trees):
         return False  # another host built them
+    repository.bring_all([change.head for change in changes])
     for change in changes:
         repository.bring(change.head.head_oid, change.head.branch)
     return True
@@ -233,8 +233,4 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
         state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
-        branches: dict[str, str] = {}
-        for bead_id in landed:
-            branches |= branches_of(session, bead_id)
-    forget_branches(view.repository, branches, target)
     return Move(acted=True, landed=tuple(landed), target=target)

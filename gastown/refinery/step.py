@@ -17,7 +17,7 @@ from gastown.refinery import gate_runs, looks
 from gastown.refinery.desk import ConvoySince, Desk, View, mark
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.landing import Move
-from gastown.refinery.tidying import forget_left
+from gastown.refinery.tidying import forget_landed, forget_left
 from gastown.refinery.train import advance
 from gastown.rigs import RigNotFound, TargetState
 
@@ -89,12 +89,16 @@ def step(
 
 def _hold(desk: Desk, result: StepResult, lease_s: float) -> object:
     """Make moves until there is none; returns what SQL looked like when the last one was decided."""
+    known = len(result.landed)
     try:
         renew = partial(locks.renew, proof=desk.proof, ttl_s=lease_s)
         with Heartbeat(desk.work, renew, every_s=lease_s / _BEATS):
             if desk.proof.is_left:
                 forget_left(desk)
-            return _move_on(desk, result)
+            seen = _move_on(desk, result)
+            if not result.lost:
+                forget_landed(desk, result.landed[known:], result.target)
+            return seen
     except BaseException:
         with suppress(Exception):
             _release(desk.work, desk.proof)

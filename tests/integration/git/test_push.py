@@ -221,6 +221,22 @@ def test_a_branch_is_created_moved_and_deleted_by_its_expected_value(rig) -> Non
     assert there() is None
 
 
+def test_branches_go_in_one_push_and_one_that_has_moved_stays(rig) -> None:
+    base = rig.make()
+    one, two = rig.head(base, {"x": "1"}, name="one"), rig.head(base, {"x": "2"}, name="two")
+    names = ["polecat/toast/gt-1@1", "polecat/toast/gt-2@1", "polecat/toast/gt-3@1"]
+    for name in names[:2]:
+        assert git.push_branch(rig.land, name, one, expect=None).kind is Pushed.LANDED
+    git.delete_branches(rig.land, {names[0]: one, names[1]: two, names[2]: one})
+    assert git.ls(rig.land, [f"refs/heads/{name}" for name in names]) == {f"refs/heads/{names[1]}": one}
+    assert git.find_merged(rig.land, {base, one, "ab" * 20}, two) == {base}
+    git.unpin_all(rig.land, [one, two, one])
+    assert git.list_pins(rig.land) == []
+    git.unpin_all(rig.land, [one])
+    git.fetch_heads(rig.land, rig.work, [one, two, "ab" * 20])
+    assert set(git.list_pins(rig.land)) == {one, two}
+
+
 def test_a_branch_is_refused_when_a_hook_says_no(rig) -> None:
     base = rig.make()
     hook(rig.remote, "update", "exit 1")
