@@ -2,6 +2,7 @@
 in a work tree, by somebody with a clone and no settings; what differs is told.
 """
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +26,16 @@ NOBODY = {
     "GIT_AUTHOR_EMAIL": "somebody@example.com",
     "GIT_COMMITTER_NAME": "Somebody",
     "GIT_COMMITTER_EMAIL": "somebody@example.com",
+    # Nothing is tidied in the background, beside the command that comes next.
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "gc.auto",
+    "GIT_CONFIG_VALUE_0": "0",
+    "GIT_CONFIG_KEY_1": "maintenance.auto",
+    "GIT_CONFIG_VALUE_1": "false",
 }
+
+
+_SIDE = re.compile(r"~(HEAD|[0-9a-f]{40})$")
 
 
 class WorkTree:
@@ -38,14 +48,14 @@ class WorkTree:
 
     def run(self, *words: str) -> tuple[int, str]:
         done = subprocess.run(["git", *words], cwd=self.folder, env=NOBODY, capture_output=True, check=False)
-        return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
+        return done.returncode, (done.stdout or done.stderr).decode("utf-8", "backslashreplace")
 
     def stand_on(self, commit: str) -> None:
         """Check out this commit and nothing else."""
         self.run("reset", "--quiet", "--hard")
         self.run("clean", "-ffdxq")
-        code, _ = self.run("checkout", "--quiet", "--force", "--detach", commit)
-        assert code == 0, commit
+        code, said = self.run("checkout", "--quiet", "--force", "--detach", commit)
+        assert code == 0, (commit, said)
 
     def merge(self, head: str) -> str | tuple[str, ...]:
         """The tree that `git merge` makes of it, or the paths that it leaves unmerged, and then nothing is merged."""
@@ -55,7 +65,12 @@ class WorkTree:
         unmerged = self.run("ls-files", "--unmerged", "-z")[1].split("\0")[:-1]
         self.run("reset", "--quiet", "--hard")
         self.run("clean", "-ffdxq")
-        return tuple(sorted({line.partition("\t")[2] for line in unmerged}))
+        return tuple(sorted({_place(line.partition("\t")[2]) for line in unmerged}))
+
+
+def _place(path: str) -> str:
+    """Without the name of the side behind a file whose place a folder has taken: git says HEAD, and we a commit."""
+    return _SIDE.sub("~side", path)
 
 
 @dataclass
@@ -121,7 +136,7 @@ def replay_as_it_stood(land: Path, tree: WorkTree, merges: Sequence[Merge]) -> A
 
 def _compare(account: Account, number: int, made: Candidate | git.Conflicted, git_says: str | tuple[str, ...]) -> None:
     if isinstance(made, git.Conflicted):
-        ours: str | tuple[str, ...] = tuple(sorted(made.paths))
+        ours: str | tuple[str, ...] = tuple(sorted({_place(path) for path in made.paths}))
         account.conflicts += 1
         account.kinds.update(text.partition(":")[0] for text in made.messages if text.startswith("CONFLICT"))
     else:
