@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from gastown.errors import Conflict, Invalid, NotFound
-from gastown.rigs.models import Gate, Rig
+from gastown.rigs.models import Gate, LandingStyle, Rig
 
 # `hq` is the town's own.
 RESERVED_PREFIXES = frozenset({"hq"})
@@ -68,5 +68,7 @@ def list_gates(session: Session, name: str) -> Sequence[Gate]:
 
 def config_hash(rig: Rig, gates: Sequence[Gate]) -> str:
     """What a verdict depends on besides the tree: set-up command and gates."""
-    parts = [rig.setup_command, *([gate.name, gate.command, gate.timeout_s] for gate in gates)]
+    parts: list[object] = [rig.setup_command, *([gate.name, gate.command, gate.timeout_s] for gate in gates)]
+    if rig.landing is LandingStyle.REBASE:
+        parts.append(rig.landing.value)  # every commit on the way is tested, and the tree is another
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

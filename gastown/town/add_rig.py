@@ -49,6 +49,7 @@ class Request:
     no_gates: bool = False
     setup_command: str = ""
     agent: str = ""
+    landing: rigs.LandingStyle = rigs.LandingStyle.MERGE
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
             push_atomic=support.atomic,
             push_fence=support.fence_refs,
             updates_checkout=found.source.checkout is not None,
+            landing=request.landing,
         )
         rig, gates = _register(new, write, actor)
     queue.announce_rig(rig.name)

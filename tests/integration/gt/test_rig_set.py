@@ -101,3 +101,23 @@ def test_nothing_is_changed_when_the_request_is_wrong(app: Town, words: str, cod
     assert names in said.err
     assert len(said.err.splitlines()) <= 2
     assert app.ok("rig", "show", "app").out == before
+
+
+def test_what_a_landing_leaves_is_said_and_kept(app: Town) -> None:
+    assert app.ok("rig", "show", "app", "--json").json["landing"] == "merge"
+    before = config_hash(app)
+
+    assert app.ok("rig", "set", "app", "--landing", "squash", "--json").json["landing"] == "squash"
+    assert config_hash(app) == before, "a tree is a tree"
+    assert "rebase" in app.ok("rig", "set", "app", "--landing", "rebase").out
+    assert config_hash(app) != before, "of these every commit on the way is tested"
+
+    assert app.ok("rig", "show", "app", "--json").json["landing"] == "rebase"
+    assert app.ok("events", "verify", "--json").json["equal"] is True
+
+
+def test_a_rig_is_added_with_what_its_landings_leave(town: Town, repository: Repository) -> None:
+    said = town.ok("rig", "add", "app", str(repository.remote), "--no-gates", "--landing", "squash", "--json")
+
+    assert said.json["landing"] == "squash"
+    assert town.ok("events", "verify", "--json").json["equal"] is True
