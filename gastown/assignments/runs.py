@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlmodel import Session
 
@@ -70,16 +71,16 @@ def book_usage(  # noqa: PLR0913 - one keyword a column
     *,
     actor: str,
     run: int,
-    exit_code: int | None,
-    exit_signal: int | None,
     exit_reason: str,
-    tokens: Mapping[str, int],
-    cost_usd: float | None,
-    model: str,
-    agent_session_id: str,
+    exit_code: int | None = None,
+    exit_signal: int | None = None,
+    tokens: Mapping[str, int] = MappingProxyType({}),
+    cost_usd: float | None = None,
+    model: str = "",
+    agent_session_id: str = "",
     error: Mapping[str, object] | None = None,
 ) -> None:
-    """Book one run's end and what it cost, once: a run that is booked already changes nothing.
+    """Book one run's end and what it cost, once: a run that is booked already, or one before it, changes nothing.
 
     `error` is what the agent itself says of its failure; it goes into the event.
     """

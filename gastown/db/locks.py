@@ -49,7 +49,8 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
     An expiry further ahead than any holder can have set, since all ask for the same `ttl_s`, dates from before the
     clock was set back, and counts as expired.
     """
-    before, now = _look(session, name)
+    found, now = look(session, name)
+    before = found.get(name)
     is_left = before is not None and before.expires_at is not None
     if before is None:
         _insert(session, name)
@@ -61,13 +62,16 @@ def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> Lo
     return None if fence is None else LockProof(name, fence, holder, is_left)
 
 
-def _look(session: Session, name: str) -> tuple[Lease | None, datetime]:
-    """The lease as it is now, and the database's present: one question, since ticks ask it all day long."""
+def look(session: Session, *names: str) -> tuple[dict[str, Lease], datetime]:
+    """These leases as they are now, those that there are, and the database's present: in one question, since ticks ask
+    it all day long. As long as somebody keeps the leases, `session.get` asks nobody for them.
+    """
+    asked = select(Lease).where(col(Lease.name).in_(names)).execution_options(populate_existing=True)
     if is_sqlite(session):
-        return session.get(Lease, name, populate_existing=True), database_time(session)
-    asked = select(Lease, func.clock_timestamp()).where(col(Lease.name) == name)
-    found = session.execute(asked, execution_options={"populate_existing": True}).one_or_none()
-    return (found[0], found[1].astimezone(UTC)) if found is not None else (None, database_time(session))
+        return {lease.name: lease for lease in session.scalars(asked)}, database_time(session)
+    rows = session.execute(asked.add_columns(func.clock_timestamp())).all()
+    now = rows[-1][1].astimezone(UTC) if rows else database_time(session)
+    return {row[0].name: row[0] for row in rows}, now
 
 
 def seize(session: Session, name: str, *, holder: str, ttl_s: float) -> None:

@@ -60,6 +60,7 @@ class ExitReason(StrEnum):
     EXITED = "exited"  # the agent ended by itself
     STOPPED = "stopped"  # somebody asked for it
     GRACE = "grace"  # nobody renewed the deadline
+    UNSTARTED = "unstarted"  # it was counted, and its worker died before it began
     LOST = "lost"  # its keeper was killed or the machine went down; the exit status is unknown
 
 

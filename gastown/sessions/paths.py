@@ -27,7 +27,12 @@ def earlier_runs(folder: Path) -> list[Path]:
 
 def count_unstarted(folder: Path) -> int:
     """How many runs before this one were counted and never started: their worker died in between."""
-    return sum(not (run / "keeper.json").exists() for run in earlier_runs(folder))
+    return len(list_unstarted(folder))
+
+
+def list_unstarted(folder: Path) -> list[int]:
+    """Their numbers, the first one first."""
+    return [run_number(run) for run in reversed(earlier_runs(folder)) if not (run / "keeper.json").exists()]
 
 
 def latest_run_dir(settings: Settings, assignment_id: int) -> Path | None:

@@ -343,15 +343,15 @@ def _is_restart(row: Assignment, stopped: Ending | None) -> bool:
 def _book(
     session: Session, office: Office, held: Held, folder: Path, ended: SessionExit | None, used: Usage
 ) -> Assignment:
-    assignments.book_usage(
-        session,
-        held.id,
-        held.row.fence,
-        actor=held.row.polecat or office.holder,
+    book = partial(assignments.book_usage, session, held.id, held.row.fence, actor=held.row.polecat or office.holder)
+    # Not before: as long as nothing is booked there is no session to resume.
+    for number in paths.list_unstarted(folder):
+        book(run=number, exit_reason=ExitReason.UNSTARTED.value)
+    book(
         run=paths.run_number(folder),
         exit_code=ended.code if ended else None,
         exit_signal=ended.signal if ended else None,
-        exit_reason=ended.reason.value if ended else "lost",
+        exit_reason=ended.reason.value if ended else ExitReason.LOST.value,
         tokens={
             "input_tokens": used.input_tokens,
             "output_tokens": used.output_tokens,

@@ -17,6 +17,7 @@ from gastown.town.caller import Caller, try_step
 log = logs.get(__name__)
 
 
+_PATROL_LEASE = f"tick.{Task.PATROL.value}"
 # Between two walks through a town in which nothing is open.
 AT_REST = timedelta(seconds=170)
 
@@ -34,7 +35,9 @@ def run_overdue(caller: Caller) -> int:
     """Run the ticks whose time has passed: beat is down, or leases are too short to wait for it. Return how many."""
     with caller.read() as session:
         since = clock.monotonic()
-        hold_time(session, database_time(session), since)
+        # Kept while they are asked about.
+        _leases, now = locks.look(session, reconciling.LEASE, _PATROL_LEASE)
+        hold_time(session, now, since)
         is_late = reconciling.is_overdue(session)
         is_patrol_late = _is_patrol_late(session)
     if is_late:
@@ -47,7 +50,7 @@ def run_overdue(caller: Caller) -> int:
 
 
 def _is_patrol_late(session: Session) -> bool:
-    row = session.get(locks.Lease, f"tick.{Task.PATROL.value}")
+    row = session.get(locks.Lease, _PATROL_LEASE)
     last = row.expires_at if row is not None else None
     # Far ahead of now it was written before the clock was set back.
     return last is None or abs(database_time(session) - last) > timedelta(seconds=2.5 * _every(Task.PATROL))

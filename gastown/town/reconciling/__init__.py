@@ -23,9 +23,18 @@ from gastown.town.reconciling.broken import settle_broken
 from gastown.town.reconciling.doorbells import list_offers, ring_offers, ring_refineries, sweep_outbox
 from gastown.town.reconciling.host import tidy_host
 from gastown.town.reconciling.lost import take_over_expired
-from gastown.town.reconciling.periods import is_overdue
+from gastown.town.reconciling.periods import LEASE, is_overdue
 
-__all__ = ["has_work", "is_overdue", "list_offers", "reconcile", "sweep_outbox", "take_over_expired", "tidy_host"]
+__all__ = [
+    "LEASE",
+    "has_work",
+    "is_overdue",
+    "list_offers",
+    "reconcile",
+    "sweep_outbox",
+    "take_over_expired",
+    "tidy_host",
+]
 
 # What only a hand or a bug can have brought about, or a doorbell that was lost twice, waits for the next full minute.
 RARELY_S = 60.0

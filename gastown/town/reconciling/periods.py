@@ -19,8 +19,8 @@ def begin(session: Session, holder: str) -> bool:
     """Take this period; after a gap (our start, an outage, a suspended laptop) forbid takeovers for one TTL."""
     ttl_s = policy.load(session).number("lease.ttl_s")
     every_s = pace.look_s(ttl_s)
-    now = database_time(session)
-    last = _began_at(session, every_s)
+    leases, now = locks.look(session, LEASE)
+    last = _began_at(leases.get(LEASE), every_s)
     if locks.try_acquire(session, LEASE, holder=holder, ttl_s=_HELD * every_s) is None:
         return False
     if last is None or abs(now - last) > pace.gap_after(ttl_s):
@@ -28,8 +28,7 @@ def begin(session: Session, holder: str) -> bool:
     return True
 
 
-def _began_at(session: Session, every_s: float) -> datetime | None:
-    row = session.get(locks.Lease, LEASE)
+def _began_at(row: locks.Lease | None, every_s: float) -> datetime | None:
     if row is None or row.expires_at is None:
         return None
     return row.expires_at - timedelta(seconds=_HELD * every_s)
@@ -38,7 +37,7 @@ def _began_at(session: Session, every_s: float) -> datetime | None:
 def is_overdue(session: Session) -> bool:
     """Whether it is time that a worker reconciles by itself: beat is down, or slower than the TTL asks for."""
     every_s = pace.look_s(policy.load(session).number("lease.ttl_s"))
-    last = _began_at(session, every_s)
+    last = _began_at(session.get(locks.Lease, LEASE), every_s)
     # Beat's own tick comes first where it is meant to; where leases are shorter than for beat, nobody waits for it.
     patience = 1.2 if every_s >= pace.SLOWEST_LOOK_S else 0.8
     # Far ahead of now it was written before the clock was set back.
@@ -53,7 +52,7 @@ def may_take_over(session: Session) -> bool:
     ttl_s = policy.load(session).number("lease.ttl_s")
     every_s = pace.look_s(ttl_s)
     now = database_time(session)
-    last = _began_at(session, every_s)
+    last = _began_at(session.get(locks.Lease, LEASE), every_s)
     return last is not None and now - last < timedelta(seconds=2 * every_s) and not _is_quiet(session, now, ttl_s)
 
 
