@@ -73,11 +73,11 @@ class Merger:
         Git 2.39 cannot be told the base of a merge: so both trees are given that parent, which then is their base.
         """
         drafts = [Draft(one, commit.parents[:1], "Side", _NOBODY, _NOBODY, _NEVER) for one in (tree, commit.tree)]
-        onto, change = (self.commit(draft) for draft in drafts)
+        onto, change = (self.write(draft) for draft in drafts)
         return self.merge(onto, change)
 
     @on_disk
-    def commit(self, draft: Draft) -> str:
+    def write(self, draft: Draft) -> str:
         """Write the commit and return its id; no ref moves."""
         if self._folder is None:
             return commit_tree(self.repo, draft)

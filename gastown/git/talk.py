@@ -3,7 +3,6 @@
 import contextlib
 import os
 import selectors
-import subprocess
 import tempfile
 
 from gastown import clock
@@ -25,7 +24,7 @@ class Talk:
         self._heard = b""
         with contextlib.ExitStack() as opening:
             self._complaints = opening.enter_context(tempfile.TemporaryFile())
-            self._process: subprocess.Popen[bytes] = start(["git", *words], place, Options(input=""), self._complaints)
+            self._process = start(["git", *words], place, Options(input=""), self._complaints)
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._pipe(), selectors.EVENT_READ)
             opening.pop_all()

@@ -122,7 +122,7 @@ def _merge(bench: Workbench, below: Candidate, head: MergeHead) -> tuple[Step, .
     if isinstance(merged, Conflicted):
         return merged
     parents = (below.commit_oid, head.head_oid)
-    commit = bench.commit(Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
+    commit = bench.write(Draft(merged.tree, parents, "Candidate", TOWN, TOWN, head.submitted_at))
     return (Step(commit, merged.tree, head.head_oid),)
 
 
@@ -141,7 +141,7 @@ def _replay(bench: Workbench, below: Candidate, head: MergeHead) -> tuple[Step, 
             return Conflicted(merged.paths, (*merged.messages, told))
         if merged.tree != tree:
             tree = merged.tree
-            top = bench.commit(Draft(tree, (top,), "Candidate", TOWN, TOWN, head.submitted_at))
+            top = bench.write(Draft(tree, (top,), "Candidate", TOWN, TOWN, head.submitted_at))
             steps.append(Step(top, tree, commit.oid))
     return tuple(steps)
 

@@ -43,4 +43,4 @@ def test_one_that_stays_and_commands_of_their_own_make_the_same(past) -> None:
             assert made == git.merge_trees(land, merge.onto, merge.head)
             if isinstance(made, git.Merged):
                 draft = git.Draft(made.tree, (merge.onto, merge.head), "Some, ünïcode\n\n", TOWN, TOWN, WHEN)
-                assert merger.commit(draft) == git.commit_tree(land, draft)
+                assert merger.write(draft) == git.commit_tree(land, draft)
