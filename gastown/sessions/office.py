@@ -31,8 +31,8 @@ class Office:
     answer: Ask
     """Runs an agent's `gt` or `bd` command."""
     stopping: threading.Event = field(default_factory=threading.Event)
-    taking: threading.Lock = field(default_factory=threading.Lock)
-    """Held from the look whether an attempt is ours already until it is in the book."""
+    claims: set[int] = field(default_factory=set)
+    """The threads that claim something just now: what they get is ours before it is in the book."""
     saver: Saver = field(default_factory=Saver)
     """Saves what runs."""
     tidied_at: dict[str, float] = field(default_factory=dict)

@@ -5,6 +5,7 @@ session's folder before the next step begins.
 """
 
 import contextlib
+import threading
 from dataclasses import replace
 
 from sqlmodel import Session
@@ -43,15 +44,15 @@ def supervise(office: Office, assignment_id: int) -> str:
 
     Returns at once when there is nothing to take: a doubled or late doorbell.
     """
-    # One at a time: a claim whose answer took longer than its lease would be taken for one that a thread of ours has
-    # let go, and be adopted by another.
-    with office.taking:
+    try:
         taken = take(office, assignment_id)
         if taken is None:
             return "nothing to take"
         row = taken.claim.assignment
         assert row.id is not None
         entry = office.book.add(row.id, row.fence, row.bead_id)
+    finally:
+        office.claims.discard(threading.get_ident())
     with logs.bound(bead=row.bead_id, fence=row.fence, rig=row.rig):
         try:
             return _carry(office, taken, entry)

@@ -1,6 +1,7 @@
 """Taking an attempt: a fresh claim, or the adoption of a session whose worker is gone."""
 
 import os
+import threading
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -55,9 +56,12 @@ def take(office: Office, assignment_id: int) -> Taken | None:
     try:
         row = office.do(lambda session: assignments.get(session, assignment_id))
         if row.state is AssignmentState.RUNNING:
+            if _is_held_here(office, row):
+                return None
             adopted = office.do(lambda session: _adopt(session, office, assignment_id))
             return None if adopted is None else Taken(adopted, is_adopted=True)
         check_disk(office.settings, office.do(policy.load))
+        office.claims.add(threading.get_ident())
         claim = office.do(lambda session: _claim(session, office, row))
     except (NothingToClaim, NoRoom, NotFound) as nothing:
         log.info("doorbell for attempt %d: %s", assignment_id, nothing)
@@ -67,6 +71,13 @@ def take(office: Office, assignment_id: int) -> Taken | None:
         log.warning("nothing is claimed here: %s", low)
         return None
     return Taken(claim, is_adopted=False)
+
+
+def _is_held_here(office: Office, row: Assignment) -> bool:
+    """Whether a thread of ours has it, or may be about to: a claim whose answer took longer than its lease is no
+    attempt that somebody let go. In this order: what is claimed no more is in the book.
+    """
+    return row.holder == office.holder and (bool(office.claims) or office.book.holds(row.id or 0))
 
 
 def check_disk(settings: Settings, values: Policy) -> None:
