@@ -14,7 +14,8 @@ from gastown.events.models import Event
 from gastown.queue import TOWN_QUEUE, Doorbell, Task, is_answered
 
 # The table and not its model: nobody reads these rows again here, and a claim is to cost no more than it must.
-_INSERT = insert(SQLModel.metadata.tables["events"]).inline()
+_EVENTS = SQLModel.metadata.tables["events"]
+_INSERT_ONE = insert(_EVENTS).inline()
 
 
 def record(  # noqa: PLR0913 - a fact has this many sides; all but two are keywords
@@ -69,5 +70,7 @@ def record_many(session: Session, facts: Sequence[tuple[EventKind, str, Mapping[
     rows = [
         {"at": now, "kind": kind, "actor": actor, "bead_id": bead, "payload": values} for kind, bead, values in facts
     ]
-    if rows:
-        session.connection().execute(_INSERT, rows)
+    if len(rows) == 1:  # not as a list: psycopg opens a pipeline for those, which takes longer than the row
+        session.connection().execute(_INSERT_ONE, rows[0])
+    elif rows:
+        session.execute(insert(_EVENTS), rows)
