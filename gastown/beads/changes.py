@@ -1,15 +1,16 @@
 """The one way in which a bead's row changes: set what differs, count the time, record the event with the new values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads.errors import BeadNotFound
 from gastown.beads.models import Bead, BeadStatus
+from gastown.beads.queries import chunks
 from gastown.events import EventKind, record
 
 
@@ -31,6 +32,19 @@ def lock(session: Session, bead_id: str) -> Bead:
     if bead is None or bead.status == BeadStatus.TOMBSTONE:
         raise BeadNotFound(bead_id)
     return bead
+
+
+def lock_many(session: Session, bead_ids: Sequence[str]) -> dict[str, Bead]:
+    """`lock` of several beads, in the order of their ids."""
+    session.flush()
+    names, found = sorted(set(bead_ids)), dict[str, Bead]()
+    for part in chunks(names):
+        held = select(Bead).where(col(Bead.id).in_(part)).order_by(Bead.id).with_for_update()
+        found.update((bead.id, bead) for bead in session.exec(held, execution_options={"populate_existing": True}))
+    for name in names:
+        if name not in found or found[name].status == BeadStatus.TOMBSTONE:
+            raise BeadNotFound(name)
+    return found
 
 
 def as_json(value: Any) -> Any:

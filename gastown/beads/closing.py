@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock
 from gastown.beads import externals, readiness
-from gastown.beads.changes import Cause, apply, lock, note, touch
+from gastown.beads.changes import Cause, apply, lock, lock_many, note, touch
 from gastown.beads.checks import check_short, check_text
 from gastown.beads.conditions import CHECKABLE, Outcome, judge
 from gastown.beads.errors import BadField, BeadMoved, CloseRefused, CodeBead
@@ -23,7 +23,7 @@ from gastown.beads.models import (
     Label,
     counts_as_failure,
 )
-from gastown.beads.queries import blockers_of, count_open_children
+from gastown.beads.queries import blockers_of, count_open_children, find_blockers
 from gastown.beads.words.configuration import get_config
 from gastown.errors import GastownError
 from gastown.events import EventKind
@@ -75,7 +75,9 @@ def close(  # noqa: PLR0913 - what one command line says
     reasons = _reasons(bead_ids, reason)
     check_short("session", by_session)
     readiness.lock_graph(session)
-    beads = {bead_id: lock(session, bead_id) for bead_id in sorted(set(bead_ids))}
+    beads = lock_many(session, bead_ids)
+    # To close a bead holds no other one back: who waits for nothing now needs no second look.
+    held_back = {} if force else find_blockers(session, list(beads))
     result = Closing()
     strictness = get_config(session, ON_CLOSE)
     for bead_id in dict.fromkeys(bead_ids):
@@ -89,6 +91,8 @@ def close(  # noqa: PLR0913 - what one command line says
             _guard_code(bead, actor=actor, why=why, no_code=no_code)
             if not force:
                 _guard_work(session, bead)
+                if bead_id in held_back:
+                    _guard_blockers(session, bead_id)
         except GastownError as error:
             result.refused.append((bead_id, error))
             continue
@@ -228,10 +232,14 @@ def _guard_work(session: Session, bead: Bead) -> None:
                 f"cannot close {bead.id}: gate condition not satisfied: {verdict.why} (use --force to override)",
                 hint=f"`bd gate check` closes it when that comes; `bd gate resolve {bead.id}` closes it at once.",
             )
-    blockers = blockers_of(session, bead.id)
+
+
+def _guard_blockers(session: Session, bead_id: str) -> None:
+    session.flush()  # what was closed a moment ago is in nobody's way
+    blockers = blockers_of(session, bead_id)
     if blockers:
         raise CloseRefused(
-            f"cannot close {bead.id}: blocked by open issues [{', '.join(blockers)}] (use --force to override)"
+            f"cannot close {bead_id}: blocked by open issues [{', '.join(blockers)}] (use --force to override)"
         )
 
 

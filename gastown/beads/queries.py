@@ -71,7 +71,7 @@ def find(session: Session, text: str, *, prefix: str | None = None) -> Bead:
 def find_many(session: Session, ids: Sequence[str]) -> dict[str, Bead]:
     """The beads with these exact ids, by id; those that do not exist are missing."""
     found: dict[str, Bead] = {}
-    for part in _chunks(ids):
+    for part in chunks(ids):
         rows = session.exec(select(Bead).where(col(Bead.id).in_(part), Bead.status != BeadStatus.TOMBSTONE.value))
         found.update({bead.id: bead for bead in rows})
     return found
@@ -119,13 +119,13 @@ def list_blocked(session: Session, filters: Filters | None = None) -> list[tuple
 
 def blockers_of(session: Session, bead_id: str) -> list[str]:
     """The ids of what this bead waits for directly: open targets, unprovided capabilities, children it waits for."""
-    return _own_blockers(session, [bead_id]).get(bead_id, [])
+    return find_blockers(session, [bead_id]).get(bead_id, [])
 
 
 def _holders(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
-    holders = _own_blockers(session, ids)
+    holders = find_blockers(session, ids)
     inherited = [bead_id for bead_id in ids if bead_id not in holders]
-    for part in _chunks(inherited):
+    for part in chunks(inherited):
         rows = session.exec(
             select(Dependency.issue_id, Bead.id)
             .join(Bead, col(Bead.id) == col(Dependency.depends_on_id))
@@ -140,10 +140,11 @@ def _holders(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
     return holders
 
 
-def _own_blockers(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
+def find_blockers(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
+    """`blockers_of` each of these beads that waits for anything directly."""
     found: dict[str, list[str]] = {}
     waiting: list[Dependency] = []
-    for part in _chunks(ids):
+    for part in chunks(ids):
         rows = session.exec(
             select(Dependency, Bead.status, Bead.is_failure, Bead.close_reason)
             .outerjoin(Bead, col(Bead.id) == col(Dependency.depends_on_id))
@@ -183,7 +184,7 @@ def _holds(edge: Dependency, status: str | None, is_failure: bool, reason: str) 
 
 def children_states(session: Session, parents: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    for part in _chunks(parents):
+    for part in chunks(parents):
         rows = session.exec(
             select(Dependency.depends_on_id, Bead.id, Bead.status)
             .join(Bead, col(Bead.id) == col(Dependency.issue_id))
@@ -229,7 +230,7 @@ class Relations:
 def load_relations(session: Session, ids: Sequence[str], *, comments: bool = False) -> Relations:
     """Everything that hangs on these beads, in five statements; comments only as numbers unless asked for."""
     found = Relations()
-    for part in _chunks(ids):
+    for part in chunks(ids):
         labels = select(Label).where(col(Label.bead_id).in_(part)).order_by(Label.bead_id, Label.label)
         for label in session.exec(labels):
             found.labels.setdefault(label.bead_id, []).append(label.label)
@@ -255,6 +256,7 @@ def _load_comments(session: Session, ids: Sequence[str], found: Relations) -> No
         found.comments.setdefault(comment.bead_id, []).append(comment)
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """`ids` in parts that fit into one statement."""
     unique = list(dict.fromkeys(ids))
     return (unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK))

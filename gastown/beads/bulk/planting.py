@@ -64,7 +64,7 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
     made: dict[str, str] = {}
     for seed in seeds:
         if not seed.under:
-            made[seed.key] = insert_new(session, rows[seed.key], seed.new, rules)
+            made[seed.key] = insert_new(session, rows[seed.key], seed.new, rules).id
     counts = _name_children(session, seeds, made)
     _insert_children(session, seeds, rows, made, counts)
     links = _links(seeds, edges, made)

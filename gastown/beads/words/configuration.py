@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from gastown import config
@@ -14,6 +15,9 @@ from gastown.events import EventKind, record
 PREFIX = "issue_prefix"
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:-]{0,254}")
 VALUE_LIMIT = 1_000_000  # characters
+_SEVERAL = select(col(ConfigEntry.key), col(ConfigEntry.value)).where(
+    col(ConfigEntry.key).in_(bindparam("names", expanding=True))
+)
 
 
 def check_key(key: str) -> str:
@@ -52,8 +56,7 @@ def get_config(session: Session, key: str, default: str = "") -> str:
 
 def get_several(session: Session, names: Sequence[str]) -> dict[str, str]:
     """`get_config` of several known keys, in one statement."""
-    rows = session.exec(select(ConfigEntry).where(col(ConfigEntry.key).in_(names)))
-    kept = {row.key: row.value for row in rows}
+    kept: dict[str, str] = dict(iter(session.execute(_SEVERAL, {"names": list(names)})))
     said = {name: config.override_of(name) for name in names}
     return {
         name: keys.checked(name, text) if text is not None else kept.get(name, keys.KEYS[name].default)
