@@ -114,15 +114,15 @@ def find_commits(repo: Path, oids: Sequence[str]) -> list[str]:
     return [oid for oid, found in zip(oids, described, strict=True) if found == (oid, "commit")]
 
 
-def find_merged(repo: Path, oids: Collection[str], target: str) -> frozenset[str]:
-    """Those of the commits that are part of `target`; one that the repository does not have is not."""
+def find_merged(repo: Path, oids: Collection[str], *targets: str) -> frozenset[str]:
+    """Those of the commits that are part of a target; one that the repository does not have is not."""
     known = find_commits(repo, list(oids))
     if not known:
         return frozenset()
-    options = Options(expect=None, input="\n".join((*known, f"^{check_oid(target)}", "")))
+    options = Options(expect=None, input="\n".join((*known, *(f"^{check_oid(target)}" for target in targets), "")))
     result = git(repo, "rev-list", "--stdin", options=options)
     if result.code:
-        raise fail(repo, result, target, *known)
+        raise fail(repo, result, *targets, *known)
     return frozenset(known) - set(result.stdout.split())
 
 

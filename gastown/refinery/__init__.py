@@ -15,7 +15,7 @@ from gastown.refinery import replay
 from gastown.refinery.command import Stopped
 from gastown.refinery.figures import RigFigures, figures
 from gastown.refinery.gates import GateRunResult, run_gates
-from gastown.refinery.leftovers import branches_of, call_off_unwanted, list_needed
+from gastown.refinery.leftovers import branches_of, call_off_unwanted, landed_as, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
 from gastown.refinery.looks import retry
 from gastown.refinery.models import (
@@ -69,6 +69,7 @@ __all__ = [
     "count_running",
     "figures",
     "find_open",
+    "landed_as",
     "lease_name",
     "list_for_bead",
     "list_heads",
