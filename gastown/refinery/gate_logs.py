@@ -16,6 +16,7 @@ from gastown.refinery.verdicts import clean
 
 # Logs of a host; the oldest go first. One is 20 MB at most.
 MOST_BYTES = 1_000_000_000
+MOST_LOGS = 20_000
 # Younger ones stay whatever there is: somebody may be about to read them.
 YOUNG_S = 3600.0
 
@@ -117,7 +118,7 @@ def forget_oldest(town: Path) -> int:
                 known.append((path.stat().st_mtime, path.stat().st_size, path))
     total, gone = sum(size for _at, size, _path in known), 0
     for at, size, path in sorted(known):
-        if total <= MOST_BYTES or now - at < YOUNG_S:
+        if (total <= MOST_BYTES and len(known) - gone <= MOST_LOGS) or now - at < YOUNG_S:
             break
         path.unlink(missing_ok=True)
         total, gone = total - size, gone + 1

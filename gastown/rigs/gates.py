@@ -74,9 +74,10 @@ def config_hash(rig: Rig, gates: Sequence[Gate]) -> str:
 
 
 def landed_hash(rig: Rig, gates: Sequence[Gate]) -> str:
-    """The same of the gates for what has landed; empty where the rig has none that it must pass."""
-    found = after_landing(gates)
-    return f"{LANDED_MARK}{_hash(rig, found)}"[:64] if found else ""
+    """The same of the gates for what has landed; empty where the rig has none at all."""
+    if all(gate.phase is GatePhase.PRE_MERGE for gate in gates):
+        return ""
+    return f"{LANDED_MARK}{_hash(rig, after_landing(gates))}"[:64]
 
 
 def _hash(rig: Rig, gates: Sequence[Gate]) -> str:

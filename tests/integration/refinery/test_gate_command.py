@@ -250,3 +250,13 @@ def test_oldest_logs_go_when_there_are_too_many(queue: RefineryTown, monkeypatch
     monkeypatch.setattr(gate_logs, "MOST_BYTES", 0)
     assert gate_logs.forget_oldest(queue.settings.town) == 1
     assert [path.name for path in folder.iterdir()] == ["2-x.log"]
+
+
+def test_runners_clean_up_now_and_then(queue: RefineryTown, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gastown.refinery import gates
+
+    asked = []
+    monkeypatch.setattr(gates, "forget_oldest", asked.append)
+    monkeypatch.setattr(gates, "_TIDY_EVERY", 1)
+    queue.settle()
+    assert asked == [queue.settings.town]

@@ -120,6 +120,17 @@ def test_queue_stops_and_nobody_is_blamed_when_what_landed_fails(make: Make) -> 
     assert _verify(town) == []
 
 
+def test_advisory_gate_for_what_has_landed_is_run_and_stops_nothing(make: Make) -> None:
+    town = _with_gates(make, GATE, GateSpec("smoke", "exit 1", phase=GatePhase.POST_LANDING, is_required=False))
+    bead = town.submit({"b.txt": "x\n"})
+    town.settle()
+    assert (town.landed, town.rig().target_state) == ([bead], TargetState.GREEN)
+    assert [_results(town)[gate]["verdict"] for gate in _results(town)] == ["fail"]
+    with town.work() as session:
+        (figures,) = [row for row in refinery.gate_figures(session, RIG) if row.gate.name == "smoke"]
+    assert (figures.runs, figures.passed) == (2, 0)
+
+
 def test_train_goes_on_while_the_gate_for_what_landed_says_nothing_yet(make: Make) -> None:
     town = _with_gates(make, GATE, LANDED)
     town.step()
