@@ -72,6 +72,7 @@ class EventKind(StrEnum):
     GATE_RUN_REQUESTED = "gate_run.requested"
     GATE_RUN_STARTED = "gate_run.started"
     GATE_RUN_FINISHED = "gate_run.finished"
+    GATE_RUN_ADVISED = "gate_run.advised"
     GATE_RUN_EXPIRED = "gate_run.expired"
     GATE_RUN_CANCELLED = "gate_run.cancelled"
     VERDICTS_VOIDED = "gate_run.verdicts_voided"

@@ -50,6 +50,7 @@ from gastown.git.history import (
     read_messages,
     ref_value,
     require_commits,
+    resolve_commit,
     subject_of,
     tree_of,
 )
@@ -67,6 +68,7 @@ from gastown.git.land import (
     unpin,
     unpin_all,
 )
+from gastown.git.layout import remove as remove_folder
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
 from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
@@ -218,10 +220,12 @@ __all__ = [
     "ref_value",
     "relink",
     "remove_checkout",
+    "remove_folder",
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",
     "require_commits",
+    "resolve_commit",
     "resolve_source",
     "save_work",
     "snapshot_work",

@@ -1,6 +1,7 @@
 """Questions about commits in a repository that we trust. A missing object raises `ObjectMissing`: it is no "no"."""
 
 import contextlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from gastown.git.run import Options, Place, Result, git
 _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%at%x00%B"
 _FIELDS = _FORMAT.count("%x00") + 1
 _ANY = Options(expect=None)
+_BEGINNING = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,16 @@ def _describe(repo: Path, names: Sequence[str]) -> list[tuple[str, str] | None]:
 def has_commit(repo: Path, oid: str) -> bool:
     """Whether the repository has this commit object (not whether all that it names is there as well)."""
     return _describe(repo, [check_oid(oid)]) == [(oid, "commit")]
+
+
+def resolve_commit(repo: Path, words: str) -> str:
+    """The id of the commit whose id begins with `words`; raises `ObjectMissing` where there is none, or several."""
+    if not _BEGINNING.fullmatch(words):
+        raise BadObjectId(f"not a commit's id: {ascii(words)[:60]}", hint="Give 7 to 40 digits of it, or all.")
+    (found,) = _describe(repo, [f"{words}^{{commit}}"])
+    if found is None:
+        raise ObjectMissing(f"{repo} has no commit {words}, or several", hint="Give its whole id; fetch it if need be.")
+    return found[0]
 
 
 def require_commits(repo: Path, *oids: str) -> None:

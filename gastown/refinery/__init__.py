@@ -14,6 +14,8 @@ step moves the train (`train.py`): `planning.py` decides from the evidence of ga
 from gastown.refinery import replay
 from gastown.refinery.command import Stopped
 from gastown.refinery.figures import RigFigures, figures
+from gastown.refinery.gate_figures import GateFigures, gate_figures
+from gastown.refinery.gate_logs import GateLog, Match, get_run, list_last_runs, logs_of, search
 from gastown.refinery.gates import GateRunResult, run_gates
 from gastown.refinery.leftovers import branches_of, call_off_unwanted, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
@@ -34,7 +36,7 @@ from gastown.refinery.models import (
 from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_queue, red_first_parents, status
 from gastown.refinery.planning import Mode
 from gastown.refinery.queries import find_open, list_for_bead, list_heads
-from gastown.refinery.recheck import recheck
+from gastown.refinery.recheck import Tried, recheck, try_gates
 from gastown.refinery.simulation import Figures, simulate
 from gastown.refinery.step import StepResult, lease_name, step
 from gastown.refinery.ticks import any_work, count_running, list_requested, list_unseen, ring_all, tick_rigs
@@ -43,11 +45,14 @@ __all__ = [
     "OPEN_REQUESTS",
     "TRANSITIONS",
     "Figures",
+    "GateFigures",
+    "GateLog",
     "GateRun",
     "GateRunResult",
     "IntentState",
     "LandingIntent",
     "LandsNow",
+    "Match",
     "MergeHead",
     "MergeRequest",
     "Mode",
@@ -61,6 +66,7 @@ __all__ = [
     "StepResult",
     "Stopped",
     "TargetCommit",
+    "Tried",
     "Verdict",
     "any_work",
     "branches_of",
@@ -69,22 +75,28 @@ __all__ = [
     "count_running",
     "figures",
     "find_open",
+    "gate_figures",
+    "get_run",
     "lease_name",
     "list_for_bead",
     "list_heads",
+    "list_last_runs",
     "list_needed",
     "list_queue",
     "list_requested",
     "list_unseen",
+    "logs_of",
     "recheck",
     "red_first_parents",
     "replay",
     "retry",
     "ring_all",
     "run_gates",
+    "search",
     "simulate",
     "status",
     "step",
     "submit",
     "tick_rigs",
+    "try_gates",
 ]

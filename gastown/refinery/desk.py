@@ -72,6 +72,8 @@ class View:
 
     rig: Rig
     config_hash: str
+    landed_hash: str
+    """Of the gates for what has landed; empty where the rig has none."""
     max_infrastructure: int
     mode: Mode
     runners: int
@@ -82,6 +84,8 @@ class View:
     entries: Sequence[Entry]
     frozen: str | None
     """Why nothing may be pushed; None: go on."""
+    owes_look: bool
+    """Whether gates have something to say yet of what has landed."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
@@ -93,7 +97,7 @@ class View:
     @property
     def wants_look(self) -> bool:
         """Whether the target itself is in question, be there requests or not."""
-        return is_in_question(self.rig)
+        return is_in_question(self.rig) or self.owes_look
 
     @property
     def train(self) -> list[Entry]:
@@ -134,9 +138,13 @@ def look(desk: Desk) -> View:
             change = Change(request, heads[request.head_id or 0], title)
             entries.append(Entry(change, status, since.get(request.bead_id), runs.get(request.gate_run_id or 0)))
         rules = policy.load(session)
+        gates = rigs.list_gates(session, desk.rig)
+        landed_hash = rigs.landed_hash(rig, gates)
         return View(
             rig=rig,
-            config_hash=rigs.config_hash(rig, rigs.list_gates(session, desk.rig)),
+            config_hash=rigs.config_hash(rig, gates),
+            landed_hash=landed_hash,
+            owes_look=bool(landed_hash) and not queries.is_settled(session, rig, landed_hash),
             max_infrastructure=rules.count("refinery.max_infrastructure_retries"),
             mode=Mode(rules.text("refinery.mode")),
             runners=rules.count("refinery.runners") or desk.runners,
@@ -153,7 +161,8 @@ def mark(session: Session, rig: str) -> object:
     """What others change and the queue reacts to: requests, runs that end, gates, halts, a person's "try again"."""
     row = session.get(Rig, rig)
     requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
-    config = rigs.config_hash(row, rigs.list_gates(session, rig)) if row else ""
+    gates = rigs.list_gates(session, rig)
+    config = (rigs.config_hash(row, gates), rigs.landed_hash(row, gates)) if row else ()
     halts = (rigs.find_freeze(session, row), row.is_docked) if row else None
     return (config, halts, requests, _open_runs(session, rig), _voided(session, rig))
 

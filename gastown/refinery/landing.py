@@ -42,9 +42,9 @@ def rest(waits_for: str = "", *, target: str = "") -> Move:
     return Move(acted=False, waits_for=waits_for, target=target)
 
 
-def calm(rig: Rig) -> TargetState:
-    """The state of a target about which nothing is wrong."""
-    return TargetState.UNKNOWN if rig.no_gates else TargetState.GREEN
+def calm(view: View) -> TargetState:
+    """The state of a target about which nothing is wrong; unknown while gates have something to say yet."""
+    return TargetState.UNKNOWN if view.rig.no_gates or view.owes_look else TargetState.GREEN
 
 
 def land(
@@ -230,7 +230,9 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
     with desk.write() as session:
         actor, fence = desk.actor, desk.proof.fence
         landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
-        # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
-        state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
+        # The landed tree has its verdict; a commit of somebody else's on top of it has none yet, nor has it any of the
+        # gates for what has landed.
+        is_known = target == intent.new_oid and not view.landed_hash
+        state = calm(view) if is_known else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
     return Move(acted=True, landed=tuple(landed), target=target)

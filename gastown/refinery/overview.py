@@ -12,6 +12,7 @@ from gastown.config import Settings
 from gastown.refinery import ordering, queries
 from gastown.refinery.candidate import Repository
 from gastown.refinery.desk import ConvoySince
+from gastown.refinery.guard import advice_of
 from gastown.refinery.heartbeat import Work
 from gastown.refinery.judgement import GREEN
 from gastown.refinery.models import (
@@ -37,6 +38,8 @@ class QueueItem:
     polecat: str
     score: float
     waits_for: str
+    advice: Sequence[Mapping[str, object]] = ()
+    """What advisory gates have against the tree that it was tested as."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def list_queue(
         head = heads[row.head_id or 0]
         place = places[row.id or 0]
         stands = seen[row.rig].waits_for if row.rig in seen else ""
+        run = runs.get(row.gate_run_id or 0)
         items.append(
             QueueItem(
                 position=place,
@@ -83,7 +87,8 @@ def list_queue(
                 head_oid=head.head_oid,
                 polecat=head.polecat,
                 score=ordering.score(waiting[row.id or 0], now),
-                waits_for=_waits_for(row, head.result, runs.get(row.gate_run_id or 0), place, stands),
+                waits_for=_waits_for(row, head.result, run, place, stands),
+                advice=advice_of([run] if run else []),
             )
         )
     return items
@@ -170,9 +175,8 @@ def red_first_parents(work: Work, rig: str, *, settings: Settings) -> list[Targe
     with work() as session:
         row = rigs.get(session, rig)
         seen = queries.find_refinery(session, rig)
-        runs = session.exec(
-            select(GateRun.tree_oid, GateRun.results).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))
-        ).all()
+        asked = select(GateRun.tree_oid, GateRun.results).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))
+        runs = session.exec(asked.where(queries.says_what_may_land())).all()
         green = {tree for tree, _ in runs} | {one["tree"] for _, results in runs for one in results if "tree" in one}
     if row.no_gates:
         return []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from gastown.beads import Bead
@@ -19,7 +19,9 @@ from gastown.refinery.models import (
     Refinery,
     RequestState,
     RunState,
+    Verdict,
 )
+from gastown.rigs import LANDED_MARK, Rig
 
 # States in which the queue has something to do with a request.
 IN_QUEUE = (RequestState.QUEUED, RequestState.TESTING, RequestState.LANDING)
@@ -133,6 +135,11 @@ def list_landed_beads(session: Session, rig: str, *, limit: int) -> Sequence[str
     ).all()
 
 
+def says_what_may_land() -> ColumnElement[bool]:
+    """The condition on a gate run under which its verdict decides about landing: not one of what has landed."""
+    return col(GateRun.config_hash).not_like(f"{LANDED_MARK}%")
+
+
 def get_run(session: Session, run_id: int) -> GateRun:
     """The gate run with this number."""
     row = session.get(GateRun, run_id, populate_existing=True)
@@ -149,6 +156,34 @@ def list_runs(session: Session, rig: str, tree_oid: str, config_hash: str) -> Se
         .order_by(col(GateRun.id))
         .execution_options(populate_existing=True)
     ).all()
+
+
+def list_landed_runs(session: Session, rig: str, landed_hash: str, *, limit: int = 20) -> Sequence[GateRun]:
+    """The last runs of the gates for what has landed, newest first; those that count for nothing are left out."""
+    return session.exec(
+        select(GateRun)
+        .where(
+            GateRun.rig == rig,
+            GateRun.config_hash == landed_hash,
+            GateRun.state != RunState.CANCELLED,
+            col(GateRun.is_void).is_(False),
+        )
+        .order_by(col(GateRun.id).desc())
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def is_settled(session: Session, rig: Rig, landed_hash: str) -> bool:
+    """Whether the gates for what has landed have passed the target as the queue last saw it."""
+    query = select(GateRun.id).where(
+        GateRun.rig == rig.name,
+        GateRun.config_hash == landed_hash,
+        GateRun.base_oid == rig.target_oid,
+        col(GateRun.verdict).in_((Verdict.PASS, Verdict.FLAKY)),
+        col(GateRun.is_void).is_(False),
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def list_open_runs(session: Session, rig: str) -> Sequence[GateRun]:

@@ -139,6 +139,10 @@ def _run_finished(tables: Tables, fact: Fact) -> None:
     tables.change(RUNS, _run(fact), {**values, "state": RunState.FINISHED.value})
 
 
+def _run_advised(tables: Tables, fact: Fact) -> None:
+    tables.change(RUNS, _run(fact), fact.say("results"))
+
+
 def _run_expired(tables: Tables, fact: Fact) -> None:
     tables.change(RUNS, _run(fact), {"state": RunState.REQUESTED.value, "holder": None})
 
@@ -173,6 +177,7 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.GATE_RUN_REQUESTED: (_run_requested,),
     EventKind.GATE_RUN_STARTED: (_run_started,),
     EventKind.GATE_RUN_FINISHED: (_run_finished,),
+    EventKind.GATE_RUN_ADVISED: (_run_advised,),
     EventKind.GATE_RUN_EXPIRED: (_run_expired,),
     EventKind.GATE_RUN_CANCELLED: (_run_cancelled,),
     EventKind.VERDICTS_VOIDED: (_verdicts_voided,),

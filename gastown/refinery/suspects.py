@@ -10,7 +10,7 @@ from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import ask_for_target, failure, is_due, judge_request, red_details, set_target
+from gastown.refinery.guard import advice_of, ask_for_target, failure, is_due, judge_request, red_details, set_target
 from gastown.refinery.judgement import GREEN, Judgement, Standing
 from gastown.refinery.landing import Move, requeue, rest
 from gastown.refinery.models import GateRun, RunState
@@ -41,7 +41,10 @@ def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances:
         case Standing.RED if planning.is_condemned(judgement.reds, chances):
             request = entry.change.request
             summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
-            return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
+            with desk.write() as session:
+                runs = queries.list_runs(session, view.rig.name, request.tree_oid, view.config_hash)
+            details = {**red_details(judgement.run, request.base_oid, summary), "advice": advice_of(runs)}
+            return send_back(desk, entry, "red", details)
         case Standing.STUCK:
             return find_out_who(desk, view, entry, judgement)
         case Standing.RED | Standing.ASK | Standing.ASKED:

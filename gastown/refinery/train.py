@@ -95,7 +95,7 @@ def _land_ungated(desk: Desk, view: View, target: str) -> Move:
     move = _board(desk, view, target, 1)
     if not move.acted and not move.waits_for:
         with desk.write() as session:
-            set_target(session, desk, calm(view.rig), target)
+            set_target(session, desk, calm(view), target)
     return move
 
 
@@ -138,7 +138,7 @@ def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, wa
     new = [prefix for prefix in plan.runs if prefix not in running]
     wanted = [(prefix, want) for prefix in new if (want := _wanted(view, prefix, shop)) is not None]
     with desk.write() as session:
-        set_target(session, desk, calm(view.rig), target)
+        set_target(session, desk, calm(view), target)
         asked = list(running.values())
         for prefix, want in wanted:
             attempt = 1 + sum(run.verdict is Verdict.FAIL for run in findings.runs.get(prefix, ()))

@@ -6,6 +6,17 @@ history.
 """
 
 from gastown.rigs import replay
+from gastown.rigs.gates import (
+    LANDED_MARK,
+    GateSpec,
+    advisory,
+    after_landing,
+    config_hash,
+    deciding,
+    landed_hash,
+    more_of,
+    spec_of,
+)
 from gastown.rigs.halts import (
     Halt,
     HaltKind,
@@ -16,7 +27,6 @@ from gastown.rigs.halts import (
     takes_work,
 )
 from gastown.rigs.lifecycle import (
-    GateSpec,
     NewRig,
     add,
     dock,
@@ -37,7 +47,6 @@ from gastown.rigs.queries import (
     RigExists,
     RigNotFound,
     check_free,
-    config_hash,
     find_by_prefix,
     get,
     list_all,
@@ -46,6 +55,7 @@ from gastown.rigs.queries import (
 )
 
 __all__ = [
+    "LANDED_MARK",
     "Gate",
     "GatePhase",
     "GateSpec",
@@ -59,8 +69,11 @@ __all__ = [
     "RigNotFound",
     "TargetState",
     "add",
+    "advisory",
+    "after_landing",
     "check_free",
     "config_hash",
+    "deciding",
     "dock",
     "find_by_prefix",
     "find_freeze",
@@ -70,9 +83,11 @@ __all__ = [
     "gates_dir",
     "get",
     "land_git",
+    "landed_hash",
     "list_all",
     "list_gates",
     "list_halts",
+    "more_of",
     "park",
     "polecats_dir",
     "remove",
@@ -80,6 +95,7 @@ __all__ = [
     "rig_dir",
     "set_gates",
     "set_target_state",
+    "spec_of",
     "taken_prefixes",
     "takes_work",
     "thaw",

@@ -8,17 +8,9 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
-from gastown.rigs.models import Gate, Rig, TargetState
+from gastown.rigs.gates import GateSpec, more_of
+from gastown.rigs.models import Gate, GatePhase, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
-
-
-@dataclass(frozen=True)
-class GateSpec:
-    """A gate as given on the command line."""
-
-    name: str
-    command: str
-    timeout_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,16 +78,25 @@ def _check_some(name: str, gates: Sequence[GateSpec], *, no_gates: bool) -> None
             f"rig {name} has no gate",
             hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
+    if gates and not any(gate.is_required and gate.phase is GatePhase.PRE_MERGE for gate in gates):
+        raise NoGates(
+            f"no gate of rig {name} would keep anything from landing",
+            hint="Have one that is required and runs before the merge, or give --no-gates to test nothing.",
+        )
 
 
 def _checks(gates: Sequence[GateSpec]) -> list[dict[str, object]]:
-    return [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates]
+    named = [({"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s}, gate) for gate in gates]
+    return [{**words, **more_of(gate)} for words, gate in named]
 
 
 def _write_gates(session: Session, name: str, gates: Sequence[GateSpec]) -> None:
     for position, gate in enumerate(gates):
         label = check_label_name(gate.name)
-        session.add(Gate(rig=name, name=label, command=gate.command, position=position, timeout_s=gate.timeout_s))
+        row = Gate(rig=name, name=label, command=gate.command, position=position, timeout_s=gate.timeout_s)
+        row.is_required, row.phase = gate.is_required, gate.phase
+        row.poll_s, row.memory_mb, row.environment = gate.poll_s, gate.memory_mb, sorted(gate.environment)
+        session.add(row)
 
 
 def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gates: bool, actor: str) -> Rig:

@@ -22,8 +22,8 @@ def _set_gates(tables: Tables, rig: str | None, checks: Sequence[Mapping[str, An
     for key in [key for key in tables.rows[GATES] if key[0] == rig]:
         tables.drop(GATES, key)
     for position, check in enumerate(checks):
-        values = {"command": check["command"], "timeout_s": check["timeout_s"], "position": position}
-        tables.add(GATES, (rig, check["name"]), values)
+        said = {name: value for name, value in check.items() if name != "name"}
+        tables.add(GATES, (rig, check["name"]), {**said, "position": position})
 
 
 def _updated(tables: Tables, fact: Fact) -> None:

@@ -55,7 +55,11 @@ def load_primer(session: Session, row: Assignment) -> Primer:
         design=bead.design,
         attempt=row.fence,
         reason=row.reason,
-        gates=[(gate.name, gate.command) for gate in rigs.list_gates(session, row.rig)],
+        gates=[
+            (gate.name, gate.command)
+            for gate in rigs.deciding(rigs.list_gates(session, row.rig))
+            if gate.poll_s is None  # what an external check asks needs what agents do not have
+        ],
         setup=rig.setup_command,
         notes=row.notes,
         rework=row.rework,
@@ -112,6 +116,10 @@ def _rework(primer: Primer) -> str:
     if details.get("gate"):
         tail = str(details.get("tail", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
         lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{FENCE}\n{tail}\n{FENCE}")
+        lines += [
+            f"Advisory gate `{advice.get('gate')}` is red as well ({advice.get('why')}): mend it if it is your doing."
+            for advice in details.get("advice", [])
+        ]
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
     return "\n".join(line for line in lines if line)
 

@@ -1,7 +1,7 @@
 """Changing what a rig was added with: its gates, its set-up command, its agents' preset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
@@ -66,9 +66,12 @@ def _gates(session: Session, name: str, changes: Changes) -> list[rigs.GateSpec]
     if changes.no_gates:
         return []
     rows = rigs.list_gates(session, name)
-    gates = {row.name: rigs.GateSpec(row.name, row.command, row.timeout_s) for row in rows}
+    gates = {row.name: rigs.spec_of(row) for row in rows}
     for dropped in changes.dropped:
         if gates.pop(dropped, None) is None:
             known = ", ".join(row.name for row in rows) or "none"
             raise GateNotFound(f"rig {name} has no gate called {dropped[:60]!r}", hint=f"Its gates: {known}.")
-    return list({**gates, **{gate.name: gate for gate in changes.gates}}.values())
+    for gate in changes.gates:
+        known_as = gates.get(gate.name, gate)
+        gates[gate.name] = replace(known_as, command=gate.command, timeout_s=gate.timeout_s)
+    return list(gates.values())

@@ -24,6 +24,7 @@ COMMANDS = {
     "done": (f"{_HERE}.agent:done", "Submit finished work to the merge queue (agents)."),
     "handoff": (f"{_HERE}.agent:handoff", "End this session with a note for the next one (agents)."),
     "convoy": (f"{_HERE}.convoy:convoy", "Beads that travel together: create, list, status."),
+    "gate": (f"{_HERE}.gate:gate", "What work must pass: list, add, set, run, log."),
     "mq": (f"{_HERE}.mq:mq", "The merge queues: list, status."),
     "estop": (f"{_HERE}.halt:estop", "Stop everything at once; agents are frozen where they are."),
     "thaw": (f"{_HERE}.halt:thaw", "End an emergency stop; everything goes on where it was."),

@@ -7,6 +7,7 @@ import click
 
 from gastown.cli.commands import group, pass_context
 from gastown.cli.context import Context
+from gastown.cli.gt.gate import gate_json
 from gastown.cli.output import iso, table
 
 if TYPE_CHECKING:
@@ -320,5 +321,5 @@ def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
         "push_fence": row.push_fence,
         "updates_checkout": row.updates_checkout,
         "created_at": iso(row.created_at),
-        "gates": [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates],
+        "gates": [gate_json(gate) for gate in gates],
     }
