@@ -82,6 +82,8 @@ class View:
     entries: Sequence[Entry]
     frozen: str | None
     """Why nothing may be pushed; None: go on."""
+    paused: str | None
+    """Why nothing new may board, be tested or land; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
@@ -140,6 +142,7 @@ def look(desk: Desk) -> View:
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,
             frozen=rigs.find_freeze(session, rig),
+            paused=rigs.find_queue_pause(rig),
             mark=mark(session, desk.rig),
         )
 
@@ -149,7 +152,7 @@ def mark(session: Session, rig: str) -> object:
     row = session.get(Rig, rig)
     requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
     config = rigs.config_hash(row, rigs.list_gates(session, rig)) if row else ""
-    halts = (rigs.find_freeze(session, row), row.is_docked) if row else None
+    halts = (rigs.find_freeze(session, row), row.is_docked, row.queue_paused_at) if row else None
     return (config, halts, requests, _open_runs(session, rig), _voided(session, rig))
 
 
