@@ -5,7 +5,7 @@ green, and the gate was flaky: it boards anew.
 """
 
 from gastown import git
-from gastown.refinery import gate_runs, lifecycle, odds, planning, queries
+from gastown.refinery import blame, gate_runs, lifecycle, odds, planning, queries
 from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -39,13 +39,18 @@ def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances:
         case Standing.GREEN:
             return requeue(desk, [entry], "it passed when it was run again")
         case Standing.RED if planning.is_condemned(judgement.reds, chances):
-            request = entry.change.request
             summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
-            return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
+            return _blame(desk, view, entry, judgement.run, "red", summary)
         case Standing.STUCK:
             return find_out_who(desk, view, entry, judgement)
         case Standing.RED | Standing.ASK | Standing.ASKED:
             return None
+
+
+def _blame(desk: Desk, view: View, entry: Entry, run: GateRun | None, kind: str, summary: str) -> Move:
+    """Send it back with the gate's words, and with what else was in the merge."""
+    details = red_details(run, entry.change.request.base_oid, summary)
+    return send_back(desk, entry, kind, details | blame.explain(desk, view, entry, run, summary))
 
 
 def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
@@ -97,4 +102,4 @@ def find_out_who(desk: Desk, view: View, entry: Entry, stuck: Judgement) -> Move
             ask(desk, view, entry)
         return rest(why, target=target)
     summary = f"The gates cannot run with it, and do without it: {failure(stuck.run)}."
-    return send_back(desk, entry, "gates_cannot_run", red_details(stuck.run, target, summary))
+    return _blame(desk, view, entry, stuck.run, "gates_cannot_run", summary)
