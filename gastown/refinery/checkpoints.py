@@ -60,7 +60,9 @@ def checkpoints(
 
 
 def _landed(session: Session, heads: Collection[int]) -> frozenset[int]:
-    rows = session.exec(select(MergeHead.id).where(col(MergeHead.id).in_(heads), MergeHead.result == "landed")).all()
+    rows = session.exec(
+        select(MergeHead.id).where(col(MergeHead.id).in_(heads), MergeHead.result == RequestState.LANDED.value)
+    ).all()
     return frozenset(number or 0 for number in rows)
 
 
