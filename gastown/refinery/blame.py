@@ -142,7 +142,8 @@ def _passed_with(session: Session, view: View, entry: Entry, tree: str) -> list[
         col(GateRun.is_void).is_(False),
         (col(GateRun.head_oid) == entry.change.head.head_oid) | (col(GateRun.tree_oid) == tree),
     )
-    return session.exec(query.order_by(col(GateRun.id).desc()).limit(1)).first()
+    riders = session.exec(query.order_by(col(GateRun.id).desc()).limit(1)).first()
+    return None if riders is None else list(riders)
 
 
 def _suspects(repository: Repository, entry: Entry, others: Sequence[Other]) -> list[Other]:
