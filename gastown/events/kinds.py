@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     RIG_FROZEN = "rig.frozen"
     RIG_THAWED = "rig.thawed"
     RIG_UPDATED = "rig.updated"
+    QUEUE_PAUSED = "rig.queue_paused"
+    QUEUE_RESUMED = "rig.queue_resumed"
     # agents
     POLECAT_NAMED = "polecat.named"
     POLECAT_UPDATED = "polecat.updated"

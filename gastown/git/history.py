@@ -15,6 +15,7 @@ _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%at%x00%B"
 _FIELDS = _FORMAT.count("%x00") + 1
 _ANY = Options(expect=None)
 _BEGINNING = re.compile(r"[0-9a-f]{7,64}")
+_MOST_COMMITS = 50_000
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,27 @@ def find_merged(repo: Path, oids: Collection[str], target: str) -> frozenset[str
     if result.code:
         raise fail(repo, result, target, *known)
     return frozenset(known) - set(result.stdout.split())
+
+
+def heads_within(repo: Path, heads: Sequence[str], target: str) -> dict[str, set[str]]:
+    """For each of these commits, which of the others are part of its history without being part of `target`.
+
+    One process for all. What the repository does not have is left out; `target` it must have. Of histories that part
+    from the target by more than 50,000 commits in all, the newest are looked at.
+    """
+    known = [head for head, found in zip(heads, _describe(repo, heads), strict=True) if found == (head, "commit")]
+    count = f"--max-count={_MOST_COMMITS}"
+    words = ["rev-list", "--topo-order", "--parents", count, "--stdin"]
+    wanted = "\n".join([*map(check_oid, known), f"^{check_oid(target)}", ""])
+    listed = git(repo, *words, options=Options(input=wanted, expect=None))
+    if listed.code:
+        raise fail(repo, listed, target)
+    inside: dict[str, frozenset[str]] = {}
+    asked = frozenset(known)
+    for line in reversed(listed.stdout.splitlines()):  # parents first
+        oid, *parents = line.split()
+        inside[oid] = frozenset().union(*(inside.get(parent, frozenset()) | ({parent} & asked) for parent in parents))
+    return {head: set(inside.get(head, ())) & inside.keys() for head in known}
 
 
 def tree_of(repo: Path, commit: str) -> str:

@@ -86,6 +86,8 @@ class View:
     """Why nothing may be pushed; None: go on."""
     owes_look: bool
     """Whether gates have something to say yet of what has landed."""
+    paused: str | None
+    """Why nothing new may board, be tested or land; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
@@ -153,6 +155,7 @@ def look(desk: Desk) -> View:
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,
             frozen=rigs.find_freeze(session, rig),
+            paused=rigs.find_queue_pause(rig),
             mark=mark(session, desk.rig),
         )
 
@@ -163,7 +166,7 @@ def mark(session: Session, rig: str) -> object:
     requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
     gates = rigs.list_gates(session, rig)
     config = (rigs.config_hash(row, gates), rigs.landed_hash(row, gates)) if row else ()
-    halts = (rigs.find_freeze(session, row), row.is_docked) if row else None
+    halts = (rigs.find_freeze(session, row), row.is_docked, row.queue_paused_at) if row else None
     return (config, halts, requests, _open_runs(session, rig), _voided(session, rig))
 
 

@@ -183,7 +183,8 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
 def find_freeze(desk: Desk) -> str | None:
     """Why nothing may be pushed by now, whatever was decided a moment ago; None: go on."""
     with desk.write() as session:
-        return rigs.find_freeze(session, rigs.get(session, desk.rig))
+        rig = rigs.get(session, desk.rig)
+        return rigs.find_freeze(session, rig) or rigs.find_queue_pause(rig)
 
 
 def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:

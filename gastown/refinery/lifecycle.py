@@ -256,13 +256,15 @@ def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, 
 
 
 def send_back(
-    session: Session, request: MergeRequest, *, kind: str, details: Mapping[str, Any], actor: str, lease: int
+    session: Session, request: MergeRequest, *, kind: str, details: Mapping[str, Any], actor: str, lease: int | None
 ) -> bool:
     """Return the request to its polecat as rework; False where the bead's cap is spent and a person decides.
 
+    Without a `lease` it is a person who does, which costs the request no score.
+
     The request stays open: the next head submitted for the bead enters the queue again.
     """
-    retries = request.retries + 1  # before the row changes under our hands
+    retries = request.retries + (lease is not None)  # before the row changes under our hands
     move(session, request, RequestState.RETURNED, retries=retries, **NO_CANDIDATE)
     head = queries.get_head(session, request.head_id)
     head.result = kind

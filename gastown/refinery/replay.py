@@ -82,7 +82,9 @@ def _returned(tables: Tables, fact: Fact) -> None:
     key = _request(fact)
     tables.change(REQUESTS, key, {**_NO_CANDIDATE, "state": RequestState.RETURNED.value})
     tables.change(HEADS, _head(fact), fact.say(result="reason"))
-    tables.count(REQUESTS, key, "retries", fact.of("retries"))
+    # What a person returns costs the request nothing.
+    if fact.of("retries") != tables.get(REQUESTS, key)["retries"]:
+        tables.count(REQUESTS, key, "retries", fact.of("retries"))
 
 
 def _cancelled(tables: Tables, fact: Fact) -> None:

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from gastown.beads import BeadStatus
-from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, queries, suspects
+from gastown.refinery import (
+    boarding,
+    evidence,
+    gate_runs,
+    hotfix,
+    landing,
+    lifecycle,
+    odds,
+    planning,
+    queries,
+    suspects,
+)
 from gastown.refinery.desk import Desk, Entry, View, look
 from gastown.refinery.evidence import OPEN, Findings, Line
 from gastown.refinery.gate_runs import Wanted
@@ -62,6 +73,8 @@ def _settle(desk: Desk, view: View) -> Move | None:
     for entry in view.entries:
         if entry.bead_status != BeadStatus.SUBMITTED:
             return _drop(desk, entry)
+    if view.paused is not None:
+        return rest(view.paused)
     return None if view.entries or view.wants_look else rest()
 
 
@@ -85,6 +98,9 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     decided = suspects.settle(desk, view, line)
     if decided is not None:
         return decided
+    overtaken = hotfix.make_way(desk, view, findings, target) if not view.rig.is_docked else None
+    if overtaken is not None:
+        return overtaken
     boarded = _board(desk, view, target, room)
     if boarded.acted:
         return boarded
@@ -133,7 +149,7 @@ def _board(desk: Desk, view: View, target: str, room: int) -> Move:
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
     """Have the runs that the plan wants, and no other; those set aside are tried when a runner is free, or is due."""
-    shop = boarding.Workshop(view, target)
+    shop = boarding.Workshop(desk, view, target)
     running = {prefix: run for prefix in plan.runs for run in findings.runs.get(prefix, ()) if run.state in OPEN}
     new = [prefix for prefix in plan.runs if prefix not in running]
     wanted = [(prefix, want) for prefix in new if (want := _wanted(view, prefix, shop)) is not None]

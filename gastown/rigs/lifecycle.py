@@ -182,6 +182,28 @@ def thaw(session: Session, name: str, *, actor: str) -> Rig:
     return rig
 
 
+def pause_queue(session: Session, name: str, *, actor: str, why: str) -> Rig:
+    """Pause this rig's merge queue: nothing boards, is tested anew or lands. Again with another reason, that counts."""
+    rig = get(session, name, lock=True)
+    if rig.queue_paused_at is None or rig.queue_paused_why != why:
+        rig.queue_paused_at = rig.queue_paused_at or clock.now()
+        rig.queue_paused_why = why
+        at = say_time(rig.queue_paused_at)
+        kind = EventKind.QUEUE_PAUSED
+        record(session, kind, actor=actor, rig=name, queue_paused_at=at, queue_paused_why=why)
+    return rig
+
+
+def resume_queue(session: Session, name: str, *, actor: str) -> Rig:
+    """Let this rig's merge queue go on where it was."""
+    rig = get(session, name, lock=True)
+    if rig.queue_paused_at is not None:
+        rig.queue_paused_at, rig.queue_paused_why = None, ""
+        kind = EventKind.QUEUE_RESUMED
+        record(session, kind, actor=actor, rig=name, queue_paused_at=None, queue_paused_why="")
+    return rig
+
+
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
     """Change what the remote allows, how worktrees are set up, or which preset is used."""
     rig = get(session, name, lock=True)

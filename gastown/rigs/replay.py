@@ -49,6 +49,10 @@ def _frozen(tables: Tables, fact: Fact) -> None:
     tables.change(TABLE, (fact.rig,), fact.say("frozen_at", "frozen_why"))
 
 
+def _queue_paused(tables: Tables, fact: Fact) -> None:
+    tables.change(TABLE, (fact.rig,), fact.say("queue_paused_at", "queue_paused_why"))
+
+
 def _target(tables: Tables, fact: Fact) -> None:
     tables.change(TABLE, (fact.rig,), fact.say(target_oid="oid", target_state="state"))
 
@@ -63,6 +67,8 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.RIG_UNDOCKED: (_docked,),
     EventKind.RIG_FROZEN: (_frozen,),
     EventKind.RIG_THAWED: (_frozen,),
+    EventKind.QUEUE_PAUSED: (_queue_paused,),
+    EventKind.QUEUE_RESUMED: (_queue_paused,),
     EventKind.TARGET_RED: (_target,),
     EventKind.TARGET_GREEN: (_target,),
     EventKind.TARGET_MOVED: (_target,),

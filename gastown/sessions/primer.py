@@ -108,6 +108,10 @@ def _rework(primer: Primer) -> str:
     lines = ["## The merge queue returned your work", str(details.get("summary", ""))]
     if details.get("files"):
         lines.append("Files in conflict:\n" + "\n".join(f"- {path}" for path in details["files"]))
+    if details.get("sides"):
+        lines.append(_sides(details["sides"]))
+    if details.get("kind") == "rejected":
+        lines.append("Your branch holds your work. Mend what is asked for, commit, and run `gt done` again.")
     if details.get("kind") == "conflict":
         lines.append(
             f"Your branch holds your work. Merge the target into it (`git merge origin/{primer.target}`), resolve the "
@@ -120,8 +124,37 @@ def _rework(primer: Primer) -> str:
             f"Advisory gate `{advice.get('gate')}` is red as well ({advice.get('why')}): mend it if it is your doing."
             for advice in details.get("advice", [])
         ]
+        lines += _others(details)
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
     return "\n".join(line for line in lines if line)
+
+
+def _sides(sides: Mapping[str, Any]) -> str:
+    """The commits of both sides that touch the files in conflict."""
+    told = [
+        f"- {side}: {commit['commit'][:10]} {commit['subject']} ({', '.join(commit['paths'][:5])})"
+        for name, side in (("target", "theirs"), ("head", "yours"))
+        for commit in sides.get(name, ())
+    ]
+    return "Who changed them:\n" + "\n".join(told) if told else ""
+
+
+def _others(details: Mapping[str, Any]) -> list[str]:
+    """What else was in the merge that failed: it may be red only together with one of these."""
+    lines = []
+    ahead = ", ".join(f"{one['bead']} ({one['title']})" for one in details.get("ahead", ()))
+    if ahead:
+        lines.append(f"It was tested behind: {ahead}.")
+    suspects = details.get("suspects") or ()
+    if suspects:
+        told = "\n".join(
+            f"- {one['bead']} ({one['title']})"
+            + (f", landed as {one['landed'][:10]}" if one.get("landed") else "")
+            + (f", changes too: {', '.join(one['paths'])}" if one.get("paths") else "")
+            for one in suspects
+        )
+        lines.append(f"Look at these first; yours must work together with them (`bd show ID`):\n{told}")
+    return lines
 
 
 def _rules(primer: Primer) -> str:
