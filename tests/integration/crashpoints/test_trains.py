@@ -122,7 +122,7 @@ def _crash_everywhere(
 ) -> int:
     """Kill a worker at every boundary of `act` in turn; returns how many boundaries there were."""
     expected, wrong = _expected(crashed), []
-    for number in range(share.first, MOST, share.of * stride):
+    for number in range(1 + (share.first - 1) * stride, MOST, share.of * stride):
         riders = start(crashed)
         fate: Fate = in_fork(crashed.worker, act, Fuse(number))
         crashed.do(_settle)

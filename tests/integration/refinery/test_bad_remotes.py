@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from gastown import beads as all_beads
-from gastown import git, refinery
+from gastown import git, refinery, replay
 from gastown.refinery import IntentState, RequestState
 from gastown.rigs import TargetState
 from tests.support.database_clock import DatabaseClock
 from tests.support.refinery_town import RefineryTown, run_git
 
 Make = Callable[..., RefineryTown]
+REPLAYED = ("rigs", "merge_requests", "merge_heads", "landing_intents", "gate_runs", "refineries")
+"""Whose rows these tests make as the town makes them; agents and their attempts are made up."""
 
 
 @pytest.fixture
@@ -50,6 +52,8 @@ def _landed_once(town: RefineryTown, beads: list[str]) -> None:
         assert log.count(bead) == 1
     assert not [intent for intent in town.intents() if intent.state is IntentState.OPEN]
     assert town.red() == []
+    with town.work() as session:
+        assert [str(one) for one in replay.verify(session) if one.table in REPLAYED] == []
 
 
 def _hook(town: RefineryTown, name: str, text: str) -> Path:
