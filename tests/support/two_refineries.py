@@ -47,7 +47,7 @@ class Moment(StrEnum):
     """When the first one is robbed of its lease."""
 
     BEFORE = "before its push"
-    DURING = "during its push"
+    DURING = "during its push, or soon after"
     AFTER = "after its push"
 
 
@@ -95,6 +95,7 @@ class Duel:
         real, answers = git.push_landing, dict[str, StepResult]()
         errors: list[BaseException] = []
         others: list[threading.Thread] = []
+        timers: list[threading.Timer] = []
 
         def act(name: str) -> None:
             try:
@@ -108,7 +109,7 @@ class Duel:
             others[0].start()
 
         def push(*args: Any) -> git.PushOutcome:
-            if threading.current_thread() is not first or others:
+            if threading.current_thread() is not first or others or timers:
                 return real(*args)
             if moment is Moment.BEFORE:
                 rob()
@@ -119,17 +120,17 @@ class Duel:
                 rob()
                 self._stall()
                 return outcome
-            timer = threading.Timer(self.random.uniform(0, LONGEST_STALL_S), rob)
-            timer.start()
-            outcome = real(*args)
-            timer.join()
-            return outcome
+            timers.append(threading.Timer(self.random.uniform(0, 4 * LONGEST_STALL_S), rob))
+            timers[0].start()
+            return real(*args)
 
         first = threading.Thread(target=act, args=("first",))
         git.push_landing = push  # type: ignore[assignment]
         try:
             first.start()
             first.join(JOIN_S)
+            for timer in timers:
+                timer.join(JOIN_S)
             for thread in others:
                 thread.join(JOIN_S)
         finally:

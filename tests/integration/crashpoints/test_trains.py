@@ -32,8 +32,8 @@ NOTHING = "true"
 CHECK = "! ls bad* 2>/dev/null && echo '1 passed'\n"
 MOST = 5000
 # One boundary of so many in a run that does not ask for all: prime, so that other runs of the gates are met each time.
-STRIDE = 1 if EVERY_BOUNDARY else 41
-RECOVERY_STRIDE = 1 if EVERY_BOUNDARY else 13
+STRIDE = 1 if EVERY_BOUNDARY else 61
+RECOVERY_STRIDE = 1 if EVERY_BOUNDARY else 47
 QUEUE = (Task.REFINERY_STEP, Task.GATE_RUN)
 
 
@@ -169,8 +169,11 @@ def _left_open(arrived: bool) -> Callable[[CrashTown], Riders]:
     return start
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "lost"])
+@pytest.mark.parametrize(
+    ("kind", "arrived"),
+    [("sqlite", True), ("sqlite", False), ("postgresql", True)],
+    ids=["arrived", "lost", "arrived on postgresql"],
+)
 def test_a_landing_is_settled_once_when_those_who_recover_it_are_killed_anywhere(
     make: Make, kind: str, arrived: bool
 ) -> None:
