@@ -222,9 +222,9 @@ def _bring(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
     head = entry.change.head
     try:
         view.repository.bring(head.head_oid, head.branch)
-    except git.ObjectMissing as error:
+    except (git.ObjectMissing, git.GitFailed) as error:  # the second: git will not take it, as malformed perhaps
         if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
-            why = f"The commit that was submitted cannot be found: {error.message}"
+            why = f"The commit that was submitted cannot be had: {error.message}"
             return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
         return rest(error.message, target=target)
     return None

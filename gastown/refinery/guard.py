@@ -10,7 +10,7 @@ from gastown.refinery import gate_runs, queries
 from gastown.refinery.desk import Desk, View
 from gastown.refinery.gate_runs import Wanted
 from gastown.refinery.judgement import Judgement, Standing, judge
-from gastown.refinery.landing import Move, rest
+from gastown.refinery.landing import LONGEST_LAG, Move, rest
 from gastown.refinery.models import GateRun, MergeRequest, Verdict
 from gastown.rigs import LandingStyle, TargetState
 
@@ -80,6 +80,28 @@ def _guard_landed(session: Session, desk: Desk, view: View, target: str, tree: s
         return None
     # A target that moves on while its gates are red would never be red twice: it stands still until that is settled.
     return rest(f"gate run {open_.id if open_ else ''} of what has landed: {failure(said)}", target=target)
+
+
+def find_rewind(desk: Desk, view: View, target: str) -> Move | None:
+    """A rest while the target lacks what it had when we last looked, and what we landed; None: it goes on from there.
+
+    Somebody pushed it back, or the remote shows an old state. We build on neither: the first is for a person to
+    accept (`gt mq retry`), the second passes.
+    """
+    known = view.rig.target_oid
+    if not known or known == target or view.repository.is_in(known, target):
+        return None
+    with desk.write() as session:
+        last = queries.find_last_landing(session, desk.rig)
+        if last is None or last.closed_at is None or view.repository.is_in(last.new_oid, target):
+            return None
+        why = (
+            f"{view.rig.branch} stands at {target[:10]} at the remote, without {last.new_oid[:10]}, which has landed: "
+            f"push it forward again, or accept it as it is with `gt mq retry {desk.rig}`"
+        )
+        if clock.now() - last.closed_at > LONGEST_LAG:
+            set_target(session, desk, TargetState.BROKEN, known, why)
+    return rest(why, target=known)
 
 
 def judge_tree(session: Session, view: View, tree: str) -> Judgement:

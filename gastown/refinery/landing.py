@@ -4,7 +4,7 @@ Only the remote says whether something landed. An intent stays open until the re
 that the target has left its base so that it can never be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,8 @@ log = logs.get(__name__)
 
 # A push that was cut off (git's own time-out is 5 minutes) cannot arrive after this.
 LONGEST_PUSH = timedelta(minutes=10)
+# A remote may show an old state for so long before a person hears of it.
+LONGEST_LAG = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
         case Pushed.REFUSED:
             return _refused(desk, view, intent, outcome.reason)
         case Pushed.UNKNOWN:
-            return rest(f"the remote's answer to a push was lost: {outcome.reason}")
+            return rest(f"it is not known yet what came of a push to {view.rig.branch}: {outcome.reason}")
 
 
 def find_freeze(desk: Desk) -> str | None:
@@ -194,7 +196,41 @@ def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
         return _landed(desk, view, intent, target)
     if target != intent.base_oid:
         return _void(desk, view, intent, "the target moved")
-    return rest("the remote took a push and does not show it")
+    why = f"the remote took a push to {view.rig.branch} and does not show it: it is made again until it does"
+    if clock.now() - intent.created_at > LONGEST_LAG:
+        with desk.write() as session:
+            rigs.set_target_state(session, desk.rig, TargetState.BROKEN, target, actor=desk.actor, why=why)
+    return rest(why, target=target)
+
+
+def find_late(desk: Desk, view: View, target: str) -> Move | None:
+    """Take up again a landing that was given up and is on the target after all; None where there is none.
+
+    A push may be slower than a "no" to another push of the same landing; and a remote may show an old target.
+    """
+    if target == view.rig.target_oid:
+        return None
+    waiting = {entry.change.head.id or 0: entry for entry in view.entries}
+    with desk.write() as session:
+        given_up = queries.list_given_up(session, desk.rig, waiting.keys())
+    for intent in given_up:
+        if intent.new_oid != intent.base_oid and view.repository.is_in(intent.new_oid, target):
+            return _take_up(desk, intent, waiting)
+    return None
+
+
+def _take_up(desk: Desk, intent: LandingIntent, waiting: Mapping[int, Entry]) -> Move:
+    """Open it anew, for those of its riders that still wait; the next move finds it on the target."""
+    numbers = intent.riders or [intent.head_id]
+    found = tuple(number for number in numbers if number in waiting)
+    # Without all of them it must not be taken for a step from its base that landed these alone.
+    base = intent.base_oid if len(found) == len(numbers) else intent.new_oid
+    made = Candidate(base, intent.new_oid, intent.tree_oid, intent.created_at, found)
+    with desk.write() as session:
+        run = None if intent.gate_run_id is None else queries.get_run(session, intent.gate_run_id)
+        requests = [waiting[number].change.request for number in found]
+        intents.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
+    return Move(acted=True)
 
 
 def _void(desk: Desk, view: View, intent: LandingIntent, why: str) -> Move:

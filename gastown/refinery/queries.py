@@ -1,6 +1,6 @@
 """Reading merge requests, gate runs and intents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func
@@ -219,6 +219,29 @@ def find_open_intent(session: Session, rig: str) -> LandingIntent | None:
         select(LandingIntent)
         .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.OPEN)
         .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def list_given_up(session: Session, rig: str, heads: Collection[int]) -> list[LandingIntent]:
+    """The landings of any of these heads that were closed as void, newest first; of the last hundred."""
+    if not heads:
+        return []
+    rows = session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.VOID)
+        .order_by(col(LandingIntent.id).desc())
+        .limit(100)
+    ).all()
+    return [row for row in rows if not set(heads).isdisjoint(row.riders or [row.head_id])]
+
+
+def find_last_landing(session: Session, rig: str) -> LandingIntent | None:
+    """The rig's newest landing, or None before its first."""
+    return session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.LANDED)
+        .order_by(col(LandingIntent.id).desc())
+        .limit(1)
     ).one_or_none()
 
 

@@ -10,7 +10,7 @@ from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import ask_for_target, failure, is_due, judge_request, red_details, set_target
+from gastown.refinery.guard import advice_of, ask_for_target, failure, is_due, judge_request, red_details, set_target
 from gastown.refinery.judgement import GREEN, Judgement, Standing
 from gastown.refinery.landing import Move, requeue, rest
 from gastown.refinery.models import GateRun, RunState

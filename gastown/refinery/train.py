@@ -25,7 +25,7 @@ from gastown.refinery import (
 from gastown.refinery.desk import Desk, Entry, View, look
 from gastown.refinery.evidence import OPEN, Findings, Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import guard, set_target
+from gastown.refinery.guard import find_rewind, guard, set_target
 from gastown.refinery.landing import Move, calm, requeue, rest
 from gastown.refinery.models import GateRun, RequestState, RunState, Verdict
 from gastown.refinery.planning import Plan, Prefix, Situation
@@ -42,6 +42,9 @@ def _advance(desk: Desk, view: View) -> Move:
     if first is not None:
         return first
     target = view.repository.target()
+    first = find_rewind(desk, view, target) or landing.find_late(desk, view, target)
+    if first is not None:
+        return first
     pause = landing.find_pause(desk, target)
     if pause is not None:
         return rest(pause, target=target)
