@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import intents, landing, lifecycle, ordering, queries
+from gastown.refinery import intents, lifecycle, ordering, pulls, queries
 from gastown.refinery.candidate import ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -135,6 +135,8 @@ def board(desk: Desk, view: View, target: str, room: int) -> Move:
     boarding: list[tuple[Entry, Candidate]] = []
     tried, absent = 0, ""
     for entry in _in_order(view):
+        if not pulls.may_board(desk, view, entry):
+            continue
         if len(train) + len(boarding) >= room or len(boarding) >= BATCH or tried >= MOST_TRIED:
             break
         head = entry.change.head
@@ -200,7 +202,7 @@ def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[
 def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
     if view.rig.no_gates:
         entry, made = boarding[0]
-        return landing.land(desk, view, [entry], made.tree_oid, target, None)
+        return pulls.land_by(view)(desk, view, [entry], made.tree_oid, target, None)
     seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
     with desk.write() as session:
         for number, (entry, made) in enumerate(boarding, seat):

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock, git, rigs
 from gastown.config import Settings
+from gastown.events import Event
 from gastown.refinery import ordering, queries
 from gastown.refinery.candidate import Repository
 from gastown.refinery.desk import ConvoySince
@@ -69,12 +70,13 @@ def list_queue(
     places = _places(sorted_rows)
     seen = queries.refineries(session)
     heads, runs = queries.heads_of(session, rows), queries.runs_of(session, rows)
+    said = queries.pull_words(session, rows)
     known = queries.beads_of(session, rows)
     items = []
     for row in sorted_rows:
         head = heads[row.head_id or 0]
         place = places[row.id or 0]
-        stands = seen[row.rig].waits_for if row.rig in seen else ""
+        stands = _stands(row, said) or (seen[row.rig].waits_for if row.rig in seen else "")
         items.append(
             QueueItem(
                 position=place,
@@ -105,6 +107,14 @@ def _places(rows: Sequence[MergeRequest]) -> dict[int, int]:
     return places
 
 
+def _stands(row: MergeRequest, said: Mapping[int, tuple[Event | None, Event | None]]) -> str:
+    """What a request with a pull request waits for, unless it is tested or in rework."""
+    if row.pull_number is None or row.state is not RequestState.QUEUED:
+        return ""
+    _opened, waits = said.get(row.id or 0, (None, None))
+    return f"{row.pull_url}: {waits.payload.get('words', '') if waits else 'its provider'}"
+
+
 def _waits_for(row: MergeRequest, result: str, run: GateRun | None, place: int, stands: str) -> str:
     match row.state:
         case RequestState.RETURNED:
@@ -113,7 +123,7 @@ def _waits_for(row: MergeRequest, result: str, run: GateRun | None, place: int, 
             return stands or "its push"
         case RequestState.TESTING:
             return _waits_aboard(row, run, stands)
-        case _ if place > 1:
+        case _ if place > 1 and row.pull_number is None:
             return "the request before it"
         case _:
             return stands or "its turn"

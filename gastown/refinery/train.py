@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from gastown.beads import BeadStatus
-from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, queries, suspects
+from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, pulls, queries, suspects
 from gastown.refinery.desk import Desk, Entry, View, look
 from gastown.refinery.evidence import OPEN, Findings, Line
 from gastown.refinery.gate_runs import Wanted
@@ -56,7 +56,7 @@ def _call_off_stale(session: Session, desk: Desk, line: Line) -> None:
 def _settle(desk: Desk, view: View) -> Move | None:
     """What comes before any look at the remote; None when there is reason to look."""
     if view.intent is not None:
-        return landing.recover(desk, view, view.intent)
+        return pulls.recover_by(view)(desk, view, view.intent)
     if view.frozen is not None:
         return rest(view.frozen)
     for entry in view.entries:
@@ -114,7 +114,8 @@ def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findin
     """The riders of a green prefix need not be those that sit first: what was tested without one of them lands so."""
     entries = {entry.change.request.id or 0: entry for entry in train}
     run = findings.green(prefix)
-    return landing.land(desk, view, [entries[number] for number in prefix], run.tree_oid, target, run)
+    riders = [entries[number] for number in prefix]
+    return pulls.land_by(view)(desk, view, riders, run.tree_oid, target, run)
 
 
 def _set_aside(desk: Desk, entry: Entry) -> Move:
@@ -126,7 +127,13 @@ def _set_aside(desk: Desk, entry: Entry) -> Move:
 def _board(desk: Desk, view: View, target: str, room: int) -> Move:
     if view.rig.is_docked:
         return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
-    return boarding.board(desk, view, target, room) if view.in_state(RequestState.QUEUED) else rest(target=target)
+    if not view.in_state(RequestState.QUEUED):
+        return rest(target=target)
+    seen = pulls.attend(desk, view, target)
+    if seen.acted:
+        return seen
+    boarded = boarding.board(desk, view, target, room)
+    return boarded if boarded.acted or boarded.waits_for else seen
 
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
-from gastown.rigs.models import Gate, Rig, TargetState
+from gastown.rigs.models import Gate, LandingStyle, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
 
 
@@ -36,6 +36,8 @@ class NewRig:
     push_atomic: bool = True
     push_fence: bool = True
     updates_checkout: bool = False
+    landing: LandingStyle = LandingStyle.MERGE
+    provider: str = ""
 
 
 def add(session: Session, new: NewRig, *, actor: str) -> Rig:
@@ -55,6 +57,8 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_atomic=new.push_atomic,
         push_fence=new.push_fence,
         updates_checkout=new.updates_checkout,
+        landing=new.landing,
+        provider=new.provider,
         created_at=clock.now(),
     )
     session.add(rig)
@@ -75,6 +79,8 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_atomic=rig.push_atomic,
         push_fence=rig.push_fence,
         updates_checkout=rig.updates_checkout,
+        landing=rig.landing.value,
+        provider=rig.provider,
         created_at=say_time(rig.created_at),
     )
     return rig
@@ -182,7 +188,7 @@ def thaw(session: Session, name: str, *, actor: str) -> Rig:
 
 
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
-    """Change what the remote allows, how worktrees are set up, or which preset is used."""
+    """Change what the remote allows, how work lands, how worktrees are set up, or which preset is used."""
     rig = get(session, name, lock=True)
     for key, value in values.items():
         setattr(rig, key, value)

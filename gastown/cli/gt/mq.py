@@ -84,6 +84,7 @@ def _item_json(item: "QueueItem") -> dict[str, Any]:
         "seat": request.seat,
         "set_aside_at": iso(request.aside_at),
         "gate_run": request.gate_run_id,
+        "pull": None if request.pull_number is None else {"number": request.pull_number, "url": request.pull_url},
         "created_at": iso(request.created_at),
         "queued_at": iso(request.queued_at),
         "waits_for": item.waits_for,
