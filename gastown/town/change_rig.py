@@ -69,7 +69,7 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
 
 
 def _landing(session: Session, rig: rigs.Rig, changes: Changes) -> dict[str, str]:
-    """The new way of landing; an open landing is settled in the way in which it was begun, so it may not change then."""
+    """The new way of landing. An open landing is settled in the way in which it was begun: no change meanwhile."""
     if changes.landing is None and changes.provider is None:
         return {}
     rig = rigs.get(session, rig.name, lock=True)
