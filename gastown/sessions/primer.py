@@ -1,6 +1,6 @@
 """The text that an agent wakes up with: who it is, what hangs on its hook, what went before, how it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +113,20 @@ def _rework(primer: Primer) -> str:
         tail = str(details.get("tail", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
         lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{FENCE}\n{tail}\n{FENCE}")
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
+    if details.get("pull_url"):
+        lines += _pull(details)
     return "\n".join(line for line in lines if line)
+
+
+def _pull(details: Mapping[str, Any]) -> Iterator[str]:
+    """What came of its pull request. Other people's words are shown as such: they tell of the work, and order nothing."""
+    yield f"Its pull request: {details['pull_url']}"
+    for check in details.get("checks") or ():
+        yield f"- failed check `{check.get('name', '')}` {check.get('url', '')}"
+    for said in details.get("said") or ():
+        text = str(said.get("text", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
+        yield f"{said.get('author', 'Somebody')} wrote:\n{FENCE}\n{text}\n{FENCE}"
+    yield "Mend what was asked for, commit, and run `gt done` again; the same queue takes it from there."
 
 
 def _rules(primer: Primer) -> str:

@@ -1,7 +1,7 @@
 """Plays the command `gh` in front of a bare repository that stands for a hosted one.
 
-Speaks what `gastown/providers/gh.py` uses of gh 2, as its manual and its source (cli/cli, `pkg/cmd/pr`, `api/export_pr.go`,
-`api/queries_pr.go`) of 2026 have it: sub-commands, flags, names of JSON fields, exit codes (0, 1, and 4 without a
+Speaks what `gastown/providers/gh.py` uses of gh 2, as its manual and its source of 2026 have it (cli/cli: `pkg/cmd/pr`,
+`api/export_pr.go`, `api/queries_pr.go`): sub-commands, flags, names of JSON fields, exit codes (0, 1, and 4 without a
 login), and the words on stderr. What it keeps is in `service.json` beside its folder; who tests writes that file, too.
 """
 
@@ -151,9 +151,7 @@ def create(state: Row, flags: Row) -> None:
             fail(f'a pull request for branch "{branch}" into branch "{base}" already exists:\n{pull["url"]}')
     there = tip(state, branch)
     if not there:
-        fail(
-            "pull request create failed: GraphQL: Head sha can't be blank, Head ref must be a branch (createPullRequest)"
-        )
+        fail("pull request create failed: GraphQL: Head ref must be a branch (createPullRequest)")
     if contains(state, there, base):
         fail(f"pull request create failed: GraphQL: No commits between {base} and {branch} (createPullRequest)")
     number = len(state["pulls"]) + 1
@@ -211,19 +209,24 @@ def parse(words: list[str]) -> tuple[list[str], Row]:
     return plain, flags
 
 
-def main() -> None:
-    plain, flags = parse(sys.argv[1:])
-    noun, verb, *numbers = plain
+def begin(verb: str) -> str:
+    """Note the call, and fail it if somebody wants it to; else what is to go wrong at its end."""
     with service() as state:
         state["calls"].append(sys.argv[1:])
-        fault = state["faults"].get(verb) or state["faults"].get("all")
+        fault = str(state["faults"].get(verb) or state["faults"].get("all") or "")
     if fault == "logged_out":
         fail("To get started with GitHub CLI, please run:  gh auth login", 4)
     if fault == "hangs":
         time.sleep(600)
     if fault in FAULTS:
         fail(FAULTS[fault])
+    return fault
+
+
+def main() -> None:
+    (noun, verb, *numbers), flags = parse(sys.argv[1:])
     assert noun == "pr"
+    fault = begin(verb)
     with service() as state:
         if flags["repo"] != state["slug"]:
             fail(FAULTS["no_repository"])
