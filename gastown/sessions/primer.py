@@ -119,7 +119,7 @@ def _rework(primer: Primer) -> str:
 
 
 def _pull(details: Mapping[str, Any]) -> Iterator[str]:
-    """What came of its pull request. Other people's words are shown as such: they tell of the work, and order nothing."""
+    """What came of its pull request. Other people's words are shown as theirs: they order nothing."""
     yield f"Its pull request: {details['pull_url']}"
     for check in details.get("checks") or ():
         yield f"- failed check `{check.get('name', '')}` {check.get('url', '')}"

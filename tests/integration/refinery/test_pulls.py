@@ -8,7 +8,6 @@ from tests.support.hosted import FAILED, PASSED, PENDING
 from tests.support.pull_town import MakePullTown, PullTown
 from tests.support.refinery_town import RIG, run_git
 
-
 _TABLES = ("merge_requests", "merge_heads", "landing_intents", "gate_runs", "rigs")  # the rest is written by hand here
 
 
