@@ -69,6 +69,9 @@ class EventKind(StrEnum):
     REQUEST_RETESTED = "request.retested"  # waits for another run of the tree that it boarded with
     REQUEST_REQUEUED = "request.requeued"
     REQUEST_RETURNED = "request.returned"
+    REQUEST_PULL_OPENED = "request.pull_opened"  # or its open pull request was given another head
+    REQUEST_PULL_WAITS = "request.pull_waits"  # for something else than before
+    REQUEST_PULL_CLOSED = "request.pull_closed"  # by the queue, its request having been called off
     REQUEST_LANDED = "request.landed"
     REQUEST_CANCELLED = "request.cancelled"
     GATE_RUN_REQUESTED = "gate_run.requested"

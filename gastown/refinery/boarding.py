@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import intents, landing, lifecycle, ordering, queries, ties
+from gastown.refinery import intents, lifecycle, ordering, pulls, queries, ties
 from gastown.refinery.candidate import Workbench, ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -173,6 +173,8 @@ def _board(desk: Desk, view: View, target: str, room: int, bench: Workbench) -> 
     ahead = [number_of(entry) for entry in train]
     tried, absent = 0, ""
     for entry, tied in _in_turn(desk, view, target, room):
+        if not pulls.may_board(desk, view, entry):
+            continue
         if len(boarding) >= room or tried >= MOST_TRIED:
             break
         if isinstance(tied, Move):
@@ -280,7 +282,7 @@ def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[
 def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
     if view.rig.no_gates:
         entry, made = boarding[0]
-        return landing.land(desk, view, [entry], [made.tree_oid], target, None)
+        return pulls.land_by(view)(desk, view, [entry], [made.tree_oid], target, None)
     seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
     with desk.write() as session:
         for number, (entry, made) in enumerate(boarding, seat):

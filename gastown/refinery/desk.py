@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gastown.refinery.heartbeat import Work
 from gastown.refinery.mending import mend
 from gastown.refinery.models import GateRun, LandingIntent, RequestState
 from gastown.refinery.planning import Mode
+from gastown.refinery.pull_standing import Seen
 from gastown.rigs import LandingStyle, Rig, TargetState
 
 ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
@@ -37,6 +38,8 @@ class Desk:
     convoy_since: ConvoySince
     runners: int = 1
     """Gate runs that this host makes at once: what a rig counts on that is not told otherwise."""
+    pulls: Seen = field(default_factory=Seen)
+    """The pull requests that this step has looked at."""
 
     @property
     def actor(self) -> str:
@@ -150,7 +153,8 @@ def look(desk: Desk) -> View:
             max_infrastructure=rules.count("refinery.max_infrastructure_retries"),
             mode=Mode(rules.text("refinery.mode")),
             runners=rules.count("refinery.runners") or desk.runners,
-            most_riders=rules.count("refinery.max_train"),
+            # A pull request lands alone and in whatever order people approve: nobody may be tested on top of another.
+            most_riders=1 if rig.landing is LandingStyle.PULL else rules.count("refinery.max_train"),
             repository=Repository.of(desk.town, rig),
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,

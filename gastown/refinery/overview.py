@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from gastown import clock, git, rigs
 from gastown.config import Settings
+from gastown.events import Event
 from gastown.refinery import ordering, queries, ties
 from gastown.refinery.candidate import Repository
 from gastown.refinery.checkpoints import Checkpoint, checkpoints, known_runs, say_checkpoint
@@ -92,6 +93,7 @@ def list_queue(
     sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], row.seat or 0, order[row.id or 0]))
     places = _places(sorted_rows)
     heads = queries.heads_of(session, rows)
+    said = queries.pull_words(session, rows)
     known = queries.beads_of(session, rows)
     stands = _stands(session)
     runs = known_runs(session, rows)
@@ -102,9 +104,10 @@ def list_queue(
         number = row.id or 0
         here = points.get(row.rig, [])
         run = next((one for one in runs if one.id == row.gate_run_id), None)
-        what = _waits_for(row, head.result, here, places[number], stands.get(row.rig, ""))
+        why = _pull_words(row, said) or stands.get(row.rig, "")
+        what = _waits_for(row, head.result, here, places[number], why)
         if row.aside_at is not None:
-            what = _waits_aside(row, runs, stands.get(row.rig, ""))
+            what = _waits_aside(row, runs, why)
         items.append(
             QueueItem(
                 position=places[number],
@@ -172,6 +175,14 @@ def _places(rows: Sequence[MergeRequest]) -> dict[int, int]:
     return places
 
 
+def _pull_words(row: MergeRequest, said: Mapping[int, tuple[Event | None, Event | None]]) -> str:
+    """What a request with a pull request waits for, unless it is tested or in rework."""
+    if row.pull_number is None or row.state is not RequestState.QUEUED:
+        return ""
+    _opened, waits = said.get(row.id or 0, (None, None))
+    return f"{row.pull_url}: {waits.payload.get('words', '') if waits else 'its provider'}"
+
+
 def _waits_for(row: MergeRequest, result: str, points: Sequence[Checkpoint], place: int, stands: str) -> str:
     match row.state:
         case RequestState.RETURNED:
@@ -180,7 +191,7 @@ def _waits_for(row: MergeRequest, result: str, points: Sequence[Checkpoint], pla
             return stands or "its push"
         case RequestState.TESTING:
             return _waits_aboard(row, points, stands)
-        case _ if place > 1:
+        case _ if place > 1 and row.pull_number is None:
             return "the request before it"
         case _:
             return stands or "its turn"

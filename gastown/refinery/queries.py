@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from gastown.beads import Bead
 from gastown.db import is_sqlite
 from gastown.errors import Bug
+from gastown.events import Event, EventKind
 from gastown.refinery.models import (
     OPEN_REQUESTS,
     GateRun,
@@ -62,6 +63,37 @@ def list_in_queue(session: Session, rig: str | None = None) -> Sequence[MergeReq
     """Requests that wait, are tested or land, by number."""
     query = select(MergeRequest).where(col(MergeRequest.state).in_(IN_QUEUE)).order_by(col(MergeRequest.id))
     return session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
+
+
+def list_left_pulls(session: Session, rig: str, *, limit: int) -> Sequence[MergeRequest]:
+    """Requests that were called off and whose pull request nobody closed; none that a later request took over."""
+    open_numbers = select(MergeRequest.pull_number).where(
+        MergeRequest.rig == rig,
+        col(MergeRequest.state).in_((*OPEN_REQUESTS, RequestState.LANDED)),
+        col(MergeRequest.pull_number).is_not(None),
+    )
+    return session.exec(
+        select(MergeRequest)
+        .where(MergeRequest.rig == rig, MergeRequest.state == RequestState.CANCELLED)
+        .where(col(MergeRequest.pull_number).is_not(None), col(MergeRequest.pull_number).not_in(open_numbers))
+        .order_by(col(MergeRequest.id))
+        .limit(limit)
+    ).all()
+
+
+def pull_words(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, tuple[Event | None, Event | None]]:
+    """For each request with a pull request: when that was last given a head, and what was last said of its waiting."""
+    beads = [request.bead_id for request in requests if request.pull_number is not None]
+    kinds = (EventKind.REQUEST_PULL_OPENED, EventKind.REQUEST_PULL_WAITS)
+    rows = session.exec(
+        select(Event).where(col(Event.bead_id).in_(beads), col(Event.kind).in_(kinds)).order_by(col(Event.id))
+    ).all()
+    found: dict[int, tuple[Event | None, Event | None]] = {}
+    for row in rows:
+        number = int(row.payload.get("request") or 0)
+        was = found.get(number, (None, None))
+        found[number] = (row, None) if row.kind is EventKind.REQUEST_PULL_OPENED else (was[0], row)
+    return found
 
 
 def get_head(session: Session, head_id: int | None) -> MergeHead:

@@ -87,6 +87,15 @@ def _returned(tables: Tables, fact: Fact) -> None:
         tables.count(REQUESTS, key, "retries", fact.of("retries"))
 
 
+def _pull_opened(tables: Tables, fact: Fact) -> None:
+    values = fact.say(pull_number="number", pull_url="url")
+    tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, **values, "state": RequestState.QUEUED.value})
+
+
+def _pull_closed(tables: Tables, fact: Fact) -> None:
+    tables.change(REQUESTS, _request(fact), {"pull_number": None, "pull_url": ""})
+
+
 def _cancelled(tables: Tables, fact: Fact) -> None:
     tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, "state": RequestState.CANCELLED.value})
     if "head_id" in fact.payload:  # else it is not in the books any more
@@ -173,6 +182,8 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.REQUEST_REQUEUED: (_requeued,),
     EventKind.REQUEST_RETURNED: (_returned,),
     EventKind.REQUEST_CANCELLED: (_cancelled,),
+    EventKind.REQUEST_PULL_OPENED: (_pull_opened,),
+    EventKind.REQUEST_PULL_CLOSED: (_pull_closed,),
     EventKind.REQUEST_LANDED: (_landed,),
     EventKind.LANDING_INTENDED: (_intended,),
     EventKind.LANDING_VOIDED: (_voided,),

@@ -19,6 +19,7 @@ from gastown.refinery import (
     lifecycle,
     odds,
     planning,
+    pulls,
     queries,
     suspects,
 )
@@ -70,7 +71,7 @@ def _call_off_stale(session: Session, desk: Desk, line: Line) -> None:
 def _settle(desk: Desk, view: View) -> Move | None:
     """What comes before any look at the remote; None when there is reason to look."""
     if view.intent is not None:
-        return landing.recover(desk, view, view.intent)
+        return pulls.recover_by(view)(desk, view, view.intent)
     if view.frozen is not None:
         return rest(view.frozen)
     for entry in view.entries:
@@ -135,7 +136,7 @@ def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findin
     shortest = 1 if view.gates_each else len(prefix)
     runs = [findings.green(prefix[:place]) for place in range(shortest, len(prefix) + 1)]
     trees = [run.tree_oid for run in runs]
-    return landing.land(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
+    return pulls.land_by(view)(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
 
 
 def _set_aside(desk: Desk, entry: Entry) -> Move:
@@ -147,7 +148,13 @@ def _set_aside(desk: Desk, entry: Entry) -> Move:
 def _board(desk: Desk, view: View, target: str, room: int) -> Move:
     if view.rig.is_docked:
         return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
-    return boarding.board(desk, view, target, room) if view.in_state(RequestState.QUEUED) else rest(target=target)
+    if not view.in_state(RequestState.QUEUED):
+        return rest(target=target)
+    seen = pulls.attend(desk, view, target)
+    if seen.acted:
+        return seen
+    boarded = boarding.board(desk, view, target, room)
+    return boarded if boarded.acted or boarded.waits_for else seen
 
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:

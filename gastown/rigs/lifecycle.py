@@ -9,7 +9,7 @@ from gastown import clock
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
 from gastown.rigs.gates import GateSpec, more_of
-from gastown.rigs.models import Gate, GatePhase, Rig, TargetState
+from gastown.rigs.models import Gate, GatePhase, LandingStyle, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
 
 
@@ -28,6 +28,8 @@ class NewRig:
     push_atomic: bool = True
     push_fence: bool = True
     updates_checkout: bool = False
+    landing: LandingStyle = LandingStyle.MERGE
+    provider: str = ""
 
 
 def add(session: Session, new: NewRig, *, actor: str) -> Rig:
@@ -47,6 +49,8 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_atomic=new.push_atomic,
         push_fence=new.push_fence,
         updates_checkout=new.updates_checkout,
+        landing=new.landing,
+        provider=new.provider,
         created_at=clock.now(),
     )
     session.add(rig)
@@ -67,6 +71,8 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_atomic=rig.push_atomic,
         push_fence=rig.push_fence,
         updates_checkout=rig.updates_checkout,
+        landing=rig.landing.value,
+        provider=rig.provider,
         created_at=say_time(rig.created_at),
     )
     return rig
@@ -205,7 +211,7 @@ def resume_queue(session: Session, name: str, *, actor: str) -> Rig:
 
 
 def update(session: Session, name: str, *, actor: str, **values: str | bool) -> Rig:
-    """Change what the remote allows, how worktrees are set up, or which preset is used."""
+    """Change what the remote allows, how work lands, how worktrees are set up, or which preset is used."""
     rig = get(session, name, lock=True)
     for key, value in values.items():
         setattr(rig, key, value)

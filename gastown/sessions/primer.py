@@ -1,6 +1,6 @@
 """The text that an agent wakes up with: who it is, what hangs on its hook, what went before, how it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,8 @@ def _rework(primer: Primer) -> str:
         ]
         lines += _others(details)
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
+    if details.get("pull_url"):
+        lines += _pull(details)
     return "\n".join(line for line in lines if line)
 
 
@@ -155,6 +157,17 @@ def _others(details: Mapping[str, Any]) -> list[str]:
         )
         lines.append(f"Look at these first; yours must work together with them (`bd show ID`):\n{told}")
     return lines
+
+
+def _pull(details: Mapping[str, Any]) -> Iterator[str]:
+    """What came of its pull request. Other people's words are shown as theirs: they order nothing."""
+    yield f"Its pull request: {details['pull_url']}"
+    for check in details.get("checks") or ():
+        yield f"- failed check `{check.get('name', '')}` {check.get('url', '')}"
+    for said in details.get("said") or ():
+        text = str(said.get("text", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
+        yield f"{said.get('author', 'Somebody')} wrote:\n{FENCE}\n{text}\n{FENCE}"
+    yield "Mend what was asked for, commit, and run `gt done` again; the same queue takes it from there."
 
 
 def _rules(primer: Primer) -> str:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from gastown import policy, refinery, rigs, runtimes
 from gastown.errors import Invalid, NotFound
 from gastown.town import gate_words
+from gastown.town.landing_words import LandsJustNow, check_landing
 
 
 class NothingToChange(Invalid):
@@ -30,12 +31,16 @@ class Changes:
     """Take them all away."""
     setup_command: str | None = None
     agent: str | None = None
+    landing: rigs.LandingStyle | None = None
+    provider: str | None = None
 
 
 def check_words(changes: Changes) -> None:
     """Refuse what can be seen to be wrong without asking anybody."""
     if changes == Changes():
-        raise NothingToChange("nothing to change was named", hint="Give --gate, --drop-gate, --setup or --agent.")
+        raise NothingToChange(
+            "nothing to change was named", hint="Give --gate, --drop-gate, --setup, --agent, --landing or --provider."
+        )
     gate_words.check_gates(changes.gates, no_gates=changes.no_gates)
     if changes.setup_command:
         gate_words.check_command(changes.setup_command, gate_words.SETUP)
@@ -50,8 +55,9 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
     rig = rigs.get(session, name)
     if changes.agent:
         runtimes.catalog.get(changes.agent, policy.presets(session))
+    landing = _landing(session, rig, changes)
     values = {"setup_command": changes.setup_command, "agent": changes.agent}
-    given = {key: value for key, value in values.items() if value is not None}
+    given = {**{key: value for key, value in values.items() if value is not None}, **landing}
     if given:
         rigs.update(session, name, actor=actor, **given)
     if changes.gates or changes.dropped or changes.no_gates:
@@ -60,6 +66,19 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
         refinery.retry(session, name, actor=actor)
     session.flush()
     return rig, rigs.list_gates(session, name)
+
+
+def _landing(session: Session, rig: rigs.Rig, changes: Changes) -> dict[str, str]:
+    """The new way of landing. An open landing is settled in the way in which it was begun: no change meanwhile."""
+    if changes.landing is None and changes.provider is None:
+        return {}
+    rig = rigs.get(session, rig.name, lock=True)
+    style = rig.landing if changes.landing is None else changes.landing
+    provider = rig.provider if changes.provider is None else changes.provider
+    check_landing(style, provider, rig.remote_url)
+    if any(row.intent is not None for row in refinery.status(session, rig.name)):
+        raise LandsJustNow(f"a landing of rig {rig.name} is under way", hint="Try again in a few seconds.")
+    return {"landing": style, "provider": provider}
 
 
 def _gates(session: Session, name: str, changes: Changes) -> list[rigs.GateSpec]:

@@ -65,6 +65,7 @@ PROCESS_DOORS = {
     "gastown/cli/resident/server.py": "a child of its own for each command",
     "gastown/beads/gates/github.py": "gh, for gates that wait for GitHub",
     "gastown/git/run.py": "git",
+    "gastown/providers/gh.py": "gh, for pull requests",
     "gastown/refinery/command.py": "a rig's gates",
     "gastown/refinery/warden.py": "the command of one gate",
     "gastown/runtimes/host.py": "the keepers' zygote",

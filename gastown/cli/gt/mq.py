@@ -126,6 +126,7 @@ def item_json(item: "QueueItem") -> dict[str, Any]:
         "set_aside_at": iso(request.aside_at),
         "gate_run": request.gate_run_id,
         "advice": [{"gate": said["gate"], "why": said["why"]} for said in item.advice],
+        "pull": None if request.pull_number is None else {"number": request.pull_number, "url": request.pull_url},
         "created_at": iso(request.created_at),
         "queued_at": iso(request.queued_at),
         "lane": item.lane or None,

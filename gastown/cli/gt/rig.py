@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gastown.rigs import Gate, GateSpec, Rig
 
 
+# The words of `rigs.LandingStyle`, which is not imported for the help alone.
+_STYLES = ("merge", "squash", "rebase", "pull")
+
+
 @group("rig")
 def rig() -> None:
     """Add, list, park, dock and remove repositories.
@@ -40,6 +44,8 @@ def rig() -> None:
 @click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
 @click.option("--setup", default="", metavar="CMD", help="Run in a new worktree and before the gates.")
 @click.option("--agent", default="", metavar="PRESET", help="Its agents' preset (default: the town's).")
+@click.option("--landing", type=click.Choice(_STYLES), help="How work lands: a push of a merge, or a pull request.")
+@click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def add(
     context: Context, /, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any
@@ -52,7 +58,9 @@ def add(
     Examples:
       gt rig add app https://example.com/app.git --gate test='pytest -q'
       gt rig add web ~/src/web --branch develop --setup 'npm ci' --gate test='npm test' --gate lint='npm run lint'
+      gt rig add site https://github.com/OWNER/site.git --landing pull --provider gh --gate test='npm test'
     """
+    from gastown.rigs import LandingStyle
     from gastown.town.add_rig import Request
     from gastown.town.add_rig import add as add_rig
 
@@ -66,6 +74,8 @@ def add(
         no_gates=rest["no_gates"],
         setup_command=rest["setup"],
         agent=rest["agent"],
+        landing=LandingStyle(rest["landing"] or LandingStyle.MERGE),
+        provider=rest["provider"] or "",
     )
     added = add_rig(request, context.settings, read=context.read, write=context.write, actor=context.actor)
     if context.json:
@@ -94,15 +104,19 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
 @click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
 @click.option("--setup", metavar="CMD", help="Run in a new worktree and before the gates; '' for none.")
 @click.option("--agent", metavar="PRESET", help="Its agents' preset; '' for the town's.")
+@click.option("--landing", type=click.Choice(_STYLES), help="How work lands: a push of a merge, or a pull request.")
+@click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
-    """Change a rig's gates, set-up command or agents; its merge queue then tests its target anew.
+    """Change a rig's gates, set-up command, agents or way of landing; for new gates its queue tests its target anew.
 
     \b
     Examples:
       gt rig set app --gate test='pytest -q -x'
       gt rig set app --drop-gate lint --setup 'npm ci'
+      gt rig set app --landing pull --provider gh
     """
+    from gastown.rigs import LandingStyle
     from gastown.town.change_rig import Changes, change, check_words
 
     changes = Changes(
@@ -111,6 +125,8 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
         no_gates=rest["no_gates"],
         setup_command=rest["setup"],
         agent=rest["agent"],
+        landing=LandingStyle(rest["landing"]) if rest["landing"] else None,
+        provider=rest["provider"],
     )
     check_words(changes)
     with context.write() as session:
@@ -120,7 +136,8 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
         return
     words = ", ".join(f"{gate.name} ({gate.command})" for gate in now) or "none: whatever merges cleanly lands"
     context.echo(
-        f"Rig {row.name}: gates: {words}; set-up: {row.setup_command or 'none'}; agent: {row.agent or 'default'}"
+        f"Rig {row.name}: gates: {words}; set-up: {row.setup_command or 'none'}; agent: {row.agent or 'default'}; "
+        f"lands by {row.landing.value}{f' ({row.provider})' if row.provider else ''}"
     )
 
 
@@ -320,6 +337,8 @@ def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
         "push_atomic": row.push_atomic,
         "push_fence": row.push_fence,
         "updates_checkout": row.updates_checkout,
+        "landing": row.landing.value,
+        "provider": row.provider or None,
         "created_at": iso(row.created_at),
         "gates": [gate_json(gate) for gate in gates],
     }
