@@ -1,6 +1,8 @@
 """Gates that advise, that look at what has landed, that wait for an external check, and what each may use."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -323,10 +325,33 @@ def test_nothing_that_daemonises_itself_outlives_its_gate(make: Make, tmp_path: 
     town = make(files={"daemon.py": daemon}, gates=(GateSpec("leave", f"python3 daemon.py; sleep 0.5; cat {said}"),))
     town.step()
     assert town.gate()[0].verdict is Verdict.PASS
-    deadline = time.monotonic() + 5
-    while _lives(int(said.read_text())) and time.monotonic() < deadline:
+    _until(lambda: not _lives(int(said.read_text())))
+
+
+def test_gate_ends_with_its_runner_when_that_is_killed(tmp_path: Path) -> None:
+    said = tmp_path / "pid"
+    runner = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "import gastown.tables\n"
+        "from gastown.refinery.command import Limits, Shell, run\n"
+        f"here = Path({str(tmp_path)!r})\n"
+        "shell = Shell(here, here, here, here, os.environ)\n"
+        f"text = 'setsid sh -c \"echo \\$\\$ > {said}; exec sleep 60\"'\n"
+        "run(shell, text, log=here / 'log', limits=Limits(60), given_up=lambda: False)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", runner])
+    _until(lambda: said.exists() and said.read_text().strip() != "")
+    process.kill()
+    process.wait(10)
+    _until(lambda: not _lives(int(said.read_text())))
+
+
+def _until(is_so: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not _lives(int(said.read_text()))
 
 
 def _lives(pid: int) -> bool:
