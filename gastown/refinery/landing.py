@@ -215,22 +215,32 @@ def find_late(desk: Desk, view: View, target: str) -> Move | None:
         given_up = queries.list_given_up(session, desk.rig, waiting.keys())
     for intent in given_up:
         if intent.new_oid != intent.base_oid and view.repository.is_in(intent.new_oid, target):
-            return _take_up(desk, intent, waiting)
+            return _take_up(desk, view, intent, waiting)
     return None
 
 
-def _take_up(desk: Desk, intent: LandingIntent, waiting: Mapping[int, Entry]) -> Move:
+def _take_up(desk: Desk, view: View, intent: LandingIntent, waiting: Mapping[int, Entry]) -> Move:
     """Open it anew, for those of its riders that still wait; the next move finds it on the target."""
     numbers = intent.riders or [intent.head_id]
     found = tuple(number for number in numbers if number in waiting)
     # Without all of them it must not be taken for a step from its base that landed these alone.
     base = intent.base_oid if len(found) == len(numbers) else intent.new_oid
-    made = Candidate(base, intent.new_oid, intent.tree_oid, intent.created_at, found)
+    landings = _landings(view, intent, [waiting[number] for number in found])
+    made = Candidate(base, intent.new_oid, intent.tree_oid, intent.created_at, found, landings=landings)
     with desk.write() as session:
         run = None if intent.gate_run_id is None else queries.get_run(session, intent.gate_run_id)
         requests = [waiting[number].change.request for number in found]
         intents.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
     return Move(acted=True)
+
+
+def _landings(view: View, intent: LandingIntent, riders: Sequence[Entry]) -> tuple[str, ...]:
+    """The commit with which each of them landed, as the commits themselves say; none where they share one."""
+    if not view.gates_each:
+        return ()
+    commits = git.first_parent(view.repository.land, intent.base_oid, intent.new_oid)
+    own = {number: commit.oid for commit in commits for number in commit.trailers("Request")}
+    return tuple(own.get(str(entry.change.request.id), intent.new_oid) for entry in riders)
 
 
 def _void(desk: Desk, view: View, intent: LandingIntent, why: str) -> Move:
