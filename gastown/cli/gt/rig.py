@@ -44,7 +44,11 @@ def rig() -> None:
 @click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
 @click.option("--setup", default="", metavar="CMD", help="Run in a new worktree and before the gates.")
 @click.option("--agent", default="", metavar="PRESET", help="Its agents' preset (default: the town's).")
-@click.option("--landing", type=click.Choice(_STYLES), help="How work lands: a push of a merge, or a pull request.")
+@click.option(
+    "--landing",
+    type=click.Choice(_STYLES),
+    help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
+)
 @click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def add(
@@ -104,7 +108,11 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
 @click.option("--gate-timeout", type=click.IntRange(1, 86400), help="Seconds that each of these gates may run.")
 @click.option("--setup", metavar="CMD", help="Run in a new worktree and before the gates; '' for none.")
 @click.option("--agent", metavar="PRESET", help="Its agents' preset; '' for the town's.")
-@click.option("--landing", type=click.Choice(_STYLES), help="How work lands: a push of a merge, or a pull request.")
+@click.option(
+    "--landing",
+    type=click.Choice(_STYLES),
+    help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
+)
 @click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
