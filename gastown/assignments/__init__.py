@@ -7,6 +7,7 @@ polecat (partial unique indexes). The state diagram is in `models.py`; the CLI s
 """
 
 from gastown.assignments import replay
+from gastown.assignments.by_hand import submit_by_hand
 from gastown.assignments.leases import (
     Claim,
     HeldLease,
@@ -132,4 +133,5 @@ __all__ = [
     "running_by_host",
     "running_by_rig",
     "submit",
+    "submit_by_hand",
 ]

@@ -91,7 +91,7 @@ def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) 
     return row
 
 
-def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor: str, outcome: str) -> None:
+def finish(session: Session, row: Assignment, state: AssignmentState, *, actor: str, outcome: str) -> None:
     """End an attempt: one conditional write that names its fence, one event."""
     TRANSITIONS.check(f"{row.bead_id}@{row.fence}", row.state, state)
     changed = session.execute(
@@ -138,7 +138,7 @@ def submit(session: Session, assignment_id: int, fence: int, *, head_oid: str, a
     row = running(session, assignment_id, fence)
     row.head_oid = head_oid
     session.flush()
-    _finish(session, row, AssignmentState.SUBMITTED, actor=actor, outcome="submitted")
+    finish(session, row, AssignmentState.SUBMITTED, actor=actor, outcome="submitted")
     beads.set_status(
         session, row.bead_id, BeadStatus.SUBMITTED, actor=actor, fence=fence, assignment_id=row.id, agent=row.polecat
     )
@@ -150,7 +150,7 @@ def end(
 ) -> Assignment:
     """End a running attempt in `state` without deciding what follows."""
     row = running(session, assignment_id, fence)
-    _finish(session, row, state, actor=actor, outcome=outcome)
+    finish(session, row, state, actor=actor, outcome=outcome)
     return row
 
 
@@ -243,7 +243,7 @@ def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, wh
     """A person is asked: the attempt, whether it runs or not, ends, and the bead waits, escalated."""
     row = queries.get(session, assignment_id, lock=True)
     if row.state in (AssignmentState.WAITING, AssignmentState.OFFERED) and row.fence == fence:
-        _finish(session, row, AssignmentState.ESCALATED, actor=actor, outcome=why)
+        finish(session, row, AssignmentState.ESCALATED, actor=actor, outcome=why)
     else:
         row = end(session, assignment_id, fence, AssignmentState.ESCALATED, actor=actor, outcome=why)
     if _status(session, row.bead_id) in (BeadStatus.OPEN, BeadStatus.DEFERRED):
@@ -285,7 +285,7 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
         row.outcome = why[:1000]
         tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
         return row
-    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
     return row
 
@@ -367,7 +367,7 @@ def put_back(session: Session, assignment_id: int, fence: int, *, actor: str) ->
     """A stopped session has been saved: end its attempt released, with the bead open again."""
     row = running(session, assignment_id, fence)
     why = row.outcome or "stopped"
-    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
     return row
 

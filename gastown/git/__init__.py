@@ -40,16 +40,19 @@ from gastown.git.history import (
     changed_paths,
     commits_ahead,
     distance,
+    find_commits,
     find_merged,
     first_parent,
     has_commit,
     has_tree,
+    heads_within,
     is_ancestor,
     merge_base,
     read_commit,
     read_messages,
     ref_value,
     require_commits,
+    resolve_commit,
     subject_of,
     tree_of,
 )
@@ -67,6 +70,7 @@ from gastown.git.land import (
     unpin,
     unpin_all,
 )
+from gastown.git.layout import remove as remove_folder
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
 from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
@@ -183,6 +187,7 @@ __all__ = [
     "fetch_head",
     "fetch_heads",
     "fetch_target",
+    "find_commits",
     "find_drifts",
     "find_merged",
     "first_parent",
@@ -190,6 +195,7 @@ __all__ = [
     "has_commit",
     "has_tree",
     "head_of",
+    "heads_within",
     "hooks_folder",
     "is_ancestor",
     "is_at_work",
@@ -218,10 +224,12 @@ __all__ = [
     "ref_value",
     "relink",
     "remove_checkout",
+    "remove_folder",
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",
     "require_commits",
+    "resolve_commit",
     "resolve_source",
     "save_work",
     "snapshot_work",

@@ -75,3 +75,13 @@ def branches_of(session: Session, rig: str, oids: Set[str]) -> dict[str, str]:
         .where(MergeRequest.rig == rig, col(MergeHead.head_oid).in_(oids))
     ).all()
     return dict(rows)
+
+
+def landed_as(session: Session, rig: str, oids: Set[str]) -> dict[str, str]:
+    """Those of the commits that landed, each with the commit on the target that holds its work."""
+    rows = session.exec(
+        select(MergeHead.head_oid, MergeRequest.landed_oid)
+        .join(MergeRequest, col(MergeRequest.head_id) == col(MergeHead.id))
+        .where(MergeRequest.rig == rig, MergeRequest.state == RequestState.LANDED, col(MergeHead.head_oid).in_(oids))
+    ).all()
+    return {head: commit for head, commit in rows if commit}

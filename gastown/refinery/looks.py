@@ -9,6 +9,7 @@ from gastown import clock, rigs
 from gastown.events import EventKind, record
 from gastown.refinery import gate_runs, queries
 from gastown.refinery.models import GateRun, LandingIntent, Refinery, RunState, Verdict
+from gastown.rigs import TargetState
 
 
 def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
@@ -26,8 +27,12 @@ def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str 
 
 
 def retry(session: Session, rig: str, *, actor: str) -> int:
-    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many."""
-    rigs.get(session, rig)
+    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many.
+
+    Where the target stood, too, if the rig had stopped: the queue goes on from where it stands now.
+    """
+    if rigs.get(session, rig).target_state is TargetState.BROKEN:
+        rigs.set_target_state(session, rig, TargetState.UNKNOWN, "", actor=actor, why="a person looks at it")
     forgotten = session.execute(
         update(GateRun)
         .where(

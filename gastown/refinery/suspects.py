@@ -5,12 +5,12 @@ green, and the gate was flaky: it boards anew.
 """
 
 from gastown import git
-from gastown.refinery import gate_runs, lifecycle, odds, planning, queries
+from gastown.refinery import blame, gate_runs, lifecycle, odds, planning, queries
 from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import ask_for_target, failure, is_due, judge_request, red_details, set_target
+from gastown.refinery.guard import advice_of, ask_for_target, failure, is_due, judge_request, red_details, set_target
 from gastown.refinery.judgement import GREEN, Judgement, Standing
 from gastown.refinery.landing import Move, requeue, rest
 from gastown.refinery.models import GateRun, RunState
@@ -39,13 +39,21 @@ def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances:
         case Standing.GREEN:
             return requeue(desk, [entry], "it passed when it was run again")
         case Standing.RED if planning.is_condemned(judgement.reds, chances):
-            request = entry.change.request
             summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
-            return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
+            return _blame(desk, view, entry, judgement.run, "red", summary)
         case Standing.STUCK:
             return find_out_who(desk, view, entry, judgement)
         case Standing.RED | Standing.ASK | Standing.ASKED:
             return None
+
+
+def _blame(desk: Desk, view: View, entry: Entry, run: GateRun | None, kind: str, summary: str) -> Move:
+    """Send it back with the gate's words, and with what else was in the merge."""
+    request = entry.change.request
+    with desk.write() as session:
+        runs = queries.list_runs(session, view.rig.name, request.tree_oid, view.config_hash)
+    details = {**red_details(run, request.base_oid, summary), "advice": advice_of(runs)}
+    return send_back(desk, entry, kind, details | blame.explain(desk, view, entry, run, summary))
 
 
 def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
@@ -97,4 +105,4 @@ def find_out_who(desk: Desk, view: View, entry: Entry, stuck: Judgement) -> Move
             ask(desk, view, entry)
         return rest(why, target=target)
     summary = f"The gates cannot run with it, and do without it: {failure(stuck.run)}."
-    return send_back(desk, entry, "gates_cannot_run", red_details(stuck.run, target, summary))
+    return _blame(desk, view, entry, stuck.run, "gates_cannot_run", summary)

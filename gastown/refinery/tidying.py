@@ -1,7 +1,8 @@
 """Taking away what landed work needs no more: its branches at the remote, and what keeps its commits on this host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
@@ -10,28 +11,47 @@ from gastown.errors import GastownError
 from gastown.refinery import queries
 from gastown.refinery.candidate import Repository
 from gastown.refinery.desk import Desk
+from gastown.refinery.models import RequestState
 
 # A killed step leaves at most a train behind; more only where the remote was away just then.
 _LAST_LANDED = 128
 
 
-def branches_of(session: Session, bead_id: str) -> dict[str, str]:
-    """Every branch that the bead's attempts gave the remote, and the newest commit known to be on it."""
-    found = {row.branch: row.head_oid for row in assignments.history(session, bead_id)}
-    for request in queries.list_for_bead(session, bead_id):
-        found |= {head.branch: head.head_oid for head in queries.list_heads(session, request.id or 0)}
-    return {branch: oid for branch, oid in found.items() if branch.startswith("polecat/") and oid}
+@dataclass
+class Traces:
+    """What landed beads left behind."""
+
+    branches: dict[str, str] = field(default_factory=dict)
+    """Every branch that their attempts gave the remote, and the newest commit known to be on it."""
+    landings: dict[str, str] = field(default_factory=dict)
+    """Each head that landed, and the commit on the target that holds its work, of which it need be no part."""
+
+    def add(self, session: Session, bead_id: str) -> None:
+        """Add those of a bead."""
+        found = {row.branch: row.head_oid for row in assignments.history(session, bead_id)}
+        for request in queries.list_for_bead(session, bead_id):
+            heads = {head.id: head for head in queries.list_heads(session, request.id or 0)}
+            found |= {head.branch: head.head_oid for head in heads.values()}
+            if request.state is RequestState.LANDED and request.landed_oid and request.head_id in heads:
+                self.landings[heads[request.head_id].head_oid] = request.landed_oid
+        self.branches |= {branch: oid for branch, oid in found.items() if branch.startswith("polecat/") and oid}
 
 
-def forget_branches(repository: Repository, branches: Mapping[str, str], target: str) -> None:
-    """Delete those of the branches whose commit is in the target, where they still are at it; tidiness only."""
+def forget_branches(repository: Repository, traces: Traces, target: str) -> None:
+    """Delete those of the branches whose work is in the target, where they still are at it; tidiness only.
+
+    A commit's work is in the target when the commit is, or when it is part of a head that has landed there.
+    """
     with suppress(GastownError):
-        merged = git.find_merged(repository.land, set(branches.values()), target)
+        land, branches = repository.land, traces.branches
+        commits = git.find_merged(land, set(traces.landings.values()), target)
+        heads = git.find_commits(land, [head for head, commit in traces.landings.items() if commit in commits])
+        merged = git.find_merged(land, set(branches.values()), target, *heads)
         landed = {branch: oid for branch, oid in branches.items() if oid in merged}
-        there = git.ls(repository.land, [f"refs/heads/{branch}" for branch in landed]) if landed else {}
+        there = git.ls(land, [f"refs/heads/{branch}" for branch in landed]) if landed else {}
         left = {branch: oid for branch, oid in landed.items() if there.get(f"refs/heads/{branch}") == oid}
-        git.delete_branches(repository.land, left)
-        git.unpin_all(repository.land, merged)
+        git.delete_branches(land, left)
+        git.unpin_all(land, merged)
 
 
 def forget_landed(desk: Desk, bead_ids: Sequence[str], target: str) -> None:
@@ -53,10 +73,10 @@ def _forget(desk: Desk, bead_ids: Sequence[str], target: str | None) -> None:
     """Without a target: as the remote shows it, and only while nothing is halted."""
     with desk.write() as session:
         rig = rigs.get(session, desk.rig)
-        branches: dict[str, str] = {}
+        traces = Traces()
         for bead_id in bead_ids:
-            branches |= branches_of(session, bead_id)
+            traces.add(session, bead_id)
         is_halted = rigs.find_freeze(session, rig) is not None
     repository = Repository.of(desk.town, rig)
-    if branches and not (is_halted and target is None) and repository.land.exists():
-        forget_branches(repository, branches, target or repository.target())
+    if traces.branches and not (is_halted and target is None) and repository.land.exists():
+        forget_branches(repository, traces, target or repository.target())

@@ -5,27 +5,34 @@ is ready is offered, the rest waits and follows as its blockers close, by priori
 rigs.
 """
 
+from gastown.sling.by_hand import AtWork, NothingToLand, Sought, Work, find_work, submit_by_hand
 from gastown.sling.dispatch import DispatchResult, dispatch, list_stale_offers
 from gastown.sling.execute import NotSlung, Slung, sling, unsling
 from gastown.sling.plan import Refusal, SlingRefused, Target, choose_preset, split_targets
 from gastown.sling.submission import Submission, defer, escalate, hand_over, submit
 
 __all__ = [
+    "AtWork",
     "DispatchResult",
     "NotSlung",
+    "NothingToLand",
     "Refusal",
     "SlingRefused",
     "Slung",
+    "Sought",
     "Submission",
     "Target",
+    "Work",
     "choose_preset",
     "defer",
     "dispatch",
     "escalate",
+    "find_work",
     "hand_over",
     "list_stale_offers",
     "sling",
     "split_targets",
     "submit",
+    "submit_by_hand",
     "unsling",
 ]

@@ -48,7 +48,7 @@ def sling(
     settings = policy.load(session)
     chosen: list[Slung] = []
     for bead, of_convoy in _resolve(session, target):
-        rig = rigs.get(session, target.rig) if target.rig else _rig_of(session, bead)
+        rig = rigs.get(session, target.rig) if target.rig else rig_of(session, bead)
         is_slung = assignments.find_open(session, bead.id) is not None or bead.status == BeadStatus.SUBMITTED
         if of_convoy and (is_slung or bead.status == BeadStatus.CLOSED):
             continue
@@ -81,7 +81,8 @@ def _hold(session: Session, bead_ids: Sequence[str]) -> None:
     session.exec(query.execution_options(populate_existing=True)).all()
 
 
-def _rig_of(session: Session, bead: Bead) -> rigs.Rig:
+def rig_of(session: Session, bead: Bead) -> rigs.Rig:
+    """The rig of the bead's prefix; refuses a bead of none."""
     rig = rigs.find_by_prefix(session, bead.prefix)
     if rig is None:
         raise SlingRefused(f"no rig has the prefix of {bead.id}", hint=f"Name one: gt sling {bead.id} RIG")

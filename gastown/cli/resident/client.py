@@ -42,6 +42,7 @@ DIRECT = {
             "install",
             "resident status",
             "resident stop",
+            "gate run",
             "rig add",
             "run",
             "shutdown",

@@ -45,8 +45,13 @@ def _unpin(caller: Caller, rig: Rig) -> None:
     with caller.read() as session:
         spare = sorted(set(pinned) - refinery.list_needed(session, rig.name))[:_MOST_PINS]
         branches = refinery.branches_of(session, rig.name, set(spare))
+        landings = refinery.landed_as(session, rig.name, set(spare))
+    target = git.ref_value(land, f"refs/remotes/origin/{rig.branch}")
+    # Who squashes or rebases has none of these commits on the target, and all of their work.
+    landed = git.find_merged(land, set(landings.values()), target) if target and landings else frozenset()
     for oid in spare:
-        if git.is_held_elsewhere(land, oid, target=rig.branch, work=work, branch=branches.get(oid, "")):
+        is_safe = landings.get(oid) in landed
+        if is_safe or git.is_held_elsewhere(land, oid, target=rig.branch, work=work, branch=branches.get(oid, "")):
             log.info("rig %s: nobody needs the pin of %s", rig.name, oid[:12])
             git.unpin(land, oid)
 

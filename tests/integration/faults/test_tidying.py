@@ -67,6 +67,26 @@ def test_the_pin_of_a_commit_that_the_target_has_goes(place: RefineryTown) -> No
     assert git.has_commit(place.land, landed)
 
 
+def test_the_pin_of_a_commit_whose_work_was_squashed_into_the_target_goes(place: RefineryTown) -> None:
+    with place.work() as session:
+        rigs.update(session, RIG, landing=rigs.LandingStyle.SQUASH, actor="ada")
+    landed, waits = place.submit({"x.txt": "x\n"}), place.submit({"y.txt": "y\n"})
+    place.settle()
+    again_pinned, other = place.request_head(landed), place.request_head(waits)
+    git.fetch_heads(place.land, place.work_git, [again_pinned, other])
+    for oid in (again_pinned, other):  # the polecat's worktree is gone, and its branch with it
+        for name in run_git(place.work_git, "for-each-ref", "--format=%(refname)", f"--points-at={oid}").split():
+            run_git(place.work_git, "update-ref", "-d", name)
+    with place.work() as session:
+        session.connection().exec_driver_sql(f"UPDATE merge_requests SET landed_oid = '' WHERE bead_id = '{waits}'")
+
+    assert tidy(place)
+
+    assert not git.find_merged(place.land, {again_pinned}, place.target())
+    assert again_pinned not in git.list_pins(place.land)
+    assert other in git.list_pins(place.land), "nobody says which commit holds its work"
+
+
 def make_worktree(place: RefineryTown, name: str) -> Path:
     path = rigs.polecats_dir(place.settings.town, RIG) / name
     git.prepare_worktree(place.work_git, path, f"polecat/{name}/app-1@1", place.target())

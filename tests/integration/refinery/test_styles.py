@@ -54,6 +54,24 @@ def test_each_request_lands_as_a_plain_commit_of_its_own(town: RefineryTown) -> 
     assert _unlike_the_log(town) == []
 
 
+def test_what_has_landed_leaves_no_branch(town: RefineryTown) -> None:
+    """Its commits are no part of the target, and yet nothing of it is lost."""
+    landed = [town.submit({name: "x\n"}) for name in ("one", "two")]
+    bad = town.submit({"bad": "x\n"})
+    heads = {town.request_head(bead) for bead in landed}
+    for bead in (*landed, bad):  # as `gt done` does
+        branch = f"refs/heads/polecat/nux/{bead}@1"
+        run_git(town.work_git, "push", "--quiet", str(town.remote), f"{branch}:{branch}")
+
+    town.settle(40)
+    town.settle()
+
+    assert town.landed == landed
+    left = run_git(town.remote, "for-each-ref", "--format=%(objectname)", "refs/heads/polecat/").split()
+    assert town.request_head(bad) in left, "what has not landed stays"
+    assert heads.isdisjoint(left)
+
+
 def test_only_the_bad_one_goes_back(town: RefineryTown) -> None:
     before = town.target()
     first, bad, second, third = (town.submit({name: "x\n"}) for name in ("one", "bad", "two", "three"))
