@@ -9,7 +9,7 @@ from sqlmodel import Session, SQLModel, col, select, update
 
 from gastown import clock, ids
 from gastown.beads import counts, edges, readiness
-from gastown.beads.changes import Cause, lock, note
+from gastown.beads.changes import lock
 from gastown.beads.checks import (
     check_estimate,
     check_label,
@@ -32,10 +32,10 @@ from gastown.beads.models import (
     NewBead,
 )
 from gastown.beads.rendering import bead_json
-from gastown.beads.words.rules import Rules, check_depth, check_described, load_rules
+from gastown.beads.words.rules import Rules, check_depth, check_described, load_rules_and_count
 from gastown.beads.words.vocabulary import check_type
 from gastown.db import is_sqlite
-from gastown.events import EventKind
+from gastown.events import EventKind, record_many
 
 _NONCES = 10
 _LONGEST_NUMBER = 10  # digits that still read as a counted id, not as a hash of digits
@@ -88,7 +88,8 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     Refuses what the fields cannot hold, an unknown or closed parent, a dependency that cannot be, and an id that is
     taken.
     """
-    now, rules = clock.now(), load_rules(session)
+    now = clock.now()
+    rules, kept = load_rules_and_count(session, new.prefix)
     check_described(rules, new)
     row = new_row(session, new, actor, now)
     labels = {check_label(label) for label in new.labels}
@@ -98,7 +99,7 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
     parent = _parent(session, new, rules) if new.parent else None
     if parent is not None and new.inherit_labels:
         labels.update(session.exec(select(Label.label).where(Label.bead_id == parent.id)))
-    bead = insert_new(session, row, new, rules)
+    bead = insert_new(session, row, new, rules, kept)
     bead_id = bead.id
     session.add_all(Label(bead_id=bead_id, label=label) for label in sorted(labels))
     if parent is not None:
@@ -113,7 +114,7 @@ def create(session: Session, new: NewBead, *, actor: str) -> Bead:
             )
         )
     said = bead_json(bead) | ({"labels": sorted(labels)} if labels else {})
-    note(session, EventKind.BEAD_CREATED, bead_id, Cause(actor), bead=said, parent=new.parent)
+    record_many(session, [(EventKind.BEAD_CREATED, bead_id, {"bead": said, "parent": new.parent})], actor=actor)
     if parent is not None or new.id:
         readiness.recompute(session, [bead_id])
     for text in new.deps:
@@ -137,8 +138,10 @@ def _parent(session: Session, new: NewBead, rules: Rules) -> Bead:
     return parent
 
 
-def insert_new(session: Session, row: Mapping[str, Any], new: NewBead, rules: Rules) -> Bead:
-    """Insert the row under the id that `new` asks for, or one that is free."""
+def insert_new(
+    session: Session, row: Mapping[str, Any], new: NewBead, rules: Rules, kept: counts.Kept | None = None
+) -> Bead:
+    """Insert the row under the id that `new` asks for, or one that is free; `kept` tells how long that must be."""
     if new.id:
         if new.parent:
             raise BadField("an explicit id and a parent exclude each other")
@@ -154,7 +157,7 @@ def insert_new(session: Session, row: Mapping[str, Any], new: NewBead, rules: Ru
     if rules.counts and not kind:
         return _insert_counted(session, row, prefix)
     moment = unix_ns(row["created_at"])
-    for length in range(_hash_length(session, new.prefix, rules), rules.longest + 1):
+    for length in range(_hash_length(session, new.prefix, rules, kept), rules.longest + 1):
         for nonce in range(_NONCES):
             seed = f"{row['title']}|{row['description']}|{row['created_by']}|{moment}|{nonce}"
             if (bead := _try(session, row, f"{prefix}-{ids.hash_part(seed, length)}")) is not None:
@@ -205,9 +208,8 @@ def _insert(insert: Any) -> Any:
 _INSERTS = {True: _insert(sqlite.insert), False: _insert(postgresql.insert)}
 
 
-def _hash_length(session: Session, prefix: str, rules: Rules) -> int:
-    return counts.length_for(
-        session,
-        prefix,
-        lambda number: ids.hash_length(number, minimum=rules.shortest, maximum=rules.longest, odds=rules.odds),
-    )
+def _hash_length(session: Session, prefix: str, rules: Rules, kept: counts.Kept | None) -> int:
+    def length(number: int) -> int:
+        return ids.hash_length(number, minimum=rules.shortest, maximum=rules.longest, odds=rules.odds)
+
+    return counts.length_for(session, prefix, kept, length)

@@ -138,13 +138,13 @@ def _make_engine(url: str) -> Engine:
 
     engine = create_engine(
         url,
-        pool_pre_ping=True,
         pool_size=5,
         max_overflow=20,
         pool_timeout=30,
         connect_args=postgres.CONNECT_ARGUMENTS,
     )
     postgres.be_impatient(engine)
+    postgres.be_wary(engine)
     return engine
 
 

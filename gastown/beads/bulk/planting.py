@@ -12,6 +12,7 @@ from gastown import clock, ids
 from gastown.beads import readiness
 from gastown.beads.changes import Cause, apply, as_json, lock, note, touch
 from gastown.beads.checks import check_label
+from gastown.beads.counts import Kept
 from gastown.beads.creation import insert_new, new_row
 from gastown.beads.errors import BadField, BeadExists, DeleteRefused, DependencyRefused, ParentClosed
 from gastown.beads.graphs import deadlocks
@@ -19,7 +20,7 @@ from gastown.beads.jsonl import wants_any_child
 from gastown.beads.models import Bead, BeadStatus, Dependency, DependencyType, Label, NewBead
 from gastown.beads.queries import CHUNK, find_many
 from gastown.beads.rendering import bead_json
-from gastown.beads.words.rules import load_rules
+from gastown.beads.words.rules import load_rules, load_rules_and_count
 from gastown.events import EventKind, record_many
 
 SEED_LIMIT = 20_000
@@ -62,9 +63,13 @@ def plant(session: Session, seeds: Sequence[Seed], edges: Sequence[SeedEdge], *,
     now, rules = clock.now(), load_rules(session)
     rows = {seed.key: _row(session, seed, actor, now) for seed in seeds}
     made: dict[str, str] = {}
+    kept: dict[str, Kept | None] = {}
     for seed in seeds:
         if not seed.under:
-            made[seed.key] = insert_new(session, rows[seed.key], seed.new, rules).id
+            prefix = seed.new.prefix
+            if prefix not in kept:
+                kept[prefix] = load_rules_and_count(session, prefix)[1]
+            made[seed.key] = insert_new(session, rows[seed.key], seed.new, rules, kept[prefix]).id
     counts = _name_children(session, seeds, made)
     _insert_children(session, seeds, rows, made, counts)
     links = _links(seeds, edges, made)

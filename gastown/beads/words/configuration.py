@@ -1,7 +1,7 @@
 """The keys of a store: its prefix, its custom words, what `remember` keeps."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
@@ -56,7 +56,11 @@ def get_config(session: Session, key: str, default: str = "") -> str:
 
 def get_several(session: Session, names: Sequence[str]) -> dict[str, str]:
     """`get_config` of several known keys, in one statement."""
-    kept: dict[str, str] = dict(iter(session.execute(_SEVERAL, {"names": list(names)})))
+    return complete(names, {key: value for key, value in session.execute(_SEVERAL, {"names": list(names)})})
+
+
+def complete(names: Sequence[str], kept: Mapping[str, str]) -> dict[str, str]:
+    """What known keys are where the store keeps these values of them."""
     said = {name: config.override_of(name) for name in names}
     return {
         name: keys.checked(name, text) if text is not None else kept.get(name, keys.KEYS[name].default)

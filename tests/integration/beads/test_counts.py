@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from gastown.beads import Bead, counts
+from gastown.beads.words.rules import load_rules_and_count
 from gastown.events import EventKind, record
 from tests.support.factories_beads import PERSON, make_bead
 
@@ -49,7 +50,9 @@ def test_the_length_is_that_of_a_fresh_count(shared_engine: Engine, steps: list[
                 else:
                     make_bead(session, prefix="app" if step == "add" else "lib")
                 session.flush()
-                assert counts.length_for(session, "app", length) == exact(session)
+                assert counts.length_for(session, "app", load_rules_and_count(session, "app")[1], length) == exact(
+                    session
+                )
         transaction.rollback()
 
 
@@ -63,5 +66,5 @@ def test_a_kept_count_is_not_taken_again_while_it_is_far_from_a_border(
     monkeypatch.setattr(counts, "_count", lambda *words: (taken.append(words), count(*words))[1])
     for _ in range(5):
         make_bead(session)
-        counts.length_for(session, "app", lambda number: 4)
+        counts.length_for(session, "app", load_rules_and_count(session, "app")[1], lambda number: 4)
     assert taken == []
