@@ -68,6 +68,7 @@ class EventKind(StrEnum):
     REQUEST_SET_ASIDE = "request.set_aside"  # the train is red with it: its own tree is tried again, the others go on
     REQUEST_RETESTED = "request.retested"  # waits for another run of the tree that it boarded with
     REQUEST_REQUEUED = "request.requeued"
+    REQUEST_HURRIED = "request.hurried"  # into the hotfix lane
     REQUEST_RETURNED = "request.returned"
     REQUEST_PULL_OPENED = "request.pull_opened"  # or its open pull request was given another head
     REQUEST_PULL_WAITS = "request.pull_waits"  # for something else than before

@@ -16,6 +16,7 @@ from gastown.refinery.blocked import Blocked, find_blocked, read_blocked
 from gastown.refinery.by_hand import NotInQueue, pause, reject, resume, withdraw
 from gastown.refinery.checkpoints import Checkpoint, say_checkpoint
 from gastown.refinery.command import Stopped
+from gastown.refinery.direct import NotAtOnce, Standing, check_at_once, hurry, stand
 from gastown.refinery.figures import EJECTED, RigFigures, Train, figures
 from gastown.refinery.gate_figures import GateFigures, gate_figures
 from gastown.refinery.gate_logs import GateLog, Match, get_run, list_last_runs, logs_of, search
@@ -73,6 +74,7 @@ __all__ = [
     "MergeRequest",
     "Mode",
     "NextUp",
+    "NotAtOnce",
     "NotInQueue",
     "QueueItem",
     "Refinery",
@@ -81,6 +83,7 @@ __all__ = [
     "RigStatus",
     "RunState",
     "StaleSubmit",
+    "Standing",
     "StepResult",
     "Stopped",
     "TargetCommit",
@@ -91,12 +94,14 @@ __all__ = [
     "branches_of",
     "call_off_unwanted",
     "cancel",
+    "check_at_once",
     "count_running",
     "figures",
     "find_blocked",
     "find_open",
     "gate_figures",
     "get_run",
+    "hurry",
     "landed_as",
     "lease_name",
     "list_for_bead",
@@ -121,6 +126,7 @@ __all__ = [
     "say_checkpoint",
     "search",
     "simulate",
+    "stand",
     "status",
     "step",
     "submit",

@@ -78,6 +78,10 @@ def _requeued(tables: Tables, fact: Fact) -> None:
     tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, "state": RequestState.QUEUED.value})
 
 
+def _hurried(tables: Tables, fact: Fact) -> None:
+    tables.change(REQUESTS, _request(fact), fact.say("priority"))
+
+
 def _returned(tables: Tables, fact: Fact) -> None:
     key = _request(fact)
     tables.change(REQUESTS, key, {**_NO_CANDIDATE, "state": RequestState.RETURNED.value})
@@ -180,6 +184,7 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.REQUEST_SET_ASIDE: (_set_aside,),
     EventKind.REQUEST_RETESTED: (_retested,),
     EventKind.REQUEST_REQUEUED: (_requeued,),
+    EventKind.REQUEST_HURRIED: (_hurried,),
     EventKind.REQUEST_RETURNED: (_returned,),
     EventKind.REQUEST_CANCELLED: (_cancelled,),
     EventKind.REQUEST_PULL_OPENED: (_pull_opened,),

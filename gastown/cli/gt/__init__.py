@@ -26,6 +26,7 @@ COMMANDS = {
     "convoy": (f"{_HERE}.convoy:convoy", "Beads that travel together: create, list, status."),
     "gate": (f"{_HERE}.gate:gate", "What work must pass: list, add, set, run, log."),
     "mq": (f"{_HERE}.mq:mq", "The merge queues: list, next, submit, reject, pause, stats."),
+    "land": (f"{_HERE}.land:land", "Land a branch of the remote; wait until it has."),
     "refinery": (f"{_HERE}.refinery:refinery", "The refineries at work: status, queue, blocked."),
     "metrics": (f"{_HERE}.metrics:metrics", "Figures of the town in the Prometheus text format."),
     "estop": (f"{_HERE}.halt:estop", "Stop everything at once; agents are frozen where they are."),
