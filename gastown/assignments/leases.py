@@ -126,10 +126,12 @@ def claim(
     the rig's row and the host's name are locked meanwhile, so that both limits hold.
     """
     settings = policy.load(session)
-    now = database_time(session)
     _hold_host(session, host)
     held = select(Rig).where(Rig.name == rig_name).with_for_update().execution_options(populate_existing=True)
     rig = session.exec(held).one_or_none()
+    # Only now: whoever held these locks may have been stopped. A lease begins after the end of the one that it follows,
+    # and with all of its time before it.
+    now = database_time(session)
     halted = rigs.find_pause(session, rig) if rig is not None else f"there is no rig {rig_name}"
     if halted is not None:
         raise NothingToClaim(halted)

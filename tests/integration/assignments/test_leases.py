@@ -1,6 +1,7 @@
 """The lease protocol on both databases."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import event, update
 from sqlmodel import Session, col
 
-from gastown import agents, assignments, beads, policy
+from gastown import agents, assignments, beads, policy, rigs
 from gastown.agents import WorktreeState
 from gastown.assignments import Assignment, AssignmentState, NoRoom, NothingToClaim, Sign, StaleFence
 from gastown.beads import BeadStatus
@@ -201,6 +202,32 @@ def test_one_claimer_wins_when_many_race_for_one_attempt(here: Settings) -> None
         thread.join(timeout=60)
     assert len(winners) == 1
     assert len(losers) == 7
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # the other has one writer: nobody waits within
+def test_a_lease_begins_when_its_locks_were_had_and_not_when_they_were_asked_for(here: Settings) -> None:
+    with unit_of_work(here.database) as session:
+        make_rig(session)
+        make_offered(session, make_bead(session))
+    asked, taken = threading.Event(), []
+
+    def claim() -> None:
+        asked.set()
+        with unit_of_work(here.database) as session:
+            taken.append(assignments.claim(session, "app", holder="h:1:1:b", host="here", slots=9).assignment)
+
+    claimer = threading.Thread(target=claim)
+    with unit_of_work(here.database) as session:
+        rigs.get(session, "app", lock=True)
+        claimer.start()
+        asked.wait(timeout=20)
+        time.sleep(0.5)
+        released = database_time(session)
+    claimer.join(timeout=60)
+
+    (row,) = taken
+    assert row.claimed_at >= released
+    assert row.expires_at >= released + timedelta(seconds=60)
 
 
 def count_statements(session: Session, act: Callable[[], object]) -> int:
