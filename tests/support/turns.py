@@ -7,8 +7,10 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 WHOLE_TOWNS = "tests/acceptance/"
-# Whole towns mostly wait, so that two at once, of two folders, do each other no harm; more would.
-MOST_TOWNS = 2
+# Whole towns mostly wait, so that three at once, of three folders, do each other no harm; more would.
+MOST_TOWNS = 3
+# A folder whose towns take as much of the machine as two others.
+HEAVY = WHOLE_TOWNS + "chaos"
 
 
 class TownsInTurn(LoadScopeScheduling):  # type: ignore[misc]
@@ -23,14 +25,24 @@ class TownsInTurn(LoadScopeScheduling):  # type: ignore[misc]
         return WHOLE_TOWNS + nodeid.removeprefix(WHOLE_TOWNS).partition("/")[0]
 
     def _assign_work_unit(self, node: Any) -> None:
-        towns = {
-            other for other, units in self.assigned_work.items() for scope in units if _has_towns_left(scope, units)
+        busy = {
+            other: scope
+            for other, units in self.assigned_work.items()
+            for scope in units
+            if _has_towns_left(scope, units)
         }
-        wants_towns = node in towns or len(towns) < MOST_TOWNS
-        chosen = next((scope for scope in self.workqueue if _is_town(scope) == wants_towns), None)
+        # What a process has in hand it will have done before it begins what it is given now.
+        room = MOST_TOWNS - sum(_weight(scope) for other, scope in busy.items() if other is not node)
+        fits = (scope for scope in self.workqueue if _is_town(scope) and _weight(scope) <= room)
+        tests = (scope for scope in self.workqueue if not _is_town(scope))
+        chosen = next(fits, None) or next(tests, None)
         if chosen is not None:
             self.workqueue.move_to_end(chosen, last=False)
         super()._assign_work_unit(node)
+
+
+def _weight(scope: str) -> int:
+    return 2 if scope == HEAVY else 1
 
 
 def _is_town(scope: str) -> bool:
@@ -47,5 +59,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TownsInTurn 
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: two of them mostly wait for their towns."""
-    return max(3, (os.cpu_count() or 1) + 1)
+    """Two more than there are cores: three of them mostly wait for their towns."""
+    return max(4, (os.cpu_count() or 1) + 2)
