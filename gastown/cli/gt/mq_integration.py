@@ -160,8 +160,8 @@ def land(context: Context, epic: str, timeout: int) -> None:
         except NotLanded as error:
             raise NotLanded(
                 error.message,
-                hint=f"`gt log {done.bead_id}` says why. A polecat of {done.rig} goes on with it as rework; or land what "
-                f"it lacks on the branch, and then: gt mq integration land {done.bead_id}",
+                hint=f"`gt log {done.bead_id}` says why. A polecat of {done.rig} goes on with it as rework; or land "
+                f"what it lacks on the branch, and then: gt mq integration land {done.bead_id}",
             ) from None
         landed = has_landed(context.read, epic)
     assert landed is not None

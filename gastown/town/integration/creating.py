@@ -92,11 +92,13 @@ def _make_branch(plan: _Plan, settings: config.Settings, write: Units, actor: st
     target = git.fetch_target(land, plan.of.branch)
     ref = f"refs/heads/{plan.branch}"
     there = git.ls(land, [ref]).get(ref)
-    base = plan.before.base if plan.before else target
+    before = plan.before
+    if before and not (git.has_commit(land, before.base) and git.is_ancestor(land, before.base, target)):
+        before = None  # of another repository, or the target was put back
+    base = before.base if before else target
     if there not in (None, base):
         raise _taken(plan.branch, str(there))
-    git.require_commits(land, base)
-    is_made = plan.before.is_made if plan.before else there is None
+    is_made = before.is_made if before else there is None
     with write() as session:
         if _plan(session, beads.get(session, plan.epic_id), plan.branch) != plan:
             raise HasBranch(f"somebody else has just changed {plan.epic_id}", hint="Look at it, and try again.")

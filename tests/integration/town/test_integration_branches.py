@@ -253,8 +253,7 @@ def test_beads_go_to_the_nearest_epic_above_that_has_a_branch_unless_a_rig_is_na
 
 
 def test_metadata_of_somebody_elses_making_leads_nowhere(town: RefineryTown) -> None:
-    epic, (child,) = _epic(town)
-    rig = _create(town, epic)
+    rig = _create(town, _epic(town)[0])
     other, (elsewhere,) = _epic(town)
     for said in ({"rig": rig.name, "branch": "main", "of": RIG, "base": "x"}, {"rig": RIG}, ["nonsense"], "nonsense"):
         with town.work() as session:
