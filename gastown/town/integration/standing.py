@@ -78,6 +78,8 @@ def _missing(standing: Standing) -> list[str]:
     found = []
     if epic.status == BeadStatus.CLOSED:
         found.append(f"{epic.id} is closed")
+    if epic.is_blocked:
+        found.append(f"{epic.id} is blocked: `bd show {epic.id}` says by what")
     if rig.removed_at is not None or of.removed_at is not None:
         found.append(f"rig {(of if of.removed_at else rig).name} was removed")
     if standing.open:
