@@ -119,7 +119,8 @@ def _plan(session: Session, epic: Bead, branch: str | None) -> _Plan:
             raise TargetTaken(f"rig {rig.name} lands on {branch} already", hint="Name another: --branch B.")
     own = sling.own_prefixes(epic.id)
     used = session.exec(select(Bead.prefix).where(col(Bead.prefix).in_(own)).distinct()).all()
-    free = [prefix for prefix in own if prefix not in {*used, *rigs.taken_prefixes(session)}]
+    taken = rigs.taken_prefixes(session).union(used)
+    free = [prefix for prefix in own if prefix not in taken]
     if not free:
         raise HasBranch(f"{epic.id} has had too many integration branches", hint="Give its beads to a new epic.")
     name = before.rig if before else next(name for name in _names(of.name, epic.id) if session.get(Rig, name) is None)

@@ -4,7 +4,7 @@ import importlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,9 +42,9 @@ def town(make: Make) -> RefineryTown:
 
 
 @pytest.fixture
-def any_town(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RefineryTown]:
-    yield _start(make_town(tmp_path / "here", database_url, gates=(_GATE,)), monkeypatch)
-    config.use(None)
+def any_town(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RefineryTown:
+    """The same on SQLite and on PostgreSQL."""
+    return _start(make_town(tmp_path / "here", database_url, gates=(_GATE,)), monkeypatch)
 
 
 def _start(town: RefineryTown, monkeypatch: pytest.MonkeyPatch) -> RefineryTown:
@@ -368,6 +368,7 @@ def test_what_came_onto_the_branch_too_late_keeps_it_and_its_rig(town: RefineryT
     assert (cleared.is_removed, cleared.is_deleted) == (False, False)
     assert "not known to be on main" in cleared.kept
     assert run_git(town.remote, "rev-parse", rig.branch) == late
+    run_git(town.person, "fetch", "--quiet", "origin")
     run_git(town.person, "push", "--quiet", "--force", "origin", f"{town.target()}:refs/heads/{rig.branch}")
     cleared = _clear_up(town, epic)
     assert (cleared.is_removed, cleared.is_deleted) == (True, True)
