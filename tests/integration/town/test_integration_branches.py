@@ -1,5 +1,6 @@
 """Integration branches of epics: made, worked on, landed as one, cleared up; and each of it again after a kill."""
 
+import hashlib
 import importlib
 import io
 import json
@@ -23,6 +24,7 @@ from gastown.sling import Target
 from gastown.town import add_rig
 from gastown.town.integration import creating, landing, standing
 from tests.support.refinery_town import RIG, Crash, RefineryTown, make_town, run_git
+from workers.answers import answer
 
 # Red where both are there, and where somebody says so.
 _GATE = GateSpec("check", "test ! -e red && { test ! -e one || test ! -e two; } && echo 1 passed", 30)
@@ -250,6 +252,27 @@ def test_beads_go_to_the_nearest_epic_above_that_has_a_branch_unless_a_rig_is_na
     assert nested.name.startswith(f"{rig.name}-epic-")
     assert run_git(town.remote, "rev-parse", nested.branch) == run_git(town.remote, "rev-parse", rig.branch)
     assert homes(grandchild) == [nested.name]
+
+
+def test_its_agents_change_and_file_beads_of_the_rig_that_it_came_from(town: RefineryTown) -> None:
+    epic, (child,) = _epic(town)
+    rig = _create(town, epic)
+    with town.work() as session:
+        sling.sling(session, Target([child], None), actor="ada", preset="claude")
+    with town.work() as session:
+        row = assignments.claim(session, rig.name, holder="h", host="here", slots=9).assignment
+        row.session_pass = hashlib.sha256(b"secret").hexdigest()
+
+    def bd(*words: str) -> str:
+        given = answer(row.id or 0, {"program": "bd", "argv": list(words), "pass": "secret"})
+        assert given.code == 0, given.err
+        return given.out
+
+    bd("update", child, "--notes", "half done")
+    filed = json.loads(bd("create", "Found on the way", "--json"))["id"]
+
+    assert town.bead(child).notes == "half done"
+    assert town.bead(filed).prefix == RIG
 
 
 def test_metadata_of_somebody_elses_making_leads_nowhere(town: RefineryTown) -> None:
