@@ -24,7 +24,6 @@ from gastown.sling import Target
 from gastown.town import add_rig
 from gastown.town.integration import creating, landing, standing
 from tests.support.refinery_town import RIG, Crash, RefineryTown, make_town, run_git
-from workers.answers import answer
 
 # Red where both are there, and where somebody says so.
 _GATE = GateSpec("check", "test ! -e red && { test ! -e one || test ! -e two; } && echo 1 passed", 30)
@@ -255,6 +254,8 @@ def test_beads_go_to_the_nearest_epic_above_that_has_a_branch_unless_a_rig_is_na
 
 
 def test_its_agents_change_and_file_beads_of_the_rig_that_it_came_from(town: RefineryTown) -> None:
+    from workers.answers import answer  # which looks for the town at once
+
     epic, (child,) = _epic(town)
     rig = _create(town, epic)
     with town.work() as session:
@@ -328,6 +329,7 @@ def test_what_is_missing_is_said(town: RefineryTown) -> None:
     epic = _bead(town, "Empty", kind="epic")
     rig = _create(town, epic)
     town.push_to_target({"red": "x"})
+    town.submit({"b.txt": "x"})  # a queue without work does not look
     _settle(town)
 
     found = standing.look(town.settings.town, town.work, epic)
