@@ -53,6 +53,7 @@ from gastown.refinery.recheck import Tried, recheck, try_gates
 from gastown.refinery.simulation import Figures, simulate
 from gastown.refinery.step import StepResult, lease_name, step
 from gastown.refinery.ticks import any_work, count_running, list_requested, list_unseen, ring_all, tick_rigs
+from gastown.refinery.tidying import Traces
 
 __all__ = [
     "EJECTED",
@@ -87,6 +88,7 @@ __all__ = [
     "StepResult",
     "Stopped",
     "TargetCommit",
+    "Traces",
     "Train",
     "Tried",
     "Verdict",

@@ -1,8 +1,9 @@
 """Taking away what landed work needs no more: its branches at the remote, and what keeps its commits on this host."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlmodel import Session
 
@@ -36,17 +37,18 @@ class Traces:
                 self.landings[heads[request.head_id].head_oid] = request.landed_oid
         self.branches |= {branch: oid for branch, oid in found.items() if branch.startswith("polecat/") and oid}
 
+    def find_in(self, land: Path, oids: Collection[str], target: str) -> frozenset[str]:
+        """Those of the commits whose work is in the target: they are part of it, or of a head that has landed there."""
+        commits = git.find_merged(land, set(self.landings.values()), target)
+        heads = git.find_commits(land, [head for head, commit in self.landings.items() if commit in commits])
+        return git.find_merged(land, oids, target, *heads)
+
 
 def forget_branches(repository: Repository, traces: Traces, target: str) -> None:
-    """Delete those of the branches whose work is in the target, where they still are at it; tidiness only.
-
-    A commit's work is in the target when the commit is, or when it is part of a head that has landed there.
-    """
+    """Delete those of the branches whose work is in the target, where they still are at it; tidiness only."""
     with suppress(GastownError):
         land, branches = repository.land, traces.branches
-        commits = git.find_merged(land, set(traces.landings.values()), target)
-        heads = git.find_commits(land, [head for head, commit in traces.landings.items() if commit in commits])
-        merged = git.find_merged(land, set(branches.values()), target, *heads)
+        merged = traces.find_in(land, set(branches.values()), target)
         landed = {branch: oid for branch, oid in branches.items() if oid in merged}
         there = git.ls(land, [f"refs/heads/{branch}" for branch in landed]) if landed else {}
         left = {branch: oid for branch, oid in landed.items() if there.get(f"refs/heads/{branch}") == oid}

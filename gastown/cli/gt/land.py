@@ -63,14 +63,15 @@ def land(  # noqa: PLR0913 - what one command line says
         done = sling.submit_by_hand(session, work, actor=context.actor)
         if direct:
             refinery.hurry(session, done.request_id, actor=context.actor)
-    stands = _wait(context, done, timeout)
+    stands = wait(context, done, timeout)
     if context.json:
         context.print_json({**vars(done), "state": stands.state.value, "landed": stands.landed_oid})
     else:
         context.echo(f"{done.bead_id} landed as {stands.landed_oid[:12]} on {work.rig.branch} of {done.rig}.")
 
 
-def _wait(context: Context, done: "Submission", timeout_s: int) -> "Standing":
+def wait(context: Context, done: "Submission", timeout_s: int) -> "Standing":
+    """Wait until what was handed in has landed, telling what it waits for; raises where it came back, or takes long."""
     from gastown import refinery
 
     deadline, shown = clock.monotonic() + timeout_s, ""

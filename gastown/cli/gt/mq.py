@@ -8,6 +8,7 @@ from gastown.cli.commands import group, pass_context
 from gastown.cli.context import Context
 from gastown.cli.gt.mq_by_hand import COMMANDS
 from gastown.cli.gt.mq_figures import simulate, stats
+from gastown.cli.gt.mq_integration import integration
 from gastown.cli.output import ago, iso, table
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ def mq() -> None:
       gt mq pause app --reason "release day"
       gt mq retry app
       gt mq stats
+      gt mq integration create app-e5f6
       gt mq simulate --requests 32 --bad 1 --runners 4 --trials 1000
     """
 
 
-for _command in (*COMMANDS, simulate, stats):
+for _command in (*COMMANDS, simulate, stats, integration):
     mq.add_command(_command)
 
 
