@@ -25,7 +25,7 @@ class StillWaits(Unavailable):
     """It has not landed in the time that was given."""
 
 
-@command("land", resident=False)
+@command("land")
 @click.argument("bead")
 @click.argument("rig", required=False)
 @click.option("--branch", metavar="B", help="A branch of the rig's remote (default: that of the bead's last attempt).")

@@ -40,6 +40,7 @@ DIRECT = {
             "demo",
             "down",
             "install",
+            "metrics",
             "resident status",
             "resident stop",
             "gate run",
