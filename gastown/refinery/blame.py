@@ -76,15 +76,18 @@ def _name(other: Other) -> str:
 def _read(
     desk: Desk, view: View, entry: Entry, run: GateRun | None
 ) -> tuple[list[Other], list[Other], list[int] | None]:
-    """Those ahead in the run, those that landed since the branch began, and with which heads it has passed before."""
-    repository, base = view.repository, entry.change.request.base_oid
-    commits: list[str] = []
+    """Those ahead in the run, those that landed since the branch began, and with which heads it has passed before.
+
+    What had landed by the time at which it passed is among neither: it was in that run's base.
+    """
+    repository, base, head = view.repository, entry.change.request.base_oid, entry.change.head
     tree = ""
     with suppress(GastownError):
-        fork = git.merge_base(repository.land, base, entry.change.head.head_oid)
-        commits = [commit.oid for commit in git.first_parent(repository.land, fork, base)][-_MOST_LANDINGS:]
-        tree = git.tree_of(repository.land, entry.change.head.head_oid)
-    numbers = [number for number in (run.riders if run else []) if number != entry.change.head.id]
+        tree = git.tree_of(repository.land, head.head_oid)
+    with desk.write() as session:
+        passed = _last_pass(session, view, entry, tree)
+    commits = _landed_since(repository, base, head.head_oid, passed.base_oid if passed else None)
+    numbers = [number for number in (run.riders if run else []) if number != head.id]
     with desk.write() as session:
         ahead = _others(session, numbers, base)
         known = {other.request for other in ahead}
@@ -92,8 +95,20 @@ def _read(
         for intent in _landings(session, view.rig.name, commits):
             riders = _others(session, intent.riders or [intent.head_id], intent.base_oid, intent.new_oid)
             landed += [other for other in riders if other.request not in known]
-        passed = _passed_with(session, view, entry, tree)
-    return ahead, landed, passed
+    return ahead, landed, list(passed.riders) if passed else None
+
+
+def _landed_since(repository: Repository, base: str, head: str, passed_on: str | None) -> list[str]:
+    """The commits of the target's own line since the branch began, less those on which it has passed."""
+    commits: list[str] = []
+    with suppress(GastownError):
+        fork = git.merge_base(repository.land, base, head)
+        commits = [commit.oid for commit in git.first_parent(repository.land, fork, base)]
+    with suppress(GastownError):  # one that is not here any more tells nothing
+        if passed_on is not None:
+            after = {commit.oid for commit in git.first_parent(repository.land, passed_on, base)}
+            commits = [oid for oid in commits if oid in after]
+    return commits[-_MOST_LANDINGS:]
 
 
 def _others(session: Session, numbers: Sequence[int], base: str, landed: str = "") -> list[Other]:
@@ -130,20 +145,16 @@ def _landings(session: Session, rig: str, commits: Sequence[str]) -> Sequence[La
     ).all()
 
 
-def _passed_with(session: Session, view: View, entry: Entry, tree: str) -> list[int] | None:
-    """With which heads the gates have passed this very one: on an earlier target, without some riders, or all alone.
-
-    None: they never have.
-    """
-    query = select(GateRun.riders).where(
+def _last_pass(session: Session, view: View, entry: Entry, tree: str) -> GateRun | None:
+    """The last run that passed this very head: on an earlier target, without some riders, or all alone."""
+    query = select(GateRun).where(
         GateRun.rig == view.rig.name,
         GateRun.config_hash == view.config_hash,
         col(GateRun.verdict).in_(GREEN),
         col(GateRun.is_void).is_(False),
         (col(GateRun.head_oid) == entry.change.head.head_oid) | (col(GateRun.tree_oid) == tree),
     )
-    riders = session.exec(query.order_by(col(GateRun.id).desc()).limit(1)).first()
-    return None if riders is None else list(riders)
+    return session.exec(query.order_by(col(GateRun.id).desc()).limit(1)).first()
 
 
 def _suspects(repository: Repository, entry: Entry, others: Sequence[Other]) -> list[Other]:

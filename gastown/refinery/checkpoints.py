@@ -22,6 +22,13 @@ class Checkpoint:
     """Beads aboard before the last of these that it leaves out."""
 
 
+def list_tested(session: Session, names: Collection[str]) -> Sequence[MergeRequest]:
+    """Requests of these rigs that are tested, by rig and seat; those that were set aside first."""
+    query = select(MergeRequest).where(MergeRequest.state == RequestState.TESTING, col(MergeRequest.rig).in_(names))
+    rows = session.exec(query.order_by(col(MergeRequest.id))).all()
+    return sorted(rows, key=lambda row: (row.rig, row.seat or 0))
+
+
 def known_runs(session: Session, rows: Sequence[MergeRequest]) -> Sequence[GateRun]:
     """The runs that say something of those aboard: open ones, and those on what their candidates are built on."""
     aboard = [row for row in rows if row.state is RequestState.TESTING]

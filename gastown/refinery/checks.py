@@ -129,4 +129,5 @@ def result(gate: str, ruling: Ruling, ended: Ended | None, seconds: float, path:
         "seconds": round(seconds, 3),
         "tail": tail(ended.output) if ended else "",
         "log": path,
+        **({"is_silent": True} if ruling.is_silent else {}),
     }

@@ -1,8 +1,8 @@
 """Running a rig's gates on one tree: claim, rebuild the tree from object ids, check it out, run, record.
 
 A run ends in a verdict only through `gate_runs.finish`, by the holder of its lease. A runner that dies, or that loses
-the lease, leaves no verdict; the run is then somebody else's. Advisory gates run after the verdict, so that nobody
-waits for them.
+the lease, leaves no verdict; the run is then somebody else's. Advisory gates run after the verdict, and let runs that
+wait go first (`advice.py`).
 """
 
 import shutil
@@ -15,9 +15,8 @@ from sqlmodel import Session
 
 from gastown import clock, git, logs, policy, rigs
 from gastown.config import Settings
-from gastown.errors import GastownError
 from gastown.git import Conflicted
-from gastown.refinery import checks, gate_runs, queries, slots
+from gastown.refinery import advice, checks, gate_runs, queries, slots
 from gastown.refinery.candidate import Repository, stack
 from gastown.refinery.checks import SETUP, Bench, Result
 from gastown.refinery.command import Stopped
@@ -130,10 +129,10 @@ class _Books:
             known = gate_runs.advised(session, self.run)
         return [gate for gate in gates if gate.name not in known]
 
-    def add(self, advice: Sequence[Result]) -> None:
+    def add(self, said: Sequence[Result]) -> None:
         """Write down what advisory gates said."""
         with self.work() as session:
-            gate_runs.note_advice(session, self.run.id or 0, holder=self.holder, advice=advice)
+            gate_runs.note_advice(session, self.run.id or 0, holder=self.holder, advice=said)
 
     def put_back(self) -> None:
         """Let the next runner have the run, unless it has its verdict."""
@@ -238,25 +237,13 @@ def _run(job: _Job, books: _Books) -> None:
                 break
             results += found
         books.close(results, _verdict(job, results))
-        _advise(bench, job, books)
+        advice.advise(bench, books.unknown(job.advisory), books.work, books.add)
 
 
 def _verdict(job: _Job, results: Sequence[Result]) -> Verdict:
     if not results and job.run.config_hash.startswith(rigs.LANDED_MARK):
         return Verdict.PASS  # all its gates are advisory
     return overall([Verdict(result["verdict"]) for result in results])
-
-
-def _advise(bench: Bench, job: _Job, books: _Books) -> None:
-    """Run the advisory gates, now that the verdict is out; without a word where that cannot be done."""
-    try:
-        gates = books.unknown(job.advisory)
-        if gates:
-            books.add(checks.advise(bench, gates))
-    except Stopped:
-        log.info("advisory gates were given up")
-    except (GastownError, OSError) as error:
-        log.warning("advisory gates could not run: %s", error)
 
 
 def _commits(job: _Job) -> list[tuple[str, str]]:

@@ -159,6 +159,11 @@ def _failed_gate(run: GateRun | None) -> dict[str, object]:
     return next((result for result in results if result.get("verdict") not in passed), {})
 
 
+def is_silent(run: GateRun | None) -> bool:
+    """Whether what kept the run from a verdict was an external check that gave no answer."""
+    return bool(_failed_gate(run).get("is_silent"))
+
+
 def advice_of(runs: Sequence[GateRun]) -> list[dict[str, object]]:
     """What advisory gates have against the tree of these runs, in a few words each."""
     results = [result for run in runs for result in run.results if result.get("is_advisory")]

@@ -8,6 +8,8 @@ from pathlib import Path
 from gastown.git import remove_folder
 
 # What tools keep there to be quick, by content or by version: it can be lost, and says nothing about what is tested.
+# Not where a tool also puts what it built itself, under a version that the next change has as well: Maven's
+# `.m2/repository`, `.nuget/packages` and `.ivy2/cache` would hand a change the packages of another one.
 CACHES = (
     ".bun/install/cache",
     ".cabal/packages",
@@ -17,11 +19,10 @@ CACHES = (
     ".composer/cache",
     ".gradle/caches",
     ".gradle/wrapper",
-    ".ivy2/cache",
-    ".m2/repository",
     ".npm/_cacache",
-    ".nuget/packages",
-    ".pub-cache",
+    ".pub-cache/git",
+    ".pub-cache/hosted",
+    ".pub-cache/hosted-hashes",
     ".rustup/downloads",
     ".rustup/toolchains",
     ".yarn/berry/cache",

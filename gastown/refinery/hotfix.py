@@ -1,9 +1,11 @@
 """The hotfix lane: who boards before those aboard whose test has not begun. What is being tested is never torn up."""
 
+from collections.abc import Mapping
+
 from gastown import clock, git
 from gastown.git import Conflicted
-from gastown.refinery import ordering
-from gastown.refinery.boarding import candidate_of, in_order, number_of, tied_by_beads, waiting
+from gastown.refinery import ordering, pulls
+from gastown.refinery.boarding import candidate_of, number_of, tied_by_beads, waiting
 from gastown.refinery.candidate import ground, put_on
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Findings
@@ -21,24 +23,37 @@ def make_way(desk: Desk, view: View, findings: Findings, target: str) -> Move | 
     train = view.train
     tested = {number for prefix in findings.runs for number in prefix}
     first = 1 + max((place for place, entry in enumerate(train) if number_of(entry) in tested), default=-1)
-    hotfixes = [entry for entry in view.in_state(RequestState.QUEUED) if waiting(entry).is_hotfix]
+    # One that would not be let aboard just now would have the same requests leave and board for ever.
+    hotfixes = [
+        entry
+        for entry in view.in_state(RequestState.QUEUED)
+        if waiting(entry).is_hotfix and pulls.may_board(desk, view, entry)
+    ]
     if first >= len(train) or not hotfixes:
         return None
     tied = tied_by_beads(desk, view).with_commits(view.repository, target)
-    for entry in in_order(view, tied.after):
-        place = _place_for(view, entry, first) if entry in hotfixes else None
-        if place is not None and _fits(view, entry, place, tied, target):
+    order = {number: at for at, number in enumerate(_order(view, tied))}
+    for entry in sorted(hotfixes, key=lambda one: order[number_of(one)]):
+        place = _place_for(view, entry, first, order)
+        if place < len(train) and _fits(view, entry, place, tied, target):
             why = f"{entry.change.request.bead_id} is a hotfix and boards before it"
             return requeue(desk, train[place:], why)
     return None
 
 
-def _place_for(view: View, entry: Entry, first: int) -> int | None:
-    """The first place, of those whose test has not begun, at which somebody sits that it goes before."""
-    now = clock.now()
-    own = ordering.rank(waiting(entry), now)
-    ranks = [ordering.rank(waiting(other), now) for other in view.train]
-    return next((place for place in range(first, len(ranks)) if ranks[place] > own), None)
+def _order(view: View, tied: Ties) -> list[int]:
+    """All who are aboard or wait, as if they boarded now: those whom an urgent one draws forward stay before it."""
+    all_ = (*view.train, *view.in_state(RequestState.QUEUED))
+    return [one.request_id for one in ordering.order(map(waiting, all_), clock.now(), tied.after)]
+
+
+def _place_for(view: View, entry: Entry, first: int, order: Mapping[int, int]) -> int:
+    """The first place, of those whose test has not begun, from which on it boards before everybody who sits there."""
+    train, own = view.train, order[number_of(entry)]
+    place = len(train)
+    while place > first and order[number_of(train[place - 1])] > own:
+        place -= 1
+    return place
 
 
 def _fits(view: View, entry: Entry, place: int, tied: Ties, target: str) -> bool:
@@ -47,7 +62,7 @@ def _fits(view: View, entry: Entry, place: int, tied: Ties, target: str) -> bool
         return False
     try:
         view.repository.bring(head.head_oid, head.branch)
-    except git.ObjectMissing:
+    except (git.ObjectMissing, git.GitFailed):  # the second: git will not take it; boarding sends it back
         return False
     below = candidate_of(train[place - 1]) if place else ground(view.repository, target, clock.now())
     with view.repository.workbench() as bench:

@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 from gastown import clock, git, rigs
 from gastown.config import Settings
 from gastown.events import Event
-from gastown.refinery import ordering, queries, ties
+from gastown.refinery import ordering, places, queries, ties
 from gastown.refinery.candidate import Repository
-from gastown.refinery.checkpoints import Checkpoint, checkpoints, known_runs, say_checkpoint
+from gastown.refinery.checkpoints import Checkpoint, checkpoints, known_runs, list_tested, say_checkpoint
 from gastown.refinery.desk import ConvoySince
 from gastown.refinery.guard import advice_of
 from gastown.refinery.heartbeat import Work
@@ -20,13 +20,14 @@ from gastown.refinery.judgement import GREEN
 from gastown.refinery.models import (
     GateRun,
     LandingIntent,
+    MergeHead,
     MergeRequest,
     RequestState,
     RunState,
 )
+from gastown.refinery.places import Place
+from gastown.refinery.ties import Ties
 from gastown.rigs import Rig
-
-_FIRST = {RequestState.LANDING: 0, RequestState.TESTING: 1, RequestState.QUEUED: 2, RequestState.RETURNED: 3}
 
 
 @dataclass(frozen=True)
@@ -80,50 +81,64 @@ def _no_convoys(_session: Session, _bead_ids: Sequence[str]) -> Mapping[str, dat
 
 
 def list_queue(
-    session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys, limit: int = 1000
+    session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys, limit: int | None = None
 ) -> list[QueueItem]:
-    """The open requests of a rig, or of all, by rig and position; the returned ones last."""
-    query = select(MergeRequest).where(col(MergeRequest.state).in_(_FIRST)).order_by(col(MergeRequest.id)).limit(limit)
-    rows = session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
-    since = convoy_since(session, [row.bead_id for row in rows])
-    waiting = {row.id or 0: _waiting(row, since.get(row.bead_id)) for row in rows}
-    now = clock.now()
+    """The open requests of a rig, or of all, by rig and position, the first so many; the returned ones last."""
     tied = ties.find(session, rig)
-    order = {item.request_id: place for place, item in enumerate(ordering.order(waiting.values(), now, tied.after))}
-    sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], row.seat or 0, order[row.id or 0]))
-    places = _places(sorted_rows)
-    heads = queries.heads_of(session, rows)
-    said = queries.pull_words(session, rows)
-    known = queries.beads_of(session, rows)
+    return _items(session, places.find_places(session, rig, convoy_since, tied.after)[:limit], tied)
+
+
+def _items(session: Session, chosen: Sequence[Place], tied: Ties) -> list[QueueItem]:
+    """These places with all that people are told of them."""
+    rows: dict[int, MergeRequest] = {}
+    heads: dict[int, MergeHead] = {}
+    said: dict[int, tuple[Event | None, Event | None]] = {}
+    known: dict[str, tuple[str, str]] = {}
+    for part in places.batches([place.number for place in chosen]):
+        some = session.exec(select(MergeRequest).where(col(MergeRequest.id).in_(part))).all()
+        rows |= {row.id or 0: row for row in some}
+        heads |= queries.heads_of(session, some)
+        said |= queries.pull_words(session, some)
+        known |= queries.beads_of(session, some)
+    tested = list_tested(session, {place.rig for place in chosen})
+    runs = known_runs(session, tested)
+    points = checkpoints(session, [row for row in tested if row.seat is not None], runs)
     stands = _stands(session)
-    runs = known_runs(session, rows)
-    points = checkpoints(session, [row for row in sorted_rows if row.seat is not None], runs)
     items = []
-    for row in sorted_rows:
-        head = heads[row.head_id or 0]
-        number = row.id or 0
-        here = points.get(row.rig, [])
-        run = next((one for one in runs if one.id == row.gate_run_id), None)
+    for place in chosen:
+        row = rows[place.number]
         why = _pull_words(row, said) or stands.get(row.rig, "")
-        what = _waits_for(row, head.result, here, places[number], why)
-        if row.aside_at is not None:
-            what = _waits_aside(row, runs, why)
-        items.append(
-            QueueItem(
-                position=places[number],
-                request=row,
-                title=known[row.bead_id][0],
-                head_oid=head.head_oid,
-                polecat=head.polecat,
-                score=ordering.score(waiting[number], now),
-                waits_for=(tied.say(number) if row.state is RequestState.QUEUED else "") or what,
-                advice=advice_of([run] if run else []),
-                parts=ordering.parts(waiting[number], now),
-                lane=_lane(waiting[number], now),
-                checkpoints=[point for point in here if point.run.riders[-1:] == [row.head_id]],
-            )
-        )
+        here = points.get(row.rig, [])
+        what = _waits_aside(row, runs, why) if row.aside_at else ""
+        what = (tied.say(place.number) if row.state is RequestState.QUEUED else "") or what
+        what = what or _waits_for(row, heads[row.head_id or 0].result, here, place.position, why)
+        items.append(_item(place, row, heads[row.head_id or 0], known[row.bead_id][0], what, here, runs))
     return items
+
+
+def _item(  # noqa: PLR0913 - what was read of one request, from six tables
+    place: Place,
+    row: MergeRequest,
+    head: MergeHead,
+    title: str,
+    waits_for: str,
+    points: Sequence[Checkpoint],
+    runs: Sequence[GateRun],
+) -> QueueItem:
+    now = clock.now()
+    return QueueItem(
+        position=place.position,
+        request=row,
+        title=title,
+        head_oid=head.head_oid,
+        polecat=head.polecat,
+        score=ordering.score(place.waiting, now),
+        waits_for=waits_for,
+        advice=advice_of([run for run in runs if run.id == row.gate_run_id]),
+        parts=ordering.parts(place.waiting, now),
+        lane=_lane(place.waiting, now),
+        checkpoints=[point for point in points if point.run.riders[-1:] == [row.head_id]],
+    )
 
 
 def _stands(session: Session) -> dict[str, str]:
@@ -140,11 +155,9 @@ def _lane(waiting: ordering.Waiting, now: datetime) -> str:
 
 def list_next(session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys) -> list[NextUp]:
     """What lands next in each rig, or in one, and why it is that."""
-    first: dict[str, QueueItem] = {}
-    for item in list_queue(session, rig, convoy_since=convoy_since):
-        if item.position:
-            first.setdefault(item.request.rig, item)
-    return [NextUp(item, _why_next(item)) for item in first.values()]
+    tied = ties.find(session, rig)
+    first = [place for place in places.find_places(session, rig, convoy_since, tied.after) if place.position == 1]
+    return [NextUp(item, _why_next(item)) for item in _items(session, first, tied)]
 
 
 def _why_next(item: QueueItem) -> str:
@@ -157,22 +170,6 @@ def _why_next(item: QueueItem) -> str:
             return "it was set aside, and nobody is aboard"
     lanes = {"overdue": "it has waited longest, for more than a day", "hotfix": "it is a hotfix (P0)"}
     return lanes.get(item.lane, "its score is the highest of those that wait")
-
-
-def _waiting(row: MergeRequest, since: datetime | None) -> ordering.Waiting:
-    return ordering.Waiting(row.id or 0, row.priority, row.retries, row.created_at, row.queued_at, since)
-
-
-def _places(rows: Sequence[MergeRequest]) -> dict[int, int]:
-    places: dict[int, int] = {}
-    taken: dict[str, int] = {}
-    for row in rows:
-        if row.state is RequestState.RETURNED:
-            places[row.id or 0] = 0
-            continue
-        taken[row.rig] = taken.get(row.rig, 0) + 1
-        places[row.id or 0] = taken[row.rig]
-    return places
 
 
 def _pull_words(row: MergeRequest, said: Mapping[int, tuple[Event | None, Event | None]]) -> str:

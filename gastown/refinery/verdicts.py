@@ -35,6 +35,8 @@ class Ruling:
 
     verdict: Verdict
     why: str
+    is_silent: bool = False
+    """An external check that has not said anything: no other run tells whose doing that is."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ CANNOT_RUN: tuple[tuple[re.Pattern[str], str], ...] = (
     (_words(r"^(?:env|xargs|nohup|timeout|/usr/bin/env): .*: No such file or directory$"), "a command was not found"),
 )
 
+# What a shell exits with for a command that a signal ended is higher.
+_KILLED = 128
 # Signals that come from outside the tests. Not 1: 129 is how git says that it was called wrongly.
 _STOPPED = {9: "killed (out of memory?)", 15: "terminated from outside", 2: "interrupted from outside"}
 
@@ -165,27 +169,33 @@ def rule_answer(ended: Ended) -> Ruling | None:
     Only 0 and 1 are answers. Whatever else, nobody is blamed: the network, a missing tool, a check that hangs.
     """
     if ended.timed_out or ended.exit_code is None:
-        return _broken("the question to the external check did not end in its time")
+        return _silent("the question to the external check did not end in its time")
+    if ended.exit_code == NOT_YET:
+        return None
+    # Whatever the exit code: a script of several commands may go on after one that is missing, and ask nobody.
+    reason = _not_run(ended.exit_code, _ANSI.sub("", ended.output).replace("\r", ""))
+    if reason is not None:
+        return _broken(reason) if 0 <= ended.exit_code < _KILLED else _silent(reason)
     match ended.exit_code:
         case 0:
             return Ruling(Verdict.PASS, "the external check passed (exit 0)")
         case 1:
-            # The shell says so too where a script of several commands dies of a missing one.
-            reason = _not_run(1, _ANSI.sub("", ended.output).replace("\r", ""))
-            return _broken(reason) if reason else Ruling(Verdict.FAIL, "the external check failed (exit 1)")
-        case code if code == NOT_YET:
-            return None
+            return Ruling(Verdict.FAIL, "the external check failed (exit 1)")
         case code:
-            return _broken(_not_run(code, ended.output) or f"exit {code} is no answer: 0, 1, or {NOT_YET} for not yet")
+            return _silent(f"exit {code} is no answer: 0, 1, or {NOT_YET} for not yet")
 
 
 def no_answer() -> Ruling:
     """The ruling on an external check that said "not yet" until the gate's time was over."""
-    return _broken("the external check gave no answer in its time")
+    return _silent("the external check gave no answer in its time")
 
 
 def _broken(why: str) -> Ruling:
     return Ruling(Verdict.INFRASTRUCTURE_ERROR, why)
+
+
+def _silent(why: str) -> Ruling:
+    return Ruling(Verdict.INFRASTRUCTURE_ERROR, why, is_silent=True)
 
 
 def _not_run(code: int, output: str) -> str | None:

@@ -43,6 +43,9 @@ def _inherit_orphans() -> None:
 def _become(command: list[str], memory_mb: int) -> None:
     try:
         os.setsid()
+        # Python ignores these two from its start, and what is ignored stays so in the command: its pipes never break.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if memory_mb:

@@ -77,7 +77,7 @@ def _write(session: Session, rig: str, gates: Sequence[GateSpec], name: str, *, 
     rigs.set_gates(session, rig, gates, no_gates=False, actor=actor)
     session.flush()
     if _hashes(session, rig) != before:
-        refinery.retry(session, rig, actor=actor)
+        refinery.retry(session, rig, actor=actor, keep_target=True)
     rows = rigs.list_gates(session, rig)
     return next((row for row in rows if row.name == name), rows[0])
 

@@ -63,7 +63,7 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
     if changes.gates or changes.dropped or changes.no_gates:
         rigs.set_gates(session, name, _gates(session, name, changes), no_gates=changes.no_gates, actor=actor)
     if changes.setup_command is not None or changes.gates or changes.dropped or changes.no_gates:
-        refinery.retry(session, name, actor=actor)
+        refinery.retry(session, name, actor=actor, keep_target=True)
     session.flush()
     return rig, rigs.list_gates(session, name)
 

@@ -15,7 +15,7 @@ _LEAST_MEMORY_MB, _MOST_MEMORY_MB = 16, 1 << 24
 _MOST_VARIABLES = 50
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 # What would lead a gate to the town's database or into its repositories, or is made for each run.
-_OURS = re.compile(r"GASTOWN_.*|GIT_.*|BD_.*|BEADS_.*|GATE_.*|HOME|TMPDIR|PWD|LD_.*")
+_OURS = re.compile(r"GASTOWN_.*|GIT_.*|BD_.*|BEADS_.*|GATE_.*|HOME|TMPDIR|PWD|LD_.*|PG[A-Z].*")
 
 
 class BadGate(Invalid):
@@ -57,7 +57,8 @@ def _check_environment(gate: rigs.GateSpec) -> None:
             )
         if _OURS.fullmatch(name):
             raise BadGate(
-                f"{name} is the town's own and is not passed on", hint="Give what the gate needs another name."
+                f"gate {gate.name}: {name} is the town's own and is not passed on",
+                hint="Give what the gate needs another name.",
             )
 
 

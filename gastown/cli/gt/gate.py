@@ -105,7 +105,7 @@ def set_(context: Context, /, rig: str, name: str, command: str | None, **given:
     \b
     Examples:
       gt gate set app lint --required
-      gt gate set app test --command 'pytest -q -x' --timeout 900 --env PGHOST --env PGPASSWORD
+      gt gate set app test --command 'pytest -q -x' --timeout 900 --env TEST_DB_HOST --env TEST_DB_KEY
     """
     from gastown.town import change_gates
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gastown import assignments, beads, git, refinery, replay, rigs, sling
-from gastown.assignments import AssignmentState, Reason
+from gastown.assignments import AssignmentState, Desired, Reason
 from gastown.beads import BeadStatus, NewBead
 from gastown.errors import Conflict, Invalid, NotFound
 from gastown.refinery import IntentState, RequestState
@@ -197,6 +197,48 @@ def test_a_request_taken_off_leaves_its_bead_open_whether_it_waits_or_is_in_rewo
         assert assignments.OPEN_STATES.count(town.attempts(bead)[-1].state) == 0
     town.settle()
     assert town.landed == []
+
+
+def _at_work(town: RefineryTown, bead: str, desired: Desired = Desired.RUN) -> assignments.Assignment:
+    """An agent has taken up the bead's newest attempt."""
+    with town.work() as session:
+        row = assignments.history(session, bead)[-1]
+        row.state, row.polecat, row.desired = AssignmentState.RUNNING, f"{RIG}/polecats/nux", desired
+        session.add(row)
+        beads.set_status(session, bead, BeadStatus.IN_PROGRESS, actor="nux", fence=row.fence)
+    return row
+
+
+def test_what_was_taken_off_for_good_does_not_come_back_by_its_agents_done(any_town: RefineryTown) -> None:
+    any_town.settle()
+    bead = any_town.submit({"b.txt": "x"})
+    _reject(any_town, bead)
+    row = _at_work(any_town, bead)
+    with any_town.work() as session:
+        refinery.withdraw(session, bead, actor="ada", why="we do it another way")
+
+    with (
+        pytest.raises(assignments.StaleFence, match="taken off its hook: we do it another way"),
+        any_town.work() as session,
+    ):
+        sling.submit(session, row.id or 0, row.fence, head_oid="a" * 40, actor="nux")
+
+    assert any_town.request(bead).state is RequestState.CANCELLED
+    assert len([one for one in any_town.kinds(bead) if one == "request.submitted"]) == 1
+    with any_town.work() as session:  # and its holder lets go
+        assignments.put_back(session, row.id or 0, row.fence, actor="nux")
+    assert any_town.request(bead).state is RequestState.CANCELLED
+
+
+@pytest.mark.parametrize("asked", [Desired.RESTART, Desired.GIVE_UP, Desired.HAND_OVER])
+def test_work_that_is_done_is_taken_whatever_else_its_holder_was_asked(town: RefineryTown, asked: Desired) -> None:
+    town.settle()
+    bead = town.submit({"b.txt": "x"})
+    _reject(town, bead)
+    row = _at_work(town, bead, asked)
+    with town.work() as session:
+        sling.submit(session, row.id or 0, row.fence, head_oid="a" * 40, actor="nux")
+    assert town.request(bead).state is RequestState.QUEUED
 
 
 def test_nobody_returns_what_is_not_in_the_queue_or_lands_just_now(town: RefineryTown, on_push: Any) -> None:

@@ -71,6 +71,30 @@ def test_a_change_that_passed_before_the_other_landed_is_shown_to_clash(shop: Re
     assert f"clashes with {renames}" in str(rework["summary"])
 
 
+def test_what_had_landed_before_it_passed_is_not_said_to_clash(shop: RefineryTown) -> None:
+    """Its branch is old: one landed before it was first tested, another one after it had passed."""
+    base = shop.target()
+    early = shop.submit({"early.txt": "x\n"})
+    shop.settle()
+    caller = shop.submit({"second_use.py": _USES}, base=base)
+    shop.step()
+    shop.gate()  # green on top of the early one
+    shop.push_to_target({"outside.txt": "x\n"})
+    renames = _rename(shop)
+    with shop.work() as session:
+        from gastown import beads
+
+        beads.add_dependency(session, caller, renames, actor="ada")
+
+    shop.settle(60)
+
+    assert shop.landed == [early, renames]
+    rework = _rework(shop, caller)
+    assert rework["clash"] == "shown"
+    assert [one["bead"] for one in rework["suspects"]] == [renames]  # type: ignore[attr-defined]
+    assert early not in str(rework["summary"])
+
+
 def test_files_that_both_change_make_the_first_suspect(shop: RefineryTown) -> None:
     other = shop.submit({"unrelated.txt": "x\n"})
     grows = shop.submit({"calc.py": _CALC + "\n\ndef twice(n):\n    return 2 * n\n", "first_use.py": _USES})

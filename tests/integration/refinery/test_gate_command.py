@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from gastown import config, replay, rigs
 from gastown.cli import app
 from gastown.cli.context import Context
-from gastown.refinery import Verdict
-from tests.support.refinery_town import RED, RIG, RefineryTown
+from gastown.refinery import Verdict, guard
+from gastown.rigs import TargetState
+from tests.support.refinery_town import RED, RIG, RefineryTown, run_git
 
 
 @pytest.fixture
@@ -103,6 +105,8 @@ def test_what_was_said_of_a_gate_stays_when_its_command_changes(queue: RefineryT
         (["add", RIG, "x", "no-such-program-here"], 4, "no-such-program-here"),
         (["add", RIG, "x", "true", "--env", "A B"], 2, "variable"),
         (["add", RIG, "x", "true", "--env", "GASTOWN_DATABASE_URL"], 2, "town's own"),
+        (["add", RIG, "x", "true", "--env", "PGPASSWORD"], 2, "town's own"),
+        (["set", RIG, "check", "--env", "TEST_DB_KEY", "--env", "PGHOST"], 2, "gate check: PGHOST"),
         (["add", RIG, "x", "true", "--memory", "1"], 2, "MB"),
         (["set", RIG, "none", "--advisory"], 4, "check"),
         (["set", RIG, "check"], 2, "nothing to change"),
@@ -121,6 +125,35 @@ def test_nothing_changes_when_the_request_is_wrong(queue: RefineryTown, words: l
     assert said[0] == code, said
     assert says in said[2]
     assert _json("rig", "show", RIG)["gates"] == before
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_only_a_persons_retry_accepts_a_target_that_was_pushed_back(
+    queue: RefineryTown, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    """Whether the rig has stopped for it by now, or it is the first minute; a change of its gates accepts nothing."""
+    if is_stopped:
+        monkeypatch.setattr(guard, "LONGEST_LAG", timedelta(0))
+    before = queue.target()
+    queue.submit({"first.txt": "x\n"})
+    queue.settle()
+    landed = queue.target()
+    run_git(queue.remote, "update-ref", "refs/heads/main", before)
+    late = queue.submit({"late.txt": "x\n"})
+    queue.step()
+    assert (queue.rig().target_state is TargetState.BROKEN) is is_stopped
+
+    _ok("gate", "set", RIG, "check", "--timeout", "20")
+    _ok("rig", "set", RIG, "--gate", "check=sh ./check.sh")
+    queue.settle()
+    assert queue.target() == before
+    assert f"without {landed[:10]}, which has landed" in queue.step().waits_for
+
+    _ok("mq", "retry", RIG)
+    queue.settle()
+    assert queue.request(late).landed_oid == queue.target()
+    assert not queue.in_target(landed)
+    assert _verify(queue) == []
 
 
 def test_list_shows_how_each_gate_has_done(queue: RefineryTown) -> None:

@@ -1,16 +1,18 @@
 """Gates that advise, that look at what has landed, that wait for an external check, and what each may use."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gastown import refinery, replay, rigs
-from gastown.refinery import RunState, Verdict
+from gastown.refinery import RunState, Verdict, advice
 from gastown.rigs import GatePhase, GateSpec, TargetState
 from tests.support.refinery_town import GATE, RED, RIG, RefineryTown
 
@@ -81,6 +83,31 @@ def test_advisory_gate_does_not_hold_up_when_its_tool_is_missing(make: Make) -> 
     town.settle()
     assert town.landed == [bead]
     assert _results(town)["lint"]["verdict"] == INFRA.value
+
+
+def test_advisory_gate_gives_way_when_a_run_waits_for_its_runner(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advice, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(advice, "LOOK_EVERY_S", 0.1)
+    started = tmp_path / "started"
+    quick = GateSpec("quick", "true", is_required=False)
+    slow = GateSpec("slow", f"touch {started}; sleep 60", is_required=False)
+    town = _with_gates(make, GATE, quick, slow, GateSpec("last", "true", is_required=False))
+    town.step()
+    number = town.runs()[0].id or 0
+
+    def ask_for_another() -> bool:
+        if started.exists() and len(town.runs()) == 1:
+            town.push_to_target({"c.txt": "x\n"})
+            town.step()
+        return False
+
+    began = time.monotonic()
+    result = refinery.run_gates(town.work, number, settings=town.settings, holder="me", stopping=ask_for_another)
+    assert time.monotonic() - began < 30
+    assert (result.verdict, [*_results(town, 0)]) == (Verdict.PASS, ["check", "quick"])
+    assert _verify(town) == []
 
 
 def test_rework_tells_of_advisory_gates_that_are_red_too(make: Make) -> None:
@@ -216,6 +243,45 @@ def test_external_check_blames_nobody_when_it_gives_no_answer(make: Make, tmp_pa
     assert why in str(_results(town)["hosted"]["why"])
 
 
+@pytest.mark.parametrize("silence", ["exit 75", "exit 6", "kill -9 $$"])
+def test_nobody_goes_back_when_the_external_check_answers_for_the_target_alone(
+    make: Make, tmp_path: Path, silence: str
+) -> None:
+    """Its service takes up no change just now; that the target passed long ago says nothing of this one."""
+    up = tmp_path / "up"
+    ask = f"test ! -e b.txt && exit 0; test -e {up} && exit 0; {silence}"
+    town = _with_gates(make, GATE, GateSpec("hosted", ask, 1, poll_s=1))
+    town.settle()
+    runs = len(town.runs())
+    bead = town.submit({"b.txt": "x\n"})
+    town.settle()
+    assert (town.request(bead).retries, town.rig().target_state) == (0, TargetState.BROKEN)
+    assert len(town.runs()) == runs + 3  # no control run
+    assert "an external check does not answer" in town.step().waits_for
+    up.touch()
+    with town.work() as session:
+        refinery.retry(session, RIG, actor="ada")
+    town.settle()
+    assert (town.landed, town.rig().target_state) == ([bead], TargetState.GREEN)
+    assert _verify(town) == []
+
+
+def test_change_that_takes_the_external_checks_script_away_goes_back(make: Make) -> None:
+    town = make(files={"ask.sh": "exit 0\n"}, gates=(GateSpec("hosted", "sh ask.sh", 10, poll_s=1),))
+    bead = town.submit({"ask.sh": None, "b.txt": "x\n"})
+    town.settle()
+    assert town.attempts(bead)[-1].rework["kind"] == "gates_cannot_run"
+    assert town.rig().target_state is TargetState.GREEN
+
+
+def test_external_check_does_not_pass_when_its_tool_is_missing(make: Make) -> None:
+    town = _with_gates(make, GATE, GateSpec("hosted", 'test "$(no-such-hub status)" != failure', 5, poll_s=1))
+    town.step()
+    (result,) = town.gate()
+    assert result.verdict is INFRA
+    assert "no-such-hub" in str(_results(town)["hosted"]["why"])
+
+
 def test_external_check_that_hangs_ends_with_its_time(make: Make) -> None:
     town = _with_gates(make, GATE, GateSpec("hosted", "sleep 60", 1, poll_s=1))
     town.step()
@@ -296,6 +362,27 @@ def test_what_a_gate_left_at_home_is_gone_and_its_caches_stay(make: Make) -> Non
     assert town.landed == [bead]
     cached = rigs.gates_dir(town.settings.town, RIG) / "home" / ".cache" / "count"
     assert len(cached.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("store", [".m2/repository", ".nuget/packages", ".ivy2/cache", ".pub-cache/bin"])
+def test_package_that_one_change_built_is_not_there_for_the_next(make: Make, store: str) -> None:
+    """A tool that puts what it built itself beside what it fetched."""
+    town = make(
+        files={"a.txt": "x\n"}, gates=(GateSpec("check", f"test ! -e ~/{store}/own && mkdir -p ~/{store}/own"),)
+    )
+    bead = town.submit({"b.txt": "x\n"})
+    town.settle()
+    assert town.landed == [bead]
+
+
+def test_gate_finds_the_signals_of_broken_pipes_and_large_files_as_a_terminal_gives_them(make: Make) -> None:
+    """Ignored, as Python's own are, they let a writer go on for ever whose reader has gone."""
+    town = make(gates=(GateSpec("check", "while :; do echo y; done | head -n 1; grep SigIgn /proc/self/status", 10),))
+    town.step()
+    assert town.gate()[0].verdict is Verdict.PASS
+    first, ignored = str(_results(town)["check"]["tail"]).splitlines()
+    assert first == "y"
+    assert not int(ignored.split()[1], 16) & (1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1))
 
 
 def test_gate_of_the_change_itself_is_what_tests_it(make: Make) -> None:

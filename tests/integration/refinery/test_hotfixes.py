@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from gastown import policy
-from gastown.rigs import GateSpec
-from tests.support.refinery_town import RefineryTown
+from gastown import beads, git, policy
+from gastown.beads import NewBead
+from gastown.rigs import GateSpec, LandingStyle
+from tests.support.pull_town import PullTown
+from tests.support.refinery_town import GATE, RIG, RefineryTown, run_git
 
 Make = Callable[..., RefineryTown]
 
@@ -65,3 +67,76 @@ def test_a_hotfix_that_conflicts_with_what_is_tested_moves_nobody(train: Refiner
     assert _seats(train, *late) == seats
     train.settle()
     assert train.landed == [*tested, *late]
+
+
+def test_a_hotfix_whose_pull_request_waits_for_people_moves_nobody(pulls: PullTown) -> None:
+    hotfix = pulls.town.submit({"fix": "x\n"}, priority=0)
+    pulls.later()
+    assert pulls.town.request(hotfix).pull_number is not None
+    other = pulls.town.submit({"other": "x\n"})
+
+    pulls.step_later()
+
+    assert (pulls.town.request(hotfix).seat, pulls.town.request(other).seat) == (None, 1)
+    assert pulls.town.kinds(other).count("request.boarded") == 1
+    pulls.later()
+    assert pulls.town.request(other).pull_number is not None
+
+
+def test_a_hotfix_moves_nobody_whom_an_older_one_draws_forward(make: Make) -> None:
+    town = make(gates=(GATE,), landing=LandingStyle.SQUASH)
+    town.settle()
+    _set(town, "refinery.runners", "1")
+    parent, drawn = town.submit({"one": "x\n"}), town.submit({"two": "x\n"}, priority=0)
+    with town.work() as session:
+        beads.add_dependency(session, drawn, parent, actor="ada")
+    hotfix = town.submit({"fix": "x\n"}, priority=0)
+
+    found = town.step()
+
+    assert not found.again
+    assert _seats(town, parent, drawn) == [1, 2]
+    assert town.kinds(parent).count("request.boarded") == 1
+    town.settle()
+    assert town.landed == [parent, drawn, hotfix]
+
+
+def test_a_hotfix_goes_behind_those_aboard_whom_an_older_one_draws_forward(train: RefineryTown) -> None:
+    _set(train, "refinery.max_train", "2")
+    tested = [train.submit({name: "x\n"}) for name in ("one", "two")]
+    train.step()
+    _set(train, "refinery.max_train", "6")
+    parent, drawn = train.submit({"three": "x\n"}), train.submit({"four": "x\n"}, priority=0)
+    with train.work() as session:
+        beads.add_dependency(session, drawn, parent, actor="ada")
+    late = train.submit({"five": "x\n"})
+    train.step()
+    assert _seats(train, parent, drawn, late) == [3, 4, 5]
+    hotfix = train.submit({"fix": "x\n"}, priority=0)
+
+    train.step()
+
+    assert _seats(train, parent, drawn, hotfix, late) == [3, 4, 5, 6]
+    assert "request.requeued" not in train.kinds(parent)
+    train.settle()
+    assert train.landed == [*tested, parent, drawn, hotfix, late]
+
+
+def test_a_hotfix_that_git_will_not_take_stops_nobody(train: RefineryTown) -> None:
+    _set(train, "refinery.max_train", "1")
+    tested = train.submit({"one": "x\n"})
+    train.step()
+    _set(train, "refinery.max_train", "4")
+    late = train.submit({"two": "x\n"})
+    train.step()
+    blob = run_git(train.person, "rev-parse", "origin/main:a.txt")
+    tree = git.run.git(train.work_git, "mktree", options=git.run.Options(input=f"100644 blob {blob}\t.git\n")).line
+    head = run_git(train.work_git, "commit-tree", "-m", "evil", "-p", train.target(), tree)
+    with train.work() as session:
+        bead = beads.create(session, NewBead("Change", prefix=RIG, priority=0), actor="ada").id
+        run_git(train.work_git, "update-ref", f"refs/heads/polecat/nux/{bead}@1", head)
+        train._hand_in(session, bead, 1, f"polecat/nux/{bead}@1", head, 0)
+
+    train.settle()
+
+    assert train.landed == [tested, late]

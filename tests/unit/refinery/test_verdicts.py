@@ -129,6 +129,8 @@ def test_run_has_the_first_verdict_that_is_no_pass(verdicts: list[Verdict], whol
     [
         (0, "", PASS),
         (1, "the build is red\n", FAIL),
+        (0, "gastown-gate: 1: gh: not found\n", INFRA),
+        (0, "\x1b[1mgastown-gate: 1: gh: not found\x1b[0m\n", INFRA),
         (1, "gastown-gate: 2: gh: not found\n", INFRA),
         (2, "could not resolve host\n", INFRA),
         (127, "gastown-gate: 1: gh: not found\n", INFRA),
@@ -140,6 +142,26 @@ def test_only_0_and_1_are_answers_of_an_external_check(code: int | None, output:
     ruling = rule_answer(Ended(code, output))
     assert ruling is not None
     assert ruling.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "is_silent"),
+    [
+        (6, "could not resolve host\n", True),
+        (-9, "", True),
+        (137, "Killed\n", True),
+        (None, "", True),
+        (127, "gastown-gate: 1: gh: not found\n", False),
+        (0, "gastown-gate: 1: gh: not found\n", False),
+        (1, "the build is red\n", False),
+    ],
+)
+def test_an_external_check_is_silent_unless_it_answers_or_cannot_even_ask(
+    code: int | None, output: str, is_silent: bool
+) -> None:
+    ruling = rule_answer(Ended(code, output))
+    assert ruling is not None
+    assert ruling.is_silent is is_silent
 
 
 def test_external_check_is_asked_again_when_it_says_not_yet() -> None:
