@@ -26,7 +26,7 @@ from gastown.providers.errors import (
     ProviderMissing,
     RepositoryMissing,
 )
-from gastown.providers.gh_answers import VIEW, read, read_pull, read_view, unreadable
+from gastown.providers.gh_answers import LIST, VIEW, read, read_own, read_view, unreadable
 from gastown.providers.provider import Merge, Pull, PullState, PullView
 
 TIMEOUT_S = 30.0
@@ -72,6 +72,8 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[GastownError], str], ...] = (
     ),
 )
 _LONGEST_TITLE, _LONGEST_BODY, _LONGEST_SAID = 200, 20_000, 300
+# Any number of forks may have a branch of the name of ours.
+_MOST_LISTED = "1000"
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,12 @@ class GitHub:
         return found
 
     def _find(self, branch: str, target: str) -> Pull | None:
-        rows = read(self._done("list", "--head", branch, "--base", target, "--state", "open", "--json", "number,url"))
+        """The open one of the repository's own branch: gh also lists those of forks that have a branch of that name."""
+        words = ["--head", branch, "--base", target, "--state", "open", "--limit", _MOST_LISTED, "--json", LIST]
+        rows = read(self._done("list", *words))
         if not isinstance(rows, list):
             raise unreadable()
-        pulls = [read_pull(row) for row in rows]
+        pulls = [pull for row in rows if (pull := read_own(row)) is not None]
         return min(pulls, key=lambda pull: pull.number, default=None)
 
     def look(self, number: int) -> PullView:

@@ -30,6 +30,7 @@ class CheckState(StrEnum):
     PENDING = "pending"
     PASSED = "passed"
     FAILED = "failed"
+    STOPPED = "stopped"  # came to no verdict: cancelled, timed out, never started; it says nothing of the head
 
 
 class Mergeable(StrEnum):
@@ -57,6 +58,8 @@ class Check:
     name: str
     state: CheckState
     url: str = ""
+    trouble: str = ""
+    """Of one that was stopped: what happened to it, as in "was cancelled"."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class PullView:
     head_oid: str
     reviews: Reviews
     mergeable: Mergeable
+    target: str
+    """The branch into which it is to be merged: anybody may choose another one."""
     merge_oid: str = ""
     """The commit by which it was merged."""
     checks: Sequence[Check] = field(default=())

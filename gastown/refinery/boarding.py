@@ -15,7 +15,7 @@ from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import RequestState
 from gastown.refinery.planning import Prefix
 
-# A commit that no host and no remote shows for so long will not come any more.
+# A commit that no host and no remote shows for so long, since it was first looked for, will not come any more.
 HEAD_PATIENCE = timedelta(minutes=10)
 # Requests that do not go together with those aboard are tried again at every look; so many of them.
 MOST_TRIED = 50
@@ -220,14 +220,21 @@ def _in_turn(desk: Desk, view: View, target: str, room: int) -> Iterator[tuple[E
 
 
 def _bring(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
-    """Have the head here; else what came of it: it is waited for, or sent back after a while."""
+    """Have the head here; else what came of it: it is waited for, or sent back after a while.
+
+    Only what is missing, or what git finds malformed, is the author's to mend: a full disk or a lock is not.
+    """
     head = entry.change.head
     try:
         view.repository.bring(head.head_oid, head.branch)
-    except (git.ObjectMissing, git.GitFailed) as error:  # the second: git will not take it, as malformed perhaps
-        if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
+    except (git.ObjectMissing, git.ObjectMalformed) as error:
+        with desk.write() as session:
+            since = lifecycle.miss_head(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence)
+        if clock.now() - since > HEAD_PATIENCE:
             why = f"The commit that was submitted cannot be had: {error.message}"
             return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
+        return rest(error.message, target=target)
+    except git.GitFailed as error:
         return rest(error.message, target=target)
     return None
 

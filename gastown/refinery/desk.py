@@ -13,15 +13,17 @@ from gastown import clock, policy, rigs
 from gastown.beads import BeadStatus
 from gastown.db import locks
 from gastown.db.locks import LockProof
-from gastown.refinery import queries
+from gastown.refinery import pull_records, queries
 from gastown.refinery.candidate import Change, Repository
 from gastown.refinery.heartbeat import Work
 from gastown.refinery.mending import mend
-from gastown.refinery.models import GateRun, LandingIntent, RequestState
+from gastown.refinery.models import GateRun, LandingIntent, MergeRequest, RequestState
 from gastown.refinery.planning import Mode
 from gastown.refinery.pull_standing import Seen
 from gastown.rigs import LandingStyle, Rig, TargetState
 
+# Pull requests to be closed, of which a view knows.
+_MOST_LEFT = 50
 ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
 """Since when each of these beads' convoys travels; beads without one are left out."""
 
@@ -89,6 +91,8 @@ class View:
     """Why nothing may be pushed; None: go on."""
     owes_look: bool
     """Whether gates have something to say yet of what has landed."""
+    left_pulls: Sequence[MergeRequest]
+    """Requests that were called off and whose pull request is open still."""
     paused: str | None
     """Why nothing new may board, be tested or land; None: go on."""
     mark: object
@@ -159,6 +163,7 @@ def look(desk: Desk) -> View:
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,
             frozen=rigs.find_freeze(session, rig),
+            left_pulls=pull_records.list_left(session, rig.name, limit=_MOST_LEFT) if rig.provider else (),
             paused=rigs.find_queue_pause(rig),
             mark=mark(session, desk.rig),
         )

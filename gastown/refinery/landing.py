@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlmodel import Session
+
 from gastown import clock, git, logs, rigs
 from gastown.errors import Bug
 from gastown.git import Pushed, PushSupport
@@ -185,8 +187,12 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
 def find_freeze(desk: Desk) -> str | None:
     """Why nothing may be pushed by now, whatever was decided a moment ago; None: go on."""
     with desk.write() as session:
-        rig = rigs.get(session, desk.rig)
-        return rigs.find_freeze(session, rig) or rigs.find_queue_pause(rig)
+        return frozen_by_now(session, rigs.get(session, desk.rig))
+
+
+def frozen_by_now(session: Session, rig: Rig) -> str | None:
+    """The same, in a transaction in which more is decided."""
+    return rigs.find_freeze(session, rig) or rigs.find_queue_pause(rig)
 
 
 def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
@@ -261,8 +267,10 @@ def _refused(desk: Desk, view: View, intent: LandingIntent, reason: str) -> Move
     return rest(why, target=intent.base_oid)
 
 
-def find_pause(desk: Desk, target: str) -> str | None:
+def find_pause(desk: Desk, view: View, target: str) -> str | None:
     """Why landings on this target pause because the remote refused one; None when they need not."""
+    if view.rig.landing is LandingStyle.PULL:  # one pull request that is refused says nothing of the others
+        return None
     with desk.write() as session:
         refusals = queries.list_refusals(session, desk.rig, target)
     if not refusals or refusals[-1].closed_at is None:

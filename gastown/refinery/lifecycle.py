@@ -255,6 +255,20 @@ def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, 
     record_about(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, why=why)
 
 
+def miss_head(session: Session, request: MergeRequest, *, actor: str, lease: int) -> datetime:
+    """Tell, once, that a queued request's head is not to be had; returns since when that is known.
+
+    The time before the first look for it counts nothing: the queue may have been halted, or the remote away.
+    """
+    first = queries.find_missed(session, request)
+    if first is not None:
+        return first.at
+    head = queries.get_head(session, request.head_id)
+    said = {"why": "its commit is not to be had yet", "missing": head.head_oid}
+    record_about(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, **said)
+    return clock.now()
+
+
 def show_pull(  # noqa: PLR0913 - what was opened, from what, for whom; most are keywords
     session: Session, request: MergeRequest, *, number: int, url: str, head_oid: str, actor: str, lease: int
 ) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from gastown import git
 from gastown.errors import Unavailable
+from gastown.events import Event
 from gastown.git import Pushed
-from gastown.refinery import queries
+from gastown.providers import PullState, PullView
+from gastown.refinery import pull_records, queries
 from gastown.refinery.candidate import Repository, join
 from gastown.refinery.desk import Desk, Entry, View
-from gastown.refinery.pull_standing import Shape
+from gastown.refinery.pull_standing import Shape, Shown
 
 _PREFIX = "gastown/pr/"
 # Merges between the target and a request's head: one, and what people add by "update branch".
@@ -40,8 +42,8 @@ def tips(view: View, entries: Sequence[Entry]) -> dict[int, str]:
     return {number: found[ref] for number, ref in refs.items() if ref in found}
 
 
-def shape(desk: Desk, view: View, entry: Entry, tip: str | None, target: str, shown: str | None = None) -> Shape:
-    """What is on the branch whose tip this is, and whether the provider has seen it, which shows the head `shown`.
+def shape(desk: Desk, view: View, entry: Entry, tip: str | None, target: str, seen: str | None = None) -> Shape:
+    """What is on the branch whose tip this is, and whether the provider has seen it, which shows the head `seen`.
 
     A branch that is gone holds nothing, so that it is made again.
     """
@@ -54,8 +56,29 @@ def shape(desk: Desk, view: View, entry: Entry, tip: str | None, target: str, sh
         is_ours=_is_ours(desk, repository, entry, tip, target),
         has_head=repository.is_in(head.head_oid, tip),
         has_target=repository.is_in(target, tip),
-        is_seen=shown in (None, tip),
+        is_seen=seen in (None, tip),
     )
+
+
+def shown(view: View, entry: Entry, pull: PullView, opened: Event | None, target: str) -> Shown:
+    """What the provider shows, or showed when it was closed or merged; `opened` tells what was put there last.
+
+    That head may be gone from the branch and from this host: then the books say what was in it. Of an open one the
+    branch tells, and nothing is asked here.
+    """
+    is_aimed = pull.target == view.rig.branch
+    if pull.state is PullState.OPEN:
+        return Shown(has_head=False, has_landed=False, is_aimed=is_aimed)
+    repository, head = view.repository, entry.change.head
+    said = opened.payload if opened is not None else {}
+    has_head = (said.get("commit"), said.get("head_id")) == (pull.head_oid, head.id) or (
+        repository.has(pull.head_oid) and repository.is_in(head.head_oid, pull.head_oid)
+    )
+    has_landed = pull.state is PullState.MERGED and (
+        repository.is_in(head.head_oid, target)
+        or (has_head and repository.is_in(pull.merge_oid or pull.head_oid, target))
+    )
+    return Shown(has_head=has_head, has_landed=has_landed, is_aimed=is_aimed)
 
 
 def _fetch(repository: Repository, branch: str, tip: str) -> None:
@@ -66,14 +89,18 @@ def _fetch(repository: Repository, branch: str, tip: str) -> None:
 
 
 def _is_ours(desk: Desk, repository: Repository, entry: Entry, tip: str, target: str) -> bool:
-    """Whether nothing would be lost with the tip: besides the target and the request's heads it has clean merges only.
+    """Whether nothing would be lost with the tip: besides the target, heads of the bead's requests and what the queue
+    itself has put there it has clean merges only.
 
-    Read from the commits themselves, so that it needs no memory and no trust in a name. "Update branch" makes such
-    merges, too.
+    Read from the commits, with no trust in a name. "Update branch" makes such merges, too. A target that was pushed
+    back, or an earlier request of the bead, leaves there what is neither in the target nor in a head of this request.
     """
+    bead_id = entry.change.request.bead_id
     with desk.write() as session:
-        heads = [head.head_oid for head in queries.list_heads(session, entry.change.request.id or 0)]
-    known = [f"^{oid}" for oid in (target, *heads) if repository.has(oid)]
+        requests = queries.list_for_bead(session, bead_id)
+        heads = [head.head_oid for one in requests for head in queries.list_heads(session, one.id or 0)]
+        put = pull_records.list_put(session, bead_id)
+    known = [f"^{oid}" for oid in git.find_commits(repository.land, [target, *heads, *put])]
     span = ("rev-list", "--parents", f"--max-count={_MOST_MERGES + 1}", tip, *known)
     commits = [line.split() for line in git.git(repository.land, *span).stdout.splitlines()]
     return len(commits) <= _MOST_MERGES and all(_is_clean_merge(repository, *commit) for commit in commits)

@@ -11,18 +11,19 @@ merge by the target.
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from gastown import clock, logs
-from gastown.errors import Unavailable
+from gastown.errors import GastownError, Unavailable
 from gastown.providers import CheckState, Provider, PullView, Review
-from gastown.refinery import intents, landing, lifecycle, pull_heads, pull_merge, queries
+from gastown.refinery import intents, landing, lifecycle, pull_heads, pull_merge, pull_opening, pull_records, queries
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.landing import Move, rest
 from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import GateRun, LandingIntent, RequestState
 from gastown.refinery.pull_merge import provider_of
-from gastown.refinery.pull_standing import BOARDS, Past, Stand, Standing, judge
+from gastown.refinery.pull_standing import BOARDS, KINDS, Past, Stand, Standing, judge
 from gastown.rigs import LandingStyle
 
 log = logs.get(__name__)
@@ -32,17 +33,13 @@ PACE = timedelta(seconds=10)
 # Nobody reviews more of one queue at a time; another one is opened when one of them has gone.
 MOST_OPEN = 20
 _MOST_CLOSED = 5
+# A step leaves so many alone that could not be dealt with before it takes the provider, or the remote, to be away.
+_MOST_TROUBLED = 3
+# A green request whose pull request cannot be opened, pushed or looked at keeps its seat from the others for so long.
+_SEAT_PATIENCE = timedelta(minutes=5)
 _LONGEST_SAID = 4000
 _LOOKED = "gastown.pulls-looked"
-_KINDS = {
-    Stand.CHANGES: ("changes_requested", "A reviewer of its pull request asks for changes."),
-    Stand.FAILED: ("checks_failed", "Hosted checks of its pull request failed, also when they were looked at again."),
-    Stand.CLOSED: ("pull_closed", "Somebody closed its pull request without merging it."),
-    Stand.FOREIGN: (
-        "pull_changed",
-        "Somebody put commits on the branch of its pull request. Take them into your work, then submit again.",
-    ),
-}
+T = TypeVar("T")
 Land = Callable[[Desk, View, Sequence[Entry], Sequence[str], str, GateRun | None], Move]
 Recover = Callable[[Desk, View, LandingIntent], Move]
 
@@ -66,6 +63,8 @@ def may_board(desk: Desk, view: View, entry: Entry) -> bool:
     if not _is_on(view):
         return True
     request = entry.change.request
+    if (request.id or 0) in desk.pulls.troubles:
+        return False
     if request.pull_number is None:
         return len(_waiting(view)) < MOST_OPEN
     standing = desk.pulls.standings.get(request.id or 0)
@@ -79,23 +78,38 @@ def _waiting(view: View) -> list[Entry]:
 def attend(desk: Desk, view: View, target: str) -> Move:
     """Look at the pull requests that wait, and do the first thing that one of them calls for; else a rest.
 
-    A provider that is away keeps nobody's gates waiting.
+    A provider that is away keeps nobody's gates waiting, and one that cannot be looked at none of the others.
     """
     if not _is_on(view) or not _is_due(desk, view):
         return rest(target=target)
     try:
         provider = provider_of(view)
-        _close_left(desk, provider)
-        entries = _waiting(view)
+        entries = _in_turn(_waiting(view))
         tips = pull_heads.tips(view, entries)
-        for entry in entries:
-            standing = _stand(desk, view, entry, provider, tips.get(entry.change.request.id or 0), target)
-            move = _answer(desk, view, entry, standing, target)
-            if move is not None:
-                return move
     except Unavailable as error:
         return rest(error.message, target=target)
+    troubles = desk.pulls.troubles
+    for entry in entries:
+        number = entry.change.request.id or 0
+        if number in troubles:
+            continue
+        if len(troubles) >= _MOST_TROUBLED:
+            break
+        try:
+            standing = _stand(desk, view, entry, provider, tips.get(number), target)
+            move = _answer(desk, view, entry, standing, target)
+        except Unavailable as error:
+            troubles[number] = error.message
+            continue
+        if move is not None:
+            return move
     return rest(_say(desk, entries), target=target)
+
+
+def _in_turn(entries: Sequence[T]) -> list[T]:
+    """The same, beginning with another one each time: those that fail are not always before the same others."""
+    start = int(clock.now().timestamp() / PACE.total_seconds()) % max(1, len(entries))
+    return [*entries[start:], *entries[:start]]
 
 
 def _is_due(desk: Desk, view: View) -> bool:
@@ -105,7 +119,7 @@ def _is_due(desk: Desk, view: View) -> bool:
         now = clock.now().timestamp()
         # One from the future was written before a clock was set back.
         is_due = not mark.exists() or abs(now - mark.stat().st_mtime) >= PACE.total_seconds()
-        if is_due:
+        if is_due and mark.parent.exists():
             mark.touch()
             os.utime(mark, (now, now))
         desk.pulls.is_due = is_due
@@ -117,19 +131,30 @@ def _say(desk: Desk, entries: Sequence[Entry]) -> str:
     for entry in entries:
         request = entry.change.request
         standing = desk.pulls.standings.get(request.id or 0)
-        if standing is not None:
+        trouble = desk.pulls.troubles.get(request.id or 0)
+        if trouble is not None:
+            lines.append(f"pull request {request.pull_number} of {request.bead_id} cannot be dealt with: {trouble}")
+        elif standing is not None:
             lines.append(f"pull request {request.pull_number} of {request.bead_id} waits for {standing.words}")
     return "; ".join(lines)
 
 
-def _close_left(desk: Desk, provider: Provider) -> None:
-    """Close the pull requests of requests that were called off: there is nothing to review any more."""
-    with desk.write() as session:
-        left = queries.list_left_pulls(session, desk.rig, limit=_MOST_CLOSED)
-    for request in left:
-        provider.close(request.pull_number or 0)
+def close_left(desk: Desk, view: View) -> str:
+    """Close the pull requests of requests that were called off: there is nothing to review any more, and nobody may
+    merge them. However the rig lands by now, and whoever waits. Says what kept it from that.
+    """
+    if not view.left_pulls or not _is_due(desk, view) or desk.pulls.is_closing_tried:
+        return ""
+    desk.pulls.is_closing_tried = True
+    for request in _in_turn(view.left_pulls)[:_MOST_CLOSED]:
+        try:
+            provider_of(view).close(request.pull_number or 0)
+        except GastownError as error:  # none of it may keep the queue from what it has to land
+            log.warning("pull request %s was not closed: %s", request.pull_number, error.message)
+            return f"pull request {request.pull_number} of {request.bead_id} to be closed: {error.message}"
         with desk.write() as session:
             lifecycle.forget_pull(session, request, actor=desk.actor, lease=desk.proof.fence)
+    return ""
 
 
 def _stand(desk: Desk, view: View, entry: Entry, provider: Provider, tip: str | None, target: str) -> Standing:
@@ -142,13 +167,17 @@ def _stand(desk: Desk, view: View, entry: Entry, provider: Provider, tip: str | 
     shape = pull_heads.shape(desk, view, entry, tip, target, shown.head_oid)
     with desk.write() as session:
         opened, waits = queries.pull_words(session, [request]).get(number, (None, None))
+        refused = pull_records.find_refusal(session, request)
+    opened_at = opened.at if opened else None
     past = Past(
-        opened_at=opened.at if opened else None,
+        opened_at=opened_at,
         words=str(waits.payload.get("words", "")) if waits else "",
         said_at=waits.at if waits else None,
+        refused=refused,
+        asked=[review for review in shown.change_requests if _is_about(view, entry, shown, review, opened_at)],
     )
-    asked = [review for review in shown.change_requests if _is_about(view, entry, shown, review, past)]
-    standing = judge(shown, shape, asked, past, clock.now())
+    known = pull_heads.shown(view, entry, shown, opened, target)
+    standing = judge(shown, shape, known, past, clock.now())
     if standing.words != past.words:
         with desk.write() as session:
             lifecycle.note_pull(session, request, standing.words, actor=desk.actor, lease=desk.proof.fence)
@@ -156,13 +185,13 @@ def _stand(desk: Desk, view: View, entry: Entry, provider: Provider, tip: str | 
     return standing
 
 
-def _is_about(view: View, entry: Entry, shown: PullView, review: Review, past: Past) -> bool:
+def _is_about(view: View, entry: Entry, shown: PullView, review: Review, opened_at: datetime | None) -> bool:
     """Whether a review speaks of the request's present head, and not of one that it has answered since."""
     if review.head_oid:
         return review.head_oid == shown.head_oid or (
             view.repository.has(review.head_oid) and view.repository.is_in(entry.change.head.head_oid, review.head_oid)
         )
-    return review.submitted_at is None or past.opened_at is None or review.submitted_at > past.opened_at
+    return review.submitted_at is None or opened_at is None or review.submitted_at > opened_at
 
 
 def _answer(desk: Desk, view: View, entry: Entry, standing: Standing, target: str) -> Move | None:
@@ -170,9 +199,9 @@ def _answer(desk: Desk, view: View, entry: Entry, standing: Standing, target: st
     request = entry.change.request
     if standing.stand is Stand.MERGED:
         return _merged_by_hand(desk, view, entry, target)
-    if standing.stand not in _KINDS:
+    if standing.stand not in KINDS:
         return None
-    kind, summary = _KINDS[standing.stand]
+    kind, summary = KINDS[standing.stand]
     details = {"summary": summary, "target": target, **_details(desk.pulls.views[request.id or 0])}
     with desk.write() as session:
         fence = desk.proof.fence
@@ -195,12 +224,8 @@ def _details(shown: PullView) -> dict[str, object]:
     }
 
 
-def _merged_by_hand(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
-    """A person merged it: it has landed if the target shows so. The target is green by now, or nobody came here."""
-    shown = desk.pulls.views[entry.change.request.id or 0]
-    repository = view.repository
-    if not repository.is_in(shown.merge_oid or shown.head_oid, target):
-        return None
+def _merged_by_hand(desk: Desk, view: View, entry: Entry, target: str) -> Move:
+    """A person merged it, and the target shows it. That is green by now, or nobody came here."""
     tree = pull_merge.tree_of(view, target)
     head = entry.change.head
     whole = Candidate(target, target, tree, clock.now(), (head.id or 0,))
@@ -220,24 +245,49 @@ def land(
     frozen = landing.find_freeze(desk)
     if frozen is not None:
         return rest(frozen)
+    try:
+        tip = _prepare(desk, view, entry, tree, target)
+    except Unavailable as error:
+        return _make_way(desk, entry, error)
+    if isinstance(tip, Move):
+        return tip
+    whole = Candidate(target, tip, tree, clock.now(), (entry.change.head.id or 0,))
+    return pull_merge.merge(desk, view, entry, whole, run)
+
+
+def _prepare(desk: Desk, view: View, entry: Entry, tree: str, target: str) -> Move | str:
+    """The head that may be merged now; or what was done because there is none yet."""
     provider = provider_of(view)
     number = entry.change.request.id or 0
     tip = pull_heads.tips(view, [entry]).get(number)
     if entry.change.request.pull_number is None:
-        return _open(desk, view, entry, provider, tip, tree, target)
+        return pull_opening.show(desk, view, entry, provider, tip, tree, target)
     desk.pulls.forget(number)  # what was seen when it boarded may have changed since
     standing = _stand(desk, view, entry, provider, tip, target)
     if standing.stand is Stand.STALE:
-        return _open(desk, view, entry, provider, tip, tree, target)
+        return pull_opening.show(desk, view, entry, provider, tip, tree, target)
     if standing.stand is not Stand.READY or tip is None:
         return _back(desk, entry, standing)
     if not pull_heads.gives(view.repository, target, tip, tree):
-        return _open(desk, view, entry, provider, tip, tree, target)
-    return pull_merge.merge(desk, view, entry, Candidate(target, tip, tree, clock.now(), (_head(entry),)), run)
+        return pull_opening.show(desk, view, entry, provider, tip, tree, target)
+    return tip
 
 
-def _head(entry: Entry) -> int:
-    return entry.change.head.id or 0
+def _make_way(desk: Desk, entry: Entry, error: Unavailable) -> Move:
+    """Let the others go first where it is this one that cannot be dealt with, and not the provider that is away.
+
+    One aboard keeps its seat for a while; it boards again when the others have had their turn.
+    """
+    request, troubles = entry.change.request, desk.pulls.troubles
+    troubles[request.id or 0] = error.message
+    desk.pulls.forget(request.id or 0)
+    if len(troubles) >= _MOST_TROUBLED:
+        raise error
+    if request.state is RequestState.QUEUED:  # in a rig without gates nobody sits
+        return Move(acted=True, waits_for=error.message)
+    if clock.now() - (request.boarded_at or clock.now()) < _SEAT_PATIENCE:
+        raise error
+    return landing.requeue(desk, [entry], error.message)
 
 
 def _back(desk: Desk, entry: Entry, standing: Standing) -> Move:
@@ -245,39 +295,3 @@ def _back(desk: Desk, entry: Entry, standing: Standing) -> Move:
     if entry.change.request.state is RequestState.QUEUED:
         return rest(f"pull request {entry.change.request.pull_number} waits for {standing.words}")
     return landing.requeue(desk, [entry], f"its pull request waits for {standing.words}")
-
-
-def _open(  # noqa: PLR0913 - all that a pull request is made of
-    desk: Desk, view: View, entry: Entry, provider: Provider, tip: str | None, tree: str, target: str
-) -> Move:
-    """Put the gated head on its branch, have a pull request of it, and note it. Each part finds itself done before."""
-    found = pull_heads.shape(desk, view, entry, tip, target)
-    if not found.is_ours:
-        kind, summary = _KINDS[Stand.FOREIGN]
-        details: dict[str, object] = {"summary": summary, "target": target, "pull_head": tip}
-        with desk.write() as session:
-            fence = desk.proof.fence
-            lifecycle.send_back(
-                session, entry.change.request, kind=kind, details=details, actor=desk.actor, lease=fence
-            )
-        return Move(acted=True, returned=entry.change.request.bead_id)
-    commit = pull_heads.put(view, entry, tip, found, tree=tree, target=target)
-    title = f"{entry.change.request.bead_id}: {' '.join(entry.change.title.split())}"
-    pull = provider.open_or_find(pull_heads.branch_of(entry), view.rig.branch, title, _body(entry))
-    with desk.write() as session:
-        request, fence = entry.change.request, desk.proof.fence
-        lifecycle.show_pull(
-            session, request, number=pull.number, url=pull.url, head_oid=commit, actor=desk.actor, lease=fence
-        )
-    log.info("pull request %s of %s shows %s", pull.number, entry.change.request.bead_id, commit[:12])
-    desk.pulls.forget(entry.change.request.id or 0)
-    return Move(acted=True, target=target)
-
-
-def _body(entry: Entry) -> str:
-    request, head = entry.change.request, entry.change.head
-    return (
-        f"Bead: {request.bead_id}\nRequest: {request.id}\nActor: {head.polecat}\n\n"
-        "The gates of the rig are green on this head. The merge queue merges it when it is approved and its checks "
-        "have passed, and keeps it up to date; closing it, or asking for changes, sends it back to its author."
-    )

@@ -65,22 +65,6 @@ def list_in_queue(session: Session, rig: str | None = None) -> Sequence[MergeReq
     return session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
 
 
-def list_left_pulls(session: Session, rig: str, *, limit: int) -> Sequence[MergeRequest]:
-    """Requests that were called off and whose pull request nobody closed; none that a later request took over."""
-    open_numbers = select(MergeRequest.pull_number).where(
-        MergeRequest.rig == rig,
-        col(MergeRequest.state).in_((*OPEN_REQUESTS, RequestState.LANDED)),
-        col(MergeRequest.pull_number).is_not(None),
-    )
-    return session.exec(
-        select(MergeRequest)
-        .where(MergeRequest.rig == rig, MergeRequest.state == RequestState.CANCELLED)
-        .where(col(MergeRequest.pull_number).is_not(None), col(MergeRequest.pull_number).not_in(open_numbers))
-        .order_by(col(MergeRequest.id))
-        .limit(limit)
-    ).all()
-
-
 def pull_words(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, tuple[Event | None, Event | None]]:
     """For each request with a pull request: when that was last given a head, and what was last said of its waiting."""
     beads = [request.bead_id for request in requests if request.pull_number is not None]
@@ -94,6 +78,17 @@ def pull_words(session: Session, requests: Sequence[MergeRequest]) -> Mapping[in
         was = found.get(number, (None, None))
         found[number] = (row, None) if row.kind is EventKind.REQUEST_PULL_OPENED else (was[0], row)
     return found
+
+
+def find_missed(session: Session, request: MergeRequest) -> Event | None:
+    """What tells that the request's present head was not to be had when it was first looked for; None: nothing."""
+    rows = session.exec(
+        select(Event)
+        .where(Event.bead_id == request.bead_id, Event.kind == EventKind.REQUEST_REQUEUED)
+        .order_by(col(Event.id))
+    ).all()
+    missed = (row for row in rows if row.payload.get("missing") and row.payload.get("head_id") == request.head_id)
+    return next(missed, None)
 
 
 def get_head(session: Session, head_id: int | None) -> MergeHead:

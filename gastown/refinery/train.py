@@ -46,7 +46,7 @@ def _advance(desk: Desk, view: View) -> Move:
     first = find_rewind(desk, view, target) or landing.find_late(desk, view, target)
     if first is not None:
         return first
-    pause = landing.find_pause(desk, target)
+    pause = landing.find_pause(desk, view, target)
     if pause is not None:
         return rest(pause, target=target)
     homeless = [entry for entry in view.in_state(RequestState.TESTING) if entry not in (*view.train, *view.aside)]
@@ -79,7 +79,8 @@ def _settle(desk: Desk, view: View) -> Move | None:
             return _drop(desk, entry)
     if view.paused is not None:
         return rest(view.paused)
-    return None if view.entries or view.wants_look else rest()
+    left = pulls.close_left(desk, view)
+    return None if view.entries or view.wants_look else rest(left)
 
 
 def _drop(desk: Desk, entry: Entry) -> Move:

@@ -19,7 +19,7 @@ HOME = Path(__file__).resolve().parent.parent
 FIELDS = {
     *("additions", "author", "baseRefName", "baseRefOid", "body", "closed", "comments", "commits", "headRefName"),
     *("headRefOid", "isDraft", "latestReviews", "mergeCommit", "mergeStateStatus", "mergeable", "mergedAt", "number"),
-    *("reviewDecision", "reviews", "state", "statusCheckRollup", "title", "url"),
+    *("isCrossRepository", "reviewDecision", "reviews", "state", "statusCheckRollup", "title", "url"),
 }
 FAULTS = {
     "away": "error connecting to api.example.com\ncheck your internet connection or https://githubstatus.com",
@@ -67,7 +67,7 @@ def contains(state: Row, what: str, where: str) -> bool:
 def head(state: Row, pull: Row) -> str:
     """An open one follows its branch; afterwards it shows what it showed last."""
     if pull["state"] == "OPEN":
-        pull["head"] = tip(state, pull["branch"]) or pull["head"]
+        pull["head"] = ("" if "fork" in pull else tip(state, pull["branch"])) or pull["head"]
     return str(pull["head"])
 
 
@@ -123,6 +123,8 @@ def export(state: Row, pull: Row, fields: str) -> Row:
         "statusCheckRollup": checks(state, pull) if is_open else [],
         "reviews": pull["reviews"],
         "comments": pull["comments"],
+        "baseRefName": pull["base"],
+        "isCrossRepository": pull.get("fork", False),
     }
     return {name: known[name] for name in fields.split(",")}
 
@@ -147,7 +149,7 @@ def list_(state: Row, flags: Row) -> None:
 def create(state: Row, flags: Row) -> None:
     branch, base = flags["head"], flags["base"]
     for pull in state["pulls"]:
-        if (pull["branch"], pull["base"], pull["state"]) == (branch, base, "OPEN"):
+        if (pull["branch"], pull["base"], pull["state"], "fork" in pull) == (branch, base, "OPEN", False):
             fail(f'a pull request for branch "{branch}" into branch "{base}" already exists:\n{pull["url"]}')
     there = tip(state, branch)
     if not there:
@@ -180,6 +182,8 @@ def merge(state: Row, pull: Row, flags: Row) -> None:
         fail("GraphQL: Head branch was modified. Review and try the merge again. (mergePullRequest)")
     if not state["merge_commits"]:
         fail("GraphQL: Merge commits are not allowed on this repository. (mergePullRequest)")
+    if pull.get("refused"):
+        fail(f"GraphQL: {pull['refused']} (mergePullRequest)")
     base = tip(state, pull["base"])
     words = ("commit-tree", str(merged_tree(state, pull)), "-p", base, "-p", head(state, pull), "-m", pull["title"])
     pull["merge"] = git(state, *words)
@@ -209,11 +213,12 @@ def parse(words: list[str]) -> tuple[list[str], Row]:
     return plain, flags
 
 
-def begin(verb: str) -> str:
+def begin(verb: str, what: str) -> str:
     """Note the call, and fail it if somebody wants it to; else what is to go wrong at its end."""
     with service() as state:
         state["calls"].append(sys.argv[1:])
-        fault = str(state["faults"].get(verb) or state["faults"].get("all") or "")
+        faults = (state["faults"].get(key) for key in (f"{verb} {what}", verb, "all"))
+        fault = next((str(found) for found in faults if found), "")
     if fault == "logged_out":
         fail("To get started with GitHub CLI, please run:  gh auth login", 4)
     if fault == "hangs":
@@ -226,7 +231,7 @@ def begin(verb: str) -> str:
 def main() -> None:
     (noun, verb, *numbers), flags = parse(sys.argv[1:])
     assert noun == "pr"
-    fault = begin(verb)
+    fault = begin(verb, numbers[0] if numbers else flags.get("head", ""))
     with service() as state:
         if flags["repo"] != state["slug"]:
             fail(FAULTS["no_repository"])

@@ -69,7 +69,9 @@ class Hosted:
         return dict(json.loads(self._path.read_text()))
 
     def set(self, **rules: object) -> None:
-        """Change rules of the branch, checks of new heads, or what fails (`faults`, by verb or `all`)."""
+        """Change rules of the branch, checks of new heads, or what fails (`faults`: by verb, by verb and number or
+        branch, or `all`).
+        """
         with self.edit() as state:
             assert rules.keys() <= state.keys()
             state.update(rules)
@@ -98,6 +100,25 @@ class Hosted:
             pull["state"], pull["head"] = "CLOSED", self.head(number)
             said = {"author": {"login": "maintainer"}, "body": text, "createdAt": "2026-01-02T03:04:05Z"}
             pull["comments"].append(said)
+
+    def change(self, number: int = 1, **values: object) -> None:
+        """Somebody changes a pull request: into which branch it goes (`base`), or what keeps it from being merged."""
+        with self.edit() as state:
+            state["pulls"][number - 1].update(values)
+
+    def squash(self, number: int = 1) -> str:
+        """A person merges it as one commit, whatever the rules say; returns that."""
+        pull, head = self.pull(number), self.head(number)
+        base = f"refs/heads/{pull['base']}"
+        tree = run_git(self.repository, "merge-tree", "--write-tree", base, head)
+        made = run_git(self.repository, "commit-tree", "-p", base, "-m", str(pull["title"]), tree)
+        run_git(self.repository, "update-ref", base, made)
+        self.change(number, state="MERGED", head=head, merge=made)
+        return made
+
+    def drop_branch(self, number: int = 1) -> None:
+        """Somebody deletes its branch, as a click does once it is merged or closed."""
+        run_git(self.repository, "update-ref", "-d", f"refs/heads/{self.pull(number)['branch']}")
 
     def check(self, *checks: dict[str, Any], number: int = 1) -> None:
         """The hosted checks of what the pull request shows."""

@@ -61,6 +61,10 @@ class PullTown:
         self.hosted.push(person, "main", oid)
         return oid
 
+    def reset_target(self, oid: str) -> None:
+        """An administrator pushes main back to a commit."""
+        run_git(self.town.remote, "update-ref", "refs/heads/main", oid)
+
     def waits_for(self, bead: str) -> str:
         """What `gt mq list` says that the bead's request waits for."""
         with self.town.work() as session:

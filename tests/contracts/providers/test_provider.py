@@ -82,15 +82,75 @@ def test_new_pull_request_is_opened_when_the_one_before_was_closed(host: Host) -
     assert host.open() != first
 
 
+def test_pull_request_of_a_fork_that_has_a_branch_of_the_same_name_is_not_taken_for_ours(host: Host) -> None:
+    url = "https://git.example.com/team/app/pull/1"
+    values = {"number": 1, "url": url, "state": "OPEN", "branch": BRANCH, "base": "main", "head": host.base}
+    with host.service.edit() as state:
+        state["pulls"].append({**values, "merge": "", "fork": True, "title": "", "reviews": [], "comments": []})
+    assert host.open() == 2
+    assert host.provider.look(2).head_oid == host.head
+    assert host.open() == 2
+
+
+def test_look_shows_into_which_branch_it_goes(host: Host) -> None:
+    number = host.open()
+    assert host.provider.look(number).target == "main"
+
+
 def test_look_shows_head_reviews_and_checks(host: Host) -> None:
     number = host.open()
     host.service.check(PASSED, {**PENDING, "name": "slow"}, {**FAILED, "name": "lint"})
     seen = host.provider.look(number)
     assert (seen.state, seen.head_oid, seen.reviews) == (PullState.OPEN, host.head, Reviews.REQUIRED)
     assert seen.mergeable is Mergeable.BLOCKED
-    assert [seen.checks_in(state) for state in CheckState] == [["slow"], ["build"], ["lint"]]
+    assert [seen.checks_in(state) for state in CheckState] == [["slow"], ["build"], ["lint"], []]
     host.service.approve()
     assert host.provider.look(number).reviews is Reviews.APPROVED
+
+
+_ENDED = [("FAILURE", CheckState.FAILED)] + [
+    (said, CheckState.STOPPED) for said in ("CANCELLED", "TIMED_OUT", "ACTION_REQUIRED", "STARTUP_FAILURE", "STALE")
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), _ENDED)
+def test_only_a_failure_of_a_check_speaks_against_the_head(host: Host, said: str, expected: CheckState) -> None:
+    number = host.open()
+    host.service.check({**PASSED, "conclusion": said})
+    (check,) = host.provider.look(number).checks
+    assert check.state is expected
+    assert bool(check.trouble) is (expected is CheckState.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("FAILURE", CheckState.FAILED), ("ERROR", CheckState.STOPPED), ("PENDING", CheckState.PENDING)],
+)
+def test_commit_status_is_read_by_its_state(host: Host, said: str, expected: CheckState) -> None:
+    number = host.open()
+    host.service.check({"__typename": "StatusContext", "context": "ci/build", "state": said, "targetUrl": ""})
+    assert host.provider.look(number).checks_in(expected) == ["ci/build"]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        ({"startedAt": "2026-01-02T03:10:00Z"}, CheckState.PASSED),
+        ({"startedAt": "0001-01-01T00:00:00Z", "status": "QUEUED", "conclusion": ""}, CheckState.PENDING),
+    ],
+)
+def test_check_that_was_started_again_stands_for_its_earlier_runs(
+    host: Host, again: dict[str, str], expected: CheckState
+) -> None:
+    number = host.open()
+    of_workflow = {**PASSED, "workflowName": "ci"}
+    earlier = {**of_workflow, "conclusion": "FAILURE", "startedAt": "2026-01-02T03:04:05Z"}
+    elsewhere = {**earlier, "workflowName": "nightly"}
+    host.service.check({**of_workflow, **again}, earlier, elsewhere)
+    seen = host.provider.look(number)
+    assert seen.checks_in(expected) == ["build"]
+    assert seen.checks_in(CheckState.FAILED) == ["build"]
+    assert len(seen.checks) == 2
 
 
 def test_look_shows_who_asks_for_changes_of_which_head(host: Host) -> None:
@@ -224,7 +284,7 @@ def test_command_is_given_its_own_variables_and_no_others(tmp_path: Path, monkey
 def test_real_command_knows_every_word_that_is_used() -> None:
     words = {
         "create": ("--head", "--base", "--title", "--body"),
-        "list": ("--head", "--base", "--state", "--json"),
+        "list": ("--head", "--base", "--state", "--limit", "--json", *gh_answers.LIST.split(",")),
         "view": ("--json", *gh_answers.VIEW.split(",")),
         "merge": ("--merge", "--match-head-commit"),
         "close": (),

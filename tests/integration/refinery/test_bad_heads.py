@@ -185,3 +185,39 @@ def test_a_commit_that_git_will_not_take_holds_nobody_up(time: DatabaseClock, to
     time.advance(11 * 60)
     town.settle()
     assert _returned(town, bead) == "missing_commit"
+
+
+def test_a_commit_is_waited_for_from_the_first_look_for_it_on(time: DatabaseClock, town: RefineryTown) -> None:
+    late = town.submit({"late.txt": "x"})
+    branch, head = _branch(town, late), town.request_head(late)
+    run_git(town.work_git, "update-ref", "-d", f"refs/heads/{branch}")
+    run_git(town.work_git, "-c", "gc.reflogExpire=now", "gc", "--quiet", "--prune=now")
+    time.advance(60 * 60)  # the queue was halted, say
+    town.settle()
+    time.advance(9 * 60)
+    town.settle()
+    assert (town.request(late).state, town.request(late).retries) == (RequestState.QUEUED, 0)
+    assert town.kinds(late).count("request.requeued") == 1  # told once
+    run_git(town.person, "push", "--quiet", str(town.work_git), f"{head}:refs/heads/{branch}")
+    town.settle()
+    _landed(town, late)
+
+
+def test_nobody_goes_back_because_git_fails_for_long(
+    time: DatabaseClock, town: RefineryTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.settle()
+    bead = town.submit({"b.txt": "x"})
+
+    def fails(*_: object) -> None:
+        raise git.GitFailed("the disk is full")
+
+    with monkeypatch.context() as patch:
+        for name in ("fetch_head", "fetch_heads"):
+            patch.setattr(git, name, fails)
+        assert "the disk is full" in town.step().waits_for
+        time.advance(60 * 60)
+        town.settle()
+    assert (town.request(bead).state, town.request(bead).retries) == (RequestState.QUEUED, 0)
+    town.settle()
+    _landed(town, bead)
