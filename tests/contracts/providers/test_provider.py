@@ -280,15 +280,16 @@ def test_command_is_given_its_own_variables_and_no_others(tmp_path: Path, monkey
     assert "GASTOWN" not in seen
 
 
-@pytest.mark.skipif(shutil.which("gh") is None, reason="the real gh is not installed")
-def test_real_command_knows_every_word_that_is_used() -> None:
-    words = {
-        "create": ("--head", "--base", "--title", "--body"),
-        "list": ("--head", "--base", "--state", "--limit", "--json", *gh_answers.LIST.split(",")),
-        "view": ("--json", *gh_answers.VIEW.split(",")),
-        "merge": ("--merge", "--match-head-commit"),
-        "close": (),
-    }
-    for verb, used in words.items():
-        done = subprocess.run(["gh", "pr", verb, "--help"], capture_output=True, text=True, timeout=30, check=True)
-        assert not [word for word in (*used, "--repo") if word not in done.stdout], verb
+if shutil.which("gh"):  # no machine needs it but those whose rigs land by it
+
+    def test_real_command_knows_every_word_that_is_used() -> None:
+        words = {
+            "create": ("--head", "--base", "--title", "--body"),
+            "list": ("--head", "--base", "--state", "--limit", "--json", *gh_answers.LIST.split(",")),
+            "view": ("--json", *gh_answers.VIEW.split(",")),
+            "merge": ("--merge", "--match-head-commit"),
+            "close": (),
+        }
+        for verb, used in words.items():
+            done = subprocess.run(["gh", "pr", verb, "--help"], capture_output=True, text=True, timeout=30, check=True)
+            assert not [word for word in (*used, "--repo") if word not in done.stdout], verb
