@@ -38,6 +38,8 @@ NOBODY = {
 _SIDE = re.compile(r"~(HEAD|[0-9a-f]{40})$")
 
 
+# A file that was written in the same moment as the index may look changed to git, which then merges nothing.
+_TRIES = 3
 FELL = ("git merge fell over its own conflict",)
 
 
@@ -62,19 +64,21 @@ class WorkTree:
 
     def merge(self, head: str) -> str | tuple[str, ...]:
         """The tree that `git merge` makes of it, or the paths that it leaves unmerged, and then nothing is merged."""
-        code, _ = self.run("merge", "--quiet", "--no-ff", "--no-edit", head)
-        if code < 0:
-            # Git 2.39 falls over some conflicts of folders when it writes them into an index ("BUG: merge-ort.c").
-            (self.folder / ".git/index.lock").unlink(missing_ok=True)
+        for _ in range(_TRIES):
+            code, said = self.run("merge", "--quiet", "--no-ff", "--no-edit", head)
+            if code == 0:
+                return self.run("rev-parse", "HEAD^{tree}")[1].strip()
+            unmerged = self.run("ls-files", "--unmerged", "-z")[1].split("\0")[:-1]
+            if code < 0:
+                # Git 2.39 falls over some conflicts of folders when it writes them into an index ("BUG: merge-ort.c").
+                (self.folder / ".git/index.lock").unlink(missing_ok=True)
             self.run("reset", "--quiet", "--hard")
             self.run("clean", "-ffdxq")
-            return FELL
-        if code == 0:
-            return self.run("rev-parse", "HEAD^{tree}")[1].strip()
-        unmerged = self.run("ls-files", "--unmerged", "-z")[1].split("\0")[:-1]
-        self.run("reset", "--quiet", "--hard")
-        self.run("clean", "-ffdxq")
-        return tuple(sorted({_place(line.partition("\t")[2]) for line in unmerged}))
+            if code < 0:
+                return FELL
+            if unmerged:
+                return tuple(sorted({_place(line.partition("\t")[2]) for line in unmerged}))
+        raise AssertionError(f"git neither merged {head} nor said where it conflicts: {said}")
 
 
 def _place(path: str) -> str:
