@@ -22,7 +22,7 @@ from gastown.events import Event
 from tests.support.exchange import edge, line
 from tests.support.towns import environment
 
-MOMENTS = 4
+MOMENTS = 2
 WITHIN_S = 120
 BD = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()", "--actor", "ada")
 

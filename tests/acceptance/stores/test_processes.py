@@ -13,7 +13,7 @@ import pytest
 
 BD = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()")
 WITHIN_S = 120
-ROUNDS = 6
+ROUNDS = 3
 
 
 @pytest.fixture

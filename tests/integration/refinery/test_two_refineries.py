@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.two_refineries import Remote, make_duel
 
-ROUNDS = 10
+ROUNDS = 5
 
 
 @pytest.mark.parametrize("remote", Remote)
