@@ -15,7 +15,7 @@ from gastown.db import is_sqlite
 from gastown.events import EventKind
 from gastown.refinery import RequestState
 from gastown.town.reconciling.adrift import take_up_adrift
-from tests.support.refinery_town import RefineryTown, make_town, run_git
+from tests.support.refinery_town import RIG, RefineryTown, make_town, run_git
 
 T = TypeVar("T")
 
