@@ -76,7 +76,7 @@ class WorkTree:
             self.run("clean", "-ffdxq")
             if code < 0:
                 return FELL
-            if unmerged:
+            if unmerged or "unrelated histories" in said:
                 return tuple(sorted({_place(line.partition("\t")[2]) for line in unmerged}))
         raise AssertionError(f"git neither merged {head} nor said where it conflicts: {said}")
 
