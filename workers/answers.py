@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from typing import Any
 
-from gastown import assignments, rigs
+from gastown import assignments, rigs, sling
 from gastown.cli import app as command_line
 from gastown.cli.context import SessionPass, for_session
 from gastown.db import DatabaseAway
@@ -53,7 +53,7 @@ def _check_pass(assignment_id: int, shown: str) -> SessionPass | None:
             assignment_id=assignment_id,
             bead_id=row.bead_id,
             rig=row.rig,
-            prefix=rig.prefix,
+            prefix=sling.find_prefix_at_work(session, rig, row.bead_id),
             agent=row.polecat or "",
             fence=row.fence,
         )

@@ -7,6 +7,8 @@ polecat (partial unique indexes). The state diagram is in `models.py`; the CLI s
 """
 
 from gastown.assignments import replay
+from gastown.assignments.asking import ask_to_give_up, ask_to_hand_over, ask_to_restart
+from gastown.assignments.by_hand import submit_by_hand
 from gastown.assignments.leases import (
     Claim,
     HeldLease,
@@ -26,9 +28,6 @@ from gastown.assignments.lifecycle import (
     AlreadySlung,
     NewAttempt,
     StaleFence,
-    ask_to_give_up,
-    ask_to_hand_over,
-    ask_to_restart,
     end,
     escalate,
     fail,
@@ -132,4 +131,5 @@ __all__ = [
     "running_by_host",
     "running_by_rig",
     "submit",
+    "submit_by_hand",
 ]

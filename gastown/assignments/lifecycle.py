@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import true, update
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from gastown import beads, clock, policy
@@ -91,7 +91,7 @@ def open_attempt(session: Session, new: NewAttempt, *, actor: str, ready: bool) 
     return row
 
 
-def _finish(session: Session, row: Assignment, state: AssignmentState, *, actor: str, outcome: str) -> None:
+def finish(session: Session, row: Assignment, state: AssignmentState, *, actor: str, outcome: str) -> None:
     """End an attempt: one conditional write that names its fence, one event."""
     TRANSITIONS.check(f"{row.bead_id}@{row.fence}", row.state, state)
     changed = session.execute(
@@ -134,11 +134,19 @@ def note_progress(session: Session, assignment_id: int, fence: int) -> Assignmen
 
 
 def submit(session: Session, assignment_id: int, fence: int, *, head_oid: str, actor: str) -> Assignment:
-    """Hand the work to the merge queue: the attempt ends submitted, the bead waits for its landing."""
+    """Hand the work to the merge queue: the attempt ends submitted, the bead waits for its landing.
+
+    Refuses an attempt whose bead somebody took off its hook: its holder is about to stop it.
+    """
     row = running(session, assignment_id, fence)
+    if row.desired is Desired.STOP:
+        raise StaleFence(
+            f"{row.bead_id} was taken off its hook: {row.outcome}",
+            hint="Nothing more is to be done here: leave your commits as they are and end the session.",
+        )
     row.head_oid = head_oid
     session.flush()
-    _finish(session, row, AssignmentState.SUBMITTED, actor=actor, outcome="submitted")
+    finish(session, row, AssignmentState.SUBMITTED, actor=actor, outcome="submitted")
     beads.set_status(
         session, row.bead_id, BeadStatus.SUBMITTED, actor=actor, fence=fence, assignment_id=row.id, agent=row.polecat
     )
@@ -150,7 +158,7 @@ def end(
 ) -> Assignment:
     """End a running attempt in `state` without deciding what follows."""
     row = running(session, assignment_id, fence)
-    _finish(session, row, state, actor=actor, outcome=outcome)
+    finish(session, row, state, actor=actor, outcome=outcome)
     return row
 
 
@@ -243,7 +251,7 @@ def escalate(session: Session, assignment_id: int, fence: int, *, actor: str, wh
     """A person is asked: the attempt, whether it runs or not, ends, and the bead waits, escalated."""
     row = queries.get(session, assignment_id, lock=True)
     if row.state in (AssignmentState.WAITING, AssignmentState.OFFERED) and row.fence == fence:
-        _finish(session, row, AssignmentState.ESCALATED, actor=actor, outcome=why)
+        finish(session, row, AssignmentState.ESCALATED, actor=actor, outcome=why)
     else:
         row = end(session, assignment_id, fence, AssignmentState.ESCALATED, actor=actor, outcome=why)
     if _status(session, row.bead_id) in (BeadStatus.OPEN, BeadStatus.DEFERRED):
@@ -285,75 +293,9 @@ def release(session: Session, bead_id: str, *, actor: str, why: str) -> Assignme
         row.outcome = why[:1000]
         tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
         return row
-    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
     return row
-
-
-def ask_to_restart(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> bool:
-    """Ask the holder to save the work, end the agent's process and run it again, telling it `why`.
-
-    False when the holder was asked for something already, which comes first. Refuses an attempt that is over.
-    """
-    row = running(session, assignment_id, fence)
-    if row.desired is not Desired.RUN:
-        return False
-    row.desired = Desired.RESTART
-    row.restarts += 1
-    row.outcome = why[:1000]
-    tell(
-        session,
-        EventKind.ASSIGNMENT_RESTART_ASKED,
-        row,
-        actor=actor,
-        why=row.outcome,
-        restarts=row.restarts,
-        desired=row.desired.value,
-    )
-    return True
-
-
-def ask_to_give_up(session: Session, assignment_id: int, fence: int, *, actor: str, why: str) -> bool:
-    """Ask the holder to save the work and to end the attempt as failed, for `why`; caps and cool-down decide the rest.
-
-    False when the holder was asked to end it already. Refuses an attempt that is over.
-    """
-    row = running(session, assignment_id, fence)
-    if row.desired not in (Desired.RUN, Desired.RESTART):
-        return False
-    row.desired = Desired.GIVE_UP
-    row.outcome = why[:1000]
-    tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=row.outcome, desired=row.desired.value)
-    return True
-
-
-def ask_to_hand_over(
-    session: Session, *, actor: str, rig: str | None = None, why: str = "the town was shut down"
-) -> list[Assignment]:
-    """Ask every running attempt's holder, in the town or in one rig, to save, stop, and leave the bead slung.
-
-    What was asked to stop already is asked nothing else. Returns all that are to end.
-    """
-    in_rig = col(Assignment.rig) == rig if rig is not None else true()
-    changed = session.execute(
-        update(Assignment)
-        .where(
-            col(Assignment.state) == AssignmentState.RUNNING,
-            col(Assignment.desired).in_((Desired.RUN, Desired.RESTART)),
-            in_rig,
-        )
-        .values(desired=Desired.HAND_OVER, outcome=why[:1000])
-        .returning(col(Assignment.id)),
-        execution_options={"synchronize_session": False},
-    )
-    asked = set(changed.scalars())
-    session.expire_all()
-    rows = list(queries.list_running(session, rig))
-    for row in rows:
-        if row.id not in asked:
-            continue
-        tell(session, EventKind.ASSIGNMENT_STOP_ASKED, row, actor=actor, why=why, desired=row.desired.value)
-    return rows
 
 
 def resume_later(session: Session, assignment_id: int, fence: int, *, actor: str) -> Assignment | None:
@@ -367,7 +309,7 @@ def put_back(session: Session, assignment_id: int, fence: int, *, actor: str) ->
     """A stopped session has been saved: end its attempt released, with the bead open again."""
     row = running(session, assignment_id, fence)
     why = row.outcome or "stopped"
-    _finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
+    finish(session, row, AssignmentState.RELEASED, actor=actor, outcome=why)
     _put_back(session, row, actor=actor, why=why)
     return row
 

@@ -3,6 +3,7 @@
     waiting ─► offered ─► running ─► submitted            the refinery has it
        ▲          │          ├─────► failed               the agent gave up, crashed, or said nothing
        └──────────┘          ├─────► lost                 its worker and host are gone
+    submitted from waiting or offered: by a person, who handed work in for it
     released / escalated from any open state              taken back, handed off, deferred / a person is asked
 
 An attempt that ends is never opened again: retry, rework, takeover and handoff make a new row with the next fence.
@@ -58,12 +59,18 @@ TRANSITIONS = Transitions(
     "assignment",
     {
         AssignmentState.WAITING: frozenset(
-            {AssignmentState.OFFERED, AssignmentState.RELEASED, AssignmentState.ESCALATED}
+            {
+                AssignmentState.OFFERED,
+                AssignmentState.SUBMITTED,
+                AssignmentState.RELEASED,
+                AssignmentState.ESCALATED,
+            }
         ),
         AssignmentState.OFFERED: frozenset(
             {
                 AssignmentState.RUNNING,
                 AssignmentState.WAITING,
+                AssignmentState.SUBMITTED,
                 AssignmentState.RELEASED,
                 AssignmentState.ESCALATED,
             }

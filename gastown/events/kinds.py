@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     RIG_FROZEN = "rig.frozen"
     RIG_THAWED = "rig.thawed"
     RIG_UPDATED = "rig.updated"
+    QUEUE_PAUSED = "rig.queue_paused"
+    QUEUE_RESUMED = "rig.queue_resumed"
     # agents
     POLECAT_NAMED = "polecat.named"
     POLECAT_UPDATED = "polecat.updated"
@@ -66,12 +68,17 @@ class EventKind(StrEnum):
     REQUEST_SET_ASIDE = "request.set_aside"  # the train is red with it: its own tree is tried again, the others go on
     REQUEST_RETESTED = "request.retested"  # waits for another run of the tree that it boarded with
     REQUEST_REQUEUED = "request.requeued"
+    REQUEST_HURRIED = "request.hurried"  # into the hotfix lane
     REQUEST_RETURNED = "request.returned"
+    REQUEST_PULL_OPENED = "request.pull_opened"  # or its open pull request was given another head
+    REQUEST_PULL_WAITS = "request.pull_waits"  # for something else than before
+    REQUEST_PULL_CLOSED = "request.pull_closed"  # by the queue, its request having been called off
     REQUEST_LANDED = "request.landed"
     REQUEST_CANCELLED = "request.cancelled"
     GATE_RUN_REQUESTED = "gate_run.requested"
     GATE_RUN_STARTED = "gate_run.started"
     GATE_RUN_FINISHED = "gate_run.finished"
+    GATE_RUN_ADVISED = "gate_run.advised"
     GATE_RUN_EXPIRED = "gate_run.expired"
     GATE_RUN_CANCELLED = "gate_run.cancelled"
     VERDICTS_VOIDED = "gate_run.verdicts_voided"

@@ -23,6 +23,7 @@ from gastown.git.errors import (
     GitTimedOut,
     NotARepository,
     NotFastForward,
+    ObjectMalformed,
     ObjectMissing,
     PushForbidden,
     RemoteUnreachable,
@@ -45,12 +46,14 @@ from gastown.git.history import (
     first_parent,
     has_commit,
     has_tree,
+    heads_within,
     is_ancestor,
     merge_base,
     read_commit,
     read_messages,
     ref_value,
     require_commits,
+    resolve_commit,
     subject_of,
     tree_of,
 )
@@ -68,6 +71,7 @@ from gastown.git.land import (
     unpin,
     unpin_all,
 )
+from gastown.git.layout import remove as remove_folder
 from gastown.git.layout import view_of
 from gastown.git.locks import exclusive, is_at_work, remove_stale_locks
 from gastown.git.merge import Conflicted, Draft, Merged, Person, commit_tree, merge_trees
@@ -140,6 +144,7 @@ __all__ = [
     "Merger",
     "NotARepository",
     "NotFastForward",
+    "ObjectMalformed",
     "ObjectMissing",
     "Options",
     "Person",
@@ -192,6 +197,7 @@ __all__ = [
     "has_commit",
     "has_tree",
     "head_of",
+    "heads_within",
     "hooks_folder",
     "is_ancestor",
     "is_at_work",
@@ -220,10 +226,12 @@ __all__ = [
     "ref_value",
     "relink",
     "remove_checkout",
+    "remove_folder",
     "remove_gate",
     "remove_stale_locks",
     "remove_worktree",
     "require_commits",
+    "resolve_commit",
     "resolve_source",
     "save_work",
     "snapshot_work",

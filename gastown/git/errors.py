@@ -35,6 +35,10 @@ class GitFailed(Unavailable):
     """A git command ended in a way that none of its meanings covers: disk full, permissions, a lock, a bug."""
 
 
+class ObjectMalformed(GitFailed):
+    """Git's own check (`fsck`) does not let the object in: no other try will change that."""
+
+
 class ObjectMissing(Unavailable):
     """The repository does not have the object (yet): never a verdict on the change that names it."""
 

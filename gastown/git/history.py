@@ -1,6 +1,7 @@
 """Questions about commits in a repository that we trust. A missing object raises `ObjectMissing`: it is no "no"."""
 
 import contextlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from gastown.git.run import Options, Place, Result, git
 _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ct%x00%at%x00%B"
 _FIELDS = _FORMAT.count("%x00") + 1
 _ANY = Options(expect=None)
+_BEGINNING = re.compile(r"[0-9a-f]{7,64}")
+_MOST_COMMITS = 50_000
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,16 @@ def _describe(repo: Path, names: Sequence[str]) -> list[tuple[str, str] | None]:
 def has_commit(repo: Path, oid: str) -> bool:
     """Whether the repository has this commit object (not whether all that it names is there as well)."""
     return _describe(repo, [check_oid(oid)]) == [(oid, "commit")]
+
+
+def resolve_commit(repo: Path, words: str) -> str:
+    """The id of the commit whose id begins with `words`; raises `ObjectMissing` where there is none, or several."""
+    if not _BEGINNING.fullmatch(words):
+        raise BadObjectId(f"not a commit's id: {ascii(words)[:60]}", hint="Give 7 to 40 digits of it, or all.")
+    (found,) = _describe(repo, [f"{words}^{{commit}}"])
+    if found is None:
+        raise ObjectMissing(f"{repo} has no commit {words}, or several", hint="Give its whole id; fetch it if need be.")
+    return found[0]
 
 
 def require_commits(repo: Path, *oids: str) -> None:
@@ -124,6 +137,27 @@ def find_merged(repo: Path, oids: Collection[str], *targets: str) -> frozenset[s
     if result.code:
         raise fail(repo, result, *targets, *known)
     return frozenset(known) - set(result.stdout.split())
+
+
+def heads_within(repo: Path, heads: Sequence[str], target: str) -> dict[str, set[str]]:
+    """For each of these commits, which of the others are part of its history without being part of `target`.
+
+    One process for all. What the repository does not have is left out; `target` it must have. Of histories that part
+    from the target by more than 50,000 commits in all, the newest are looked at.
+    """
+    known = [head for head, found in zip(heads, _describe(repo, heads), strict=True) if found == (head, "commit")]
+    count = f"--max-count={_MOST_COMMITS}"
+    words = ["rev-list", "--topo-order", "--parents", count, "--stdin"]
+    wanted = "\n".join([*map(check_oid, known), f"^{check_oid(target)}", ""])
+    listed = git(repo, *words, options=Options(input=wanted, expect=None))
+    if listed.code:
+        raise fail(repo, listed, target)
+    inside: dict[str, frozenset[str]] = {}
+    asked = frozenset(known)
+    for line in reversed(listed.stdout.splitlines()):  # parents first
+        oid, *parents = line.split()
+        inside[oid] = frozenset().union(*(inside.get(parent, frozenset()) | ({parent} & asked) for parent in parents))
+    return {head: set(inside.get(head, ())) & inside.keys() for head in known}
 
 
 def tree_of(repo: Path, commit: str) -> str:

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from gastown.git import history, layout, remote
 from gastown.git.disk import on_disk
-from gastown.git.errors import GitFailed, ObjectMissing, RepositoryExists
+from gastown.git.errors import GitFailed, ObjectMalformed, ObjectMissing, RepositoryExists
 from gastown.git.locks import exclusive
 from gastown.git.names import check_branch_name, check_oid, check_remote_url
 from gastown.git.run import NETWORK_TIMEOUT_S, Options, Place, Result, git
@@ -15,6 +15,8 @@ from gastown.git.tidy import tidy_if_crowded
 
 _HEADS = "refs/gastown/heads"
 _FETCH_LOCKS = 16  # few files, and a slow fetch holds up few branches but its own
+# What `fetch` says of an object that its check is against, in the language that we ask git for.
+_REFUSED = "fsck error in packed object"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
 
 
@@ -73,7 +75,7 @@ def fetch_head(land: Path, work: Path, oid: str) -> None:
     """Bring commit `oid` with all its history from `work` into `land` and pin it there, so that nothing prunes it.
 
     Objects come from agents, so each new one is checked (`fsck`). Doing it again is free. Raises `ObjectMissing` where
-    `work` does not have the commit.
+    `work` does not have the commit, and `ObjectMalformed` where the check is against it.
     """
     if is_pinned(land, oid):
         return
@@ -82,7 +84,9 @@ def fetch_head(land: Path, work: Path, oid: str) -> None:
     if result.code and not is_pinned(land, oid):
         if not history.has_commit(source, oid):
             raise ObjectMissing(f"{work} has no commit {oid}", hint="Its agent may not have committed yet: try again.")
-        raise GitFailed(f"commit {oid} could not be fetched: {result.complaint}", hint="Try again.")
+        why = f"commit {oid} could not be fetched: {result.complaint}"
+        # The exit code is that of a full disk, too; only these words of git's tell which it was.
+        raise ObjectMalformed(why) if _REFUSED in result.stderr else GitFailed(why, hint="Try again.")
     tidy_if_crowded(land)
 
 

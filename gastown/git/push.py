@@ -1,6 +1,7 @@
 """Moving refs of the remote. Each push names the value it expects; what came of it is read from the remote itself."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +16,10 @@ from gastown.git.run import NETWORK_TIMEOUT_S, Options, Result, git
 
 _SEEN_FENCE = "refs/gastown/fence-seen"
 _BRANCHES_A_PUSH = 200  # each costs some 500 bytes of a command line
-_SAID_NO = ("[rejected]", "[remote rejected]")
-"""The summaries by which a porcelain push says no; after `[remote failure]` it may have arrived all the same."""
+_REMOTE_SAID_NO = "[remote rejected]"
+"""After `[remote failure]` it may have arrived all the same."""
+_SAID_NO = ("[rejected]", _REMOTE_SAID_NO)
+"""The summaries by which a porcelain push says no; the first is this host's own git, of what the remote showed it."""
 
 
 class Pushed(StrEnum):
@@ -86,8 +89,8 @@ def read_fence(land: Path) -> Fence | None:
 def push_landing(land: Path, landing: Landing) -> PushOutcome:
     """Move the target from base to new, and the fence with it, or nothing at all.
 
-    Refuses (`NotFastForward`) a commit that does not descend from base. With a remote that is a checkout on this host,
-    landings wait for each other: there git updates the files before it has compared all refs.
+    Refuses (`NotFastForward`) a commit that does not descend from base. Only a "no" of the remote's own that is said
+    twice is a refusal: one may have been to a lock that another push of the same landing held.
     """
     target = f"refs/heads/{check_branch_name(landing.branch)}"
     if landing.new == landing.base or not history.is_ancestor(land, landing.base, landing.new):
@@ -97,21 +100,41 @@ def push_landing(land: Path, landing: Landing) -> PushOutcome:
     words = [_lease(target, landing.base), "origin", f"{landing.new}:{target}"]
     if fenced:
         words = ["--atomic", _lease(FENCE_REF, landing.expect_fence), *words, f"{fence}:{FENCE_REF}"]
-    with exclusive(land / "gastown.landing.flock", timeout_s=NETWORK_TIMEOUT_S):
-        result = _push(land, words)
+    with _one_at_a_time(land):
+        outcome = _land(land, landing, target, words, fence if fenced else None)
+        if outcome.kind is Pushed.REFUSED:
+            outcome = _land(land, landing, target, words, fence if fenced else None)
+    return outcome
+
+
+def _one_at_a_time(land: Path) -> AbstractContextManager[object]:
+    """Into a checkout on this host landings go one after the other: there git updates the files before it has compared
+    all refs. Elsewhere nobody waits for a holder that has been stopped in the middle of a push.
+    """
+    if remote.checkout_of(remote.origin(land)) is None:
+        return nullcontext()
+    return exclusive(land / "gastown.landing.flock", timeout_s=NETWORK_TIMEOUT_S)
+
+
+def _land(land: Path, landing: Landing, target: str, words: list[str], fence: str | None) -> PushOutcome:
+    result = _push(land, words)
     if result is not None and result.code == 0:
-        return PushOutcome(Pushed.LANDED, fence=fence if fenced else None)
+        return PushOutcome(Pushed.LANDED, fence=fence)
     now = _look(land, (target, FENCE_REF))
     reason = "the push did not end in time" if result is None else result.complaint
     if now is None:
         return PushOutcome(Pushed.UNKNOWN, reason)
-    kind = _judge(landing, now.get(target), now.get(FENCE_REF), fence if fenced else None, _said_no(result, target))
-    return PushOutcome(kind, reason, now.get(FENCE_REF))
+    said_no = _said_no(result, target, (_REMOTE_SAID_NO,))
+    return PushOutcome(_judge(landing, now.get(target), now.get(FENCE_REF), fence, said_no), reason, now.get(FENCE_REF))
 
 
 def _judge(landing: Landing, target: str | None, fence: str | None, ours: str | None, said_no: bool) -> Pushed:
-    """What the remote's refs say about a landing that was not acknowledged; `ours` is None for one without a fence."""
-    if target == landing.new or (ours is not None and fence == ours):
+    """What the remote's refs say about a landing that was not acknowledged; `ours` is None for one without a fence.
+
+    The remote shows what we expect, and our git would not push because the remote showed it something else: it shows
+    old values to some who ask. That is no refusal; later it shows where it stands.
+    """
+    if target == landing.new or (ours is not None and fence == ours != landing.expect_fence):
         return Pushed.LANDED
     if ours is not None and fence != landing.expect_fence:
         return Pushed.FENCE_MOVED
@@ -177,6 +200,6 @@ def _look(land: Path, refs: tuple[str, ...]) -> dict[str, str] | None:
         return None
 
 
-def _said_no(result: Result | None, ref: str) -> bool:
+def _said_no(result: Result | None, ref: str, words: tuple[str, ...] = _SAID_NO) -> bool:
     """Whether the push got as far as a "no" for this ref, so that nothing of it can still arrive."""
-    return result is not None and remote.statuses(result).get(ref, "").startswith(_SAID_NO)
+    return result is not None and remote.statuses(result).get(ref, "").startswith(words)

@@ -12,8 +12,14 @@ step moves the train (`train.py`): `planning.py` decides from the evidence of ga
 """
 
 from gastown.refinery import replay
+from gastown.refinery.blocked import Blocked, find_blocked, read_blocked
+from gastown.refinery.by_hand import NotInQueue, pause, reject, resume, withdraw
+from gastown.refinery.checkpoints import Checkpoint, say_checkpoint
 from gastown.refinery.command import Stopped
-from gastown.refinery.figures import RigFigures, figures
+from gastown.refinery.direct import NotAtOnce, Standing, check_at_once, hurry, stand
+from gastown.refinery.figures import EJECTED, RigFigures, Train, figures
+from gastown.refinery.gate_figures import GateFigures, gate_figures
+from gastown.refinery.gate_logs import GateLog, Match, get_run, list_last_runs, logs_of, search
 from gastown.refinery.gates import GateRunResult, run_gates
 from gastown.refinery.leftovers import branches_of, call_off_unwanted, landed_as, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
@@ -31,26 +37,46 @@ from gastown.refinery.models import (
     RunState,
     Verdict,
 )
-from gastown.refinery.overview import QueueItem, RigStatus, TargetCommit, list_queue, red_first_parents, status
+from gastown.refinery.overview import (
+    NextUp,
+    QueueItem,
+    RigStatus,
+    TargetCommit,
+    list_next,
+    list_queue,
+    red_first_parents,
+    status,
+)
 from gastown.refinery.planning import Mode
-from gastown.refinery.queries import find_open, list_for_bead, list_heads
-from gastown.refinery.recheck import recheck
+from gastown.refinery.queries import IN_QUEUE, find_open, list_for_bead, list_heads
+from gastown.refinery.recheck import Tried, recheck, try_gates
 from gastown.refinery.simulation import Figures, simulate
 from gastown.refinery.step import StepResult, lease_name, step
 from gastown.refinery.ticks import any_work, count_running, list_requested, list_unseen, ring_all, tick_rigs
+from gastown.refinery.tidying import Traces
 
 __all__ = [
+    "EJECTED",
+    "IN_QUEUE",
     "OPEN_REQUESTS",
     "TRANSITIONS",
+    "Blocked",
+    "Checkpoint",
     "Figures",
+    "GateFigures",
+    "GateLog",
     "GateRun",
     "GateRunResult",
     "IntentState",
     "LandingIntent",
     "LandsNow",
+    "Match",
     "MergeHead",
     "MergeRequest",
     "Mode",
+    "NextUp",
+    "NotAtOnce",
+    "NotInQueue",
     "QueueItem",
     "Refinery",
     "RequestState",
@@ -58,34 +84,55 @@ __all__ = [
     "RigStatus",
     "RunState",
     "StaleSubmit",
+    "Standing",
     "StepResult",
     "Stopped",
     "TargetCommit",
+    "Traces",
+    "Train",
+    "Tried",
     "Verdict",
     "any_work",
     "branches_of",
     "call_off_unwanted",
     "cancel",
+    "check_at_once",
     "count_running",
     "figures",
+    "find_blocked",
     "find_open",
+    "gate_figures",
+    "get_run",
+    "hurry",
     "landed_as",
     "lease_name",
     "list_for_bead",
     "list_heads",
+    "list_last_runs",
     "list_needed",
+    "list_next",
     "list_queue",
     "list_requested",
     "list_unseen",
+    "logs_of",
+    "pause",
+    "read_blocked",
     "recheck",
     "red_first_parents",
+    "reject",
     "replay",
+    "resume",
     "retry",
     "ring_all",
     "run_gates",
+    "say_checkpoint",
+    "search",
     "simulate",
+    "stand",
     "status",
     "step",
     "submit",
     "tick_rigs",
+    "try_gates",
+    "withdraw",
 ]

@@ -1,12 +1,11 @@
 """Who is aboard a train, in which order, and the candidate of each: its head on top of those of all who sit before."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import intents, landing, lifecycle, ordering, queries
+from gastown.refinery import intents, lifecycle, ordering, pulls, queries, ties
 from gastown.refinery.candidate import Workbench, ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
@@ -16,7 +15,7 @@ from gastown.refinery.lifecycle import Candidate
 from gastown.refinery.models import RequestState
 from gastown.refinery.planning import Prefix
 
-# A commit that no host and no remote shows for so long will not come any more.
+# A commit that no host and no remote shows for so long, since it was first looked for, will not come any more.
 HEAD_PATIENCE = timedelta(minutes=10)
 # Requests that do not go together with those aboard are tried again at every look; so many of them.
 MOST_TRIED = 50
@@ -39,20 +38,26 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
     now = clock.now()
     below = candidate_of(train[place - 1]) if place else ground(view.repository, target, now)
     kept: list[tuple[Entry, Candidate]] = []
-    gone: list[Entry] = []
+    gone: list[tuple[Entry, str]] = []
     view.repository.bring_all(entry.change.head for entry in train[place:])
+    tied = tied_by_beads(desk, view).with_commits(view.repository, target)
+    ahead = [number_of(entry) for entry in train[:place]]
     with view.repository.workbench() as bench:
         for entry in train[place:]:
+            number = number_of(entry)
+            if tied.holds(number, ahead):
+                gone.append((entry, tied.say(number)))
+                continue
             made = _put(view, bench, below, entry) if below.riders or not _is_in(view, entry, target) else None
-            if made is None:
-                gone.append(entry)  # it waits for those before it, or is told of its conflict when its turn comes
+            if made is None:  # it waits for those before it, or is told of its conflict when its turn comes
+                gone.append((entry, "it does not go together with those before it"))
                 continue
             kept.append((entry, made))
+            ahead.append(number)
             below = made
     with desk.write() as session:
         fence = desk.proof.fence
-        for entry in gone:
-            why = "it does not go together with those before it"
+        for entry, why in gone:
             lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=fence, why=why)
         for entry, made in kept:
             request = entry.change.request
@@ -83,6 +88,11 @@ def _is_right(train: Sequence[Entry], place: int, line: Line) -> bool:
     return tuple(request.riders) == since + heads
 
 
+def number_of(entry: Entry) -> int:
+    """The number of an entry's request."""
+    return entry.change.request.id or 0
+
+
 def candidate_of(entry: Entry) -> Candidate:
     """The candidate of one who is aboard."""
     request = entry.change.request
@@ -103,9 +113,11 @@ def _put(view: View, bench: Workbench, below: Candidate, entry: Entry) -> Candid
 class Workshop:
     """Builds candidates of a train that leave some of its riders out, each part of one once."""
 
-    def __init__(self, view: View, target: str) -> None:
+    def __init__(self, desk: Desk, view: View, target: str) -> None:
+        self._desk = desk
         self._view = view
         self._target = target
+        self._tied: ties.Ties | None = None
         self._entries = {entry.change.request.id or 0: entry for entry in view.train}
         self._built: dict[Prefix, Candidate | None] = {}
         prefix: Prefix = ()
@@ -114,14 +126,26 @@ class Workshop:
             self._built[prefix] = candidate_of(entry)
 
     def build(self, prefix: Prefix) -> Candidate | None:
-        """The candidate of these riders, in this order; None where they do not go together."""
+        """The candidate of these riders, in this order; None where they do not go together.
+
+        Nor do those go that build on one who is left out.
+        """
         done = next(place for place in range(len(prefix), -1, -1) if not place or prefix[:place] in self._built)
         below = self._built[prefix[:done]] if done else ground(self._view.repository, self._target, clock.now())
         with self._view.repository.workbench() as bench:
             for place in range(done, len(prefix)):
-                below = _put(self._view, bench, below, self._entries[prefix[place]]) if below is not None else None
+                if below is None or self._is_held(prefix, place):
+                    below = None
+                else:
+                    below = _put(self._view, bench, below, self._entries[prefix[place]])
                 self._built[prefix[: place + 1]] = below
         return below
+
+    def _is_held(self, prefix: Prefix, place: int) -> bool:
+        if self._tied is None:
+            said = tied_by_beads(self._desk, self._view)
+            self._tied = said.with_commits(self._view.repository, self._target)
+        return self._tied.holds(prefix[place], prefix[:place])
 
 
 def _is_in(view: View, entry: Entry, target: str) -> bool:
@@ -132,69 +156,113 @@ def board(desk: Desk, view: View, target: str, room: int) -> Move:
     """Take waiting requests aboard behind those who are there, `room` in all; a rest where nobody can be.
 
     Refused are, each with what it needs to know: what conflicts with the target itself, changes nothing in it, or was
-    never brought. What conflicts only with somebody aboard waits until that one has landed or left.
+    never brought. What conflicts only with somebody aboard waits until that one has landed or left, and what builds on
+    another one until that is aboard before it.
     """
     left = min(room - len(view.train), BATCH)
-    waiting = list(_in_order(view)) if left > 0 else []
-    view.repository.bring_all(entry.change.head for entry in waiting[:left])
+    if left <= 0:
+        return rest(target=target)
     with view.repository.workbench() as bench:
-        return _board(desk, view, target, Boarding(waiting, left, bench))
+        return _board(desk, view, target, left, bench)
 
 
-@dataclass(frozen=True)
-class Boarding:
-    """Who would come aboard, for how many there is room, and what their candidates are built with."""
-
-    waiting: Sequence[Entry]
-    room: int
-    bench: Workbench
-
-
-def _board(desk: Desk, view: View, target: str, company: Boarding) -> Move:
+def _board(desk: Desk, view: View, target: str, room: int, bench: Workbench) -> Move:
     train, repository = view.train, view.repository
     below = candidate_of(train[-1]) if train else ground(repository, target, clock.now())
     boarding: list[tuple[Entry, Candidate]] = []
+    ahead = [number_of(entry) for entry in train]
     tried, absent = 0, ""
-    for entry in company.waiting:
-        if len(boarding) >= company.room or tried >= MOST_TRIED:
-            break
-        head = entry.change.head
-        try:
-            repository.bring(head.head_oid, head.branch)
-        except git.ObjectMissing as error:
-            if clock.now() - entry.change.request.queued_at > HEAD_PATIENCE:
-                why = f"The commit that was submitted cannot be found: {error.message}"
-                return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
-            absent = error.message
+    for entry, tied in _in_turn(desk, view, target, room):
+        if not pulls.may_board(desk, view, entry):
             continue
-        made = put_on(company.bench, below, head, clock.now())
+        if len(boarding) >= room or tried >= MOST_TRIED:
+            break
+        if isinstance(tied, Move):
+            if tied.acted:
+                return tied
+            absent = tied.waits_for
+            continue
+        if tied.holds(number_of(entry), ahead):
+            absent = absent or f"{entry.change.request.bead_id} {tied.say(number_of(entry))}"
+            continue
+        made = put_on(bench, below, entry.change.head, clock.now())
         if not isinstance(made, Conflicted) and made.tree_oid != below.tree_oid:
             boarding.append((entry, made))
+            ahead.append(number_of(entry))
             below = made
             continue
         if _is_in(view, entry, target):
             return _already_in(desk, view, entry, ground(repository, target, clock.now()))
-        refused = _refuse(desk, view, entry, target, company.bench)
+        refused = _refuse(desk, view, entry, target, bench)
         if refused is not None:
             return refused
         tried += 1
     return _seat(desk, view, boarding, target) if boarding else rest(absent, target=target)
 
 
-def _in_order(view: View) -> Iterator[Entry]:
-    waiting = {entry.change.request.id or 0: entry for entry in view.in_state(RequestState.QUEUED)}
-    queue = [
-        ordering.Waiting(
-            request_id=number,
-            priority=entry.change.request.priority,
-            retries=entry.change.request.retries,
-            created_at=entry.change.request.created_at,
-            queued_at=entry.change.request.queued_at,
-            convoy_since=entry.convoy_since,
-        )
-        for number, entry in waiting.items()
-    ]
-    return (waiting[chosen.request_id] for chosen in ordering.order(queue, clock.now()))
+def _in_turn(desk: Desk, view: View, target: str, room: int) -> Iterator[tuple[Entry, "ties.Ties | Move"]]:
+    """Those that wait, in boarding order, with what ties them; or with what came of it where the head is not here.
+
+    So many heads are brought at once as there is room for: only commits that are here say who builds on whom.
+    """
+    said = tied_by_beads(desk, view)
+    order = in_order(view, said.after)
+    size = max(1, min(room, BATCH))
+    for start in range(0, len(order), size):
+        part = order[start : start + size]
+        view.repository.bring_all(entry.change.head for entry in part)
+        missing = {number_of(entry): move for entry in part if (move := _bring(desk, view, entry, target))}
+        tied = said.with_commits(view.repository, target)
+        wanted = {number_of(entry) for entry in part}
+        for entry in in_order(view, tied.after):
+            if number_of(entry) in wanted:
+                yield entry, missing.get(number_of(entry), tied)
+
+
+def _bring(desk: Desk, view: View, entry: Entry, target: str) -> Move | None:
+    """Have the head here; else what came of it: it is waited for, or sent back after a while.
+
+    Only what is missing, or what git finds malformed, is the author's to mend: a full disk or a lock is not.
+    """
+    head = entry.change.head
+    try:
+        view.repository.bring(head.head_oid, head.branch)
+    except (git.ObjectMissing, git.ObjectMalformed) as error:
+        with desk.write() as session:
+            since = lifecycle.miss_head(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence)
+        if clock.now() - since > HEAD_PATIENCE:
+            why = f"The commit that was submitted cannot be had: {error.message}"
+            return send_back(desk, entry, "missing_commit", {"summary": why, "target": target})
+        return rest(error.message, target=target)
+    except git.GitFailed as error:
+        return rest(error.message, target=target)
+    return None
+
+
+def tied_by_beads(desk: Desk, view: View) -> ties.Ties:
+    """Who waits for whom, as far as the beads say."""
+    with desk.write() as session:
+        return ties.find(session, view.rig.name)
+
+
+def waiting(entry: Entry) -> ordering.Waiting:
+    """What an entry's place depends on."""
+    request = entry.change.request
+    return ordering.Waiting(
+        request_id=number_of(entry),
+        priority=request.priority,
+        retries=request.retries,
+        created_at=request.created_at,
+        queued_at=request.queued_at,
+        convoy_since=entry.convoy_since,
+    )
+
+
+def in_order(view: View, after: ordering.After) -> list[Entry]:
+    """Those that wait, in the order in which they board."""
+    known = {number_of(entry): entry for entry in view.in_state(RequestState.QUEUED)}
+    chosen = ordering.order(map(waiting, known.values()), clock.now(), after)
+    return [known[one.request_id] for one in chosen]
 
 
 def _refuse(desk: Desk, view: View, entry: Entry, target: str, bench: Workbench) -> Move | None:
@@ -221,7 +289,7 @@ def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[
 def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
     if view.rig.no_gates:
         entry, made = boarding[0]
-        return landing.land(desk, view, [entry], [made.tree_oid], target, None)
+        return pulls.land_by(view)(desk, view, [entry], [made.tree_oid], target, None)
     seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
     with desk.write() as session:
         for number, (entry, made) in enumerate(boarding, seat):
@@ -251,8 +319,10 @@ def _no_change(desk: Desk, entry: Entry, target: str, why: str) -> Move:
 
 
 def send_back(desk: Desk, entry: Entry, kind: str, details: dict[str, object]) -> Move:
-    """Return the request to its polecat as rework."""
+    """Return the request to its polecat as rework, naming those that have to wait for it now."""
     with desk.write() as session:
+        behind = ties.find(session, desk.rig).waiting_for(number_of(entry))
+        details = {**details, "waited_for_by": behind} if behind else details
         lifecycle.send_back(
             session, entry.change.request, kind=kind, details=details, actor=desk.actor, lease=desk.proof.fence
         )

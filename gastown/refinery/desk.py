@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,14 +13,17 @@ from gastown import clock, policy, rigs
 from gastown.beads import BeadStatus
 from gastown.db import locks
 from gastown.db.locks import LockProof
-from gastown.refinery import queries
+from gastown.refinery import pull_records, queries
 from gastown.refinery.candidate import Change, Repository
 from gastown.refinery.heartbeat import Work
 from gastown.refinery.mending import mend
-from gastown.refinery.models import GateRun, LandingIntent, RequestState
+from gastown.refinery.models import GateRun, LandingIntent, MergeRequest, RequestState
 from gastown.refinery.planning import Mode
+from gastown.refinery.pull_standing import Seen
 from gastown.rigs import LandingStyle, Rig, TargetState
 
+# Pull requests to be closed, of which a view knows.
+_MOST_LEFT = 50
 ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
 """Since when each of these beads' convoys travels; beads without one are left out."""
 
@@ -37,6 +40,8 @@ class Desk:
     convoy_since: ConvoySince
     runners: int = 1
     """Gate runs that this host makes at once: what a rig counts on that is not told otherwise."""
+    pulls: Seen = field(default_factory=Seen)
+    """The pull requests that this step has looked at."""
 
     @property
     def actor(self) -> str:
@@ -72,6 +77,8 @@ class View:
 
     rig: Rig
     config_hash: str
+    landed_hash: str
+    """Of the gates for what has landed; empty where the rig has none."""
     max_infrastructure: int
     mode: Mode
     runners: int
@@ -82,6 +89,12 @@ class View:
     entries: Sequence[Entry]
     frozen: str | None
     """Why nothing may be pushed; None: go on."""
+    owes_look: bool
+    """Whether gates have something to say yet of what has landed."""
+    left_pulls: Sequence[MergeRequest]
+    """Requests that were called off and whose pull request is open still."""
+    paused: str | None
+    """Why nothing new may board, be tested or land; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
 
@@ -93,7 +106,7 @@ class View:
     @property
     def wants_look(self) -> bool:
         """Whether the target itself is in question, be there requests or not."""
-        return is_in_question(self.rig)
+        return is_in_question(self.rig) or self.owes_look
 
     @property
     def train(self) -> list[Entry]:
@@ -134,17 +147,24 @@ def look(desk: Desk) -> View:
             change = Change(request, heads[request.head_id or 0], title)
             entries.append(Entry(change, status, since.get(request.bead_id), runs.get(request.gate_run_id or 0)))
         rules = policy.load(session)
+        gates = rigs.list_gates(session, desk.rig)
+        landed_hash = rigs.landed_hash(rig, gates)
         return View(
             rig=rig,
-            config_hash=rigs.config_hash(rig, rigs.list_gates(session, desk.rig)),
+            config_hash=rigs.config_hash(rig, gates),
+            landed_hash=landed_hash,
+            owes_look=bool(landed_hash) and not queries.is_settled(session, rig, landed_hash),
             max_infrastructure=rules.count("refinery.max_infrastructure_retries"),
             mode=Mode(rules.text("refinery.mode")),
             runners=rules.count("refinery.runners") or desk.runners,
-            most_riders=rules.count("refinery.max_train"),
+            # A pull request lands alone and in whatever order people approve: nobody may be tested on top of another.
+            most_riders=1 if rig.landing is LandingStyle.PULL else rules.count("refinery.max_train"),
             repository=Repository.of(desk.town, rig),
             intent=queries.find_open_intent(session, desk.rig),
             entries=entries,
             frozen=rigs.find_freeze(session, rig),
+            left_pulls=pull_records.list_left(session, rig.name, limit=_MOST_LEFT) if rig.provider else (),
+            paused=rigs.find_queue_pause(rig),
             mark=mark(session, desk.rig),
         )
 
@@ -153,8 +173,9 @@ def mark(session: Session, rig: str) -> object:
     """What others change and the queue reacts to: requests, runs that end, gates, halts, a person's "try again"."""
     row = session.get(Rig, rig)
     requests = [(request.id, request.state, request.head_id) for request in queries.list_in_queue(session, rig)]
-    config = rigs.config_hash(row, rigs.list_gates(session, rig)) if row else ""
-    halts = (rigs.find_freeze(session, row), row.is_docked) if row else None
+    gates = rigs.list_gates(session, rig)
+    config = (rigs.config_hash(row, gates), rigs.landed_hash(row, gates)) if row else ()
+    halts = (rigs.find_freeze(session, row), row.is_docked, row.queue_paused_at) if row else None
     return (config, halts, requests, _open_runs(session, rig), _voided(session, rig))
 
 

@@ -202,6 +202,28 @@ def _mark_flaky(now: Sequence[Mapping[str, Any]], red: Sequence[Mapping[str, Any
     return [{**result, "verdict": Verdict.FLAKY.value} if result["gate"] in failed else dict(result) for result in now]
 
 
+def advised(session: Session, run: GateRun) -> set[str]:
+    """The advisory gates that have said something of the run's tree."""
+    runs = queries.list_runs(session, run.rig, run.tree_oid, run.config_hash)
+    return {str(result["gate"]) for one in runs for result in one.results if result.get("is_advisory")}
+
+
+def note_advice(session: Session, run_id: int, *, holder: str, advice: Sequence[Mapping[str, Any]]) -> None:
+    """Add what advisory gates said to a run that its holder has finished; its verdict stays what it is."""
+    run = queries.get_run(session, run_id)
+    results = [*run.results, *(dict(result) for result in advice)]
+    noted = session.execute(
+        update(GateRun)
+        .where(col(GateRun.id) == run_id, col(GateRun.holder) == holder, col(GateRun.state) == RunState.FINISHED)
+        .values(results=results)
+    )
+    if noted.rowcount != 1:  # type: ignore[attr-defined]
+        raise GateRunLost(f"gate run {run_id} is somebody else's now")
+    said: dict[str, Any] = {"run": run_id, "request": run.request_id, "results": results}
+    actor = f"{run.rig}/refinery"
+    record(session, EventKind.GATE_RUN_ADVISED, actor=actor, bead_id=run.bead_id, rig=run.rig, **said)
+
+
 def cancel(session: Session, run_id: int, *, actor: str, why: str, ring: bool = False) -> bool:
     """Call an open run off (False: not open) and, with `ring`, wake its refinery; its runner notices at a heartbeat."""
     now = clock.now()

@@ -1,33 +1,36 @@
 """Running a rig's gates on one tree: claim, rebuild the tree from object ids, check it out, run, record.
 
 A run ends in a verdict only through `gate_runs.finish`, by the holder of its lease. A runner that dies, or that loses
-the lease, leaves no verdict; the run is then somebody else's.
+the lease, leaves no verdict; the run is then somebody else's. Advisory gates run after the verdict, and let runs that
+wait go first (`advice.py`).
 """
 
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlmodel import Session
 
 from gastown import clock, git, logs, policy, rigs
 from gastown.config import Settings
 from gastown.git import Conflicted
-from gastown.refinery import command, gate_runs, queries, slots
+from gastown.refinery import advice, checks, gate_runs, queries, slots
 from gastown.refinery.candidate import Repository, stack
+from gastown.refinery.checks import SETUP, Bench, Result
 from gastown.refinery.command import Stopped
+from gastown.refinery.gate_logs import forget_oldest, log_path
 from gastown.refinery.gate_runs import GateRunLost
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.models import GateRun, MergeHead, Verdict
-from gastown.refinery.verdicts import Ended, Ruling, overall, rule, tail
-from gastown.rigs import Gate, LandingStyle, Rig, RigNotFound
+from gastown.refinery.verdicts import Ruling, overall
+from gastown.rigs import Gate, GatePhase, LandingStyle, Rig, RigNotFound
 
 log = logs.get(__name__)
 
-SETUP = "setup"
-"""How the set-up command is called among the gates of a run's results."""
+# Runs; looking through all logs takes a moment.
+_TIDY_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Job:
     run: GateRun
     rig: Rig
     gates: Sequence[Gate]
+    advisory: Sequence[Gate]
     heads: Sequence[MergeHead]
     timeout_s: float
     floor_mb: float
@@ -56,7 +60,7 @@ class _Job:
         return Repository.of(self.settings.town, self.rig)
 
     def log_of(self, gate: str) -> Path:
-        return self.settings.town / "logs" / "gates" / f"{self.run.id}-{gate}.log"
+        return log_path(self.settings.town, self.run.id or 0, gate)
 
 
 class _CannotRun(Exception):
@@ -78,30 +82,68 @@ def run_gates(
     if claimed is None:
         return GateRunResult(gate_run_id)
     run, ttl_s, every_s = claimed
+    books = _Books(work, run, holder)
 
     def beat(session: Session) -> None:
         if gate_runs.is_frozen(session, gate_run_id):
             raise GateRunLost("the rig was stopped: its gates run again when it goes on")
-        gate_runs.renew(session, gate_run_id, holder=holder, ttl_s=ttl_s)
+        if not books.is_closed.is_set():
+            gate_runs.renew(session, gate_run_id, holder=holder, ttl_s=ttl_s)
 
     with logs.bound(rig=run.rig, gate_run=gate_run_id), Heartbeat(work, beat, every_s=every_s) as heart:
         try:
             job = _load(work, run, settings, lambda: heart.lost.is_set() or stopping())
-            results = [] if job is None else _try_run(job)
+            if job is not None:
+                _try_run(job, books)
         except Stopped:
-            with work() as session:
-                gate_runs.put_back(session, gate_run_id, holder=holder, actor=f"{run.rig}/refinery")
-            return GateRunResult(gate_run_id, claimed=True, lost=True)
-    if job is None:
-        return GateRunResult(gate_run_id, claimed=True, lost=True)
-    verdict = overall([Verdict(result["verdict"]) for result in results])
-    try:
-        with work() as session:
-            finished = gate_runs.finish(session, gate_run_id, holder=holder, verdict=verdict, results=results)
-    except GateRunLost as error:
-        log.warning("%s", error)
-        return GateRunResult(gate_run_id, claimed=True, lost=True)
-    return GateRunResult(gate_run_id, claimed=True, verdict=finished.verdict)
+            books.put_back()
+    return books.result()
+
+
+class _Books:
+    """What is written of one run: its verdict once, by its holder; then what advisory gates say."""
+
+    def __init__(self, work: Work, run: GateRun, holder: str) -> None:
+        self.work = work
+        self.run = run
+        self.holder = holder
+        self.is_closed = threading.Event()
+        self.verdict: Verdict | None = None
+
+    def close(self, results: Sequence[Result], verdict: Verdict) -> None:
+        """Write the verdict, unless the run is another's by now."""
+        self.is_closed.set()
+        try:
+            with self.work() as session:
+                run_id = self.run.id or 0
+                row = gate_runs.finish(session, run_id, holder=self.holder, verdict=verdict, results=results)
+                self.verdict = row.verdict
+        except GateRunLost as error:
+            log.warning("%s", error)
+
+    def unknown(self, gates: Sequence[Gate]) -> list[Gate]:
+        """Those of the advisory gates that have said nothing of this tree yet."""
+        if not gates or self.verdict in (None, Verdict.INFRASTRUCTURE_ERROR):
+            return []
+        with self.work() as session:
+            known = gate_runs.advised(session, self.run)
+        return [gate for gate in gates if gate.name not in known]
+
+    def add(self, said: Sequence[Result]) -> None:
+        """Write down what advisory gates said."""
+        with self.work() as session:
+            gate_runs.note_advice(session, self.run.id or 0, holder=self.holder, advice=said)
+
+    def put_back(self) -> None:
+        """Let the next runner have the run, unless it has its verdict."""
+        if self.verdict is None:
+            with self.work() as session:
+                actor = f"{self.run.rig}/refinery"
+                gate_runs.put_back(session, self.run.id or 0, holder=self.holder, actor=actor)
+
+    def result(self) -> GateRunResult:
+        """What it all came to."""
+        return GateRunResult(self.run.id or 0, claimed=True, lost=self.verdict is None, verdict=self.verdict)
 
 
 def _claim(work: Work, run_id: int, settings: Settings, holder: str) -> tuple[GateRun, float, float] | None:
@@ -130,7 +172,8 @@ def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], b
         except RigNotFound:
             gate_runs.cancel(session, run.id or 0, actor=f"{run.rig}/refinery", why="the rig was removed")
             return None
-        if rigs.config_hash(rig, gates) != run.config_hash:
+        phase = _phase(rig, gates, run)
+        if phase is None:
             actor = f"{run.rig}/refinery"
             gate_runs.cancel(session, run.id or 0, actor=actor, why="the gates were changed", ring=True)
             return None
@@ -138,7 +181,8 @@ def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], b
         return _Job(
             run=run,
             rig=rig,
-            gates=gates,
+            gates=rigs.after_landing(gates) if phase is GatePhase.POST_LANDING else rigs.deciding(gates),
+            advisory=rigs.advisory(gates, phase),
             heads=queries.list_run_heads(session, run),
             timeout_s=rules.number("gate.timeout_s"),
             floor_mb=rules.number("disk.floor_mb"),
@@ -147,49 +191,59 @@ def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], b
         )
 
 
-def _try_run(job: _Job) -> list[dict[str, Any]]:
-    """The result of each gate up to the first that did not pass; what kept them from running is a result as well."""
+def _phase(rig: Rig, gates: Sequence[Gate], run: GateRun) -> GatePhase | None:
+    """Which of the rig's gates the run is of; None: of none that it has now."""
+    hashes = {
+        rigs.config_hash(rig, gates): GatePhase.PRE_MERGE,
+        rigs.landed_hash(rig, gates): GatePhase.POST_LANDING,
+    }
+    return hashes.get(run.config_hash)
+
+
+def _try_run(job: _Job, books: _Books) -> None:
+    """Run the gates and write down what they said; what kept them from running is a result as well."""
     began = clock.monotonic()
     try:
-        return _run(job)
+        _run(job, books)
     except Stopped:
         raise
     except Exception as error:
         # Whatever it is: without a verdict the run would be offered again, and fail so again, for ever.
         log.warning("gates could not run: %s", error)
         ruling = Ruling(Verdict.INFRASTRUCTURE_ERROR, str(error)[:500] or type(error).__name__)
-        return [_result(SETUP, ruling, None, clock.monotonic() - began, "")]
+        if not books.is_closed.is_set():
+            seconds = clock.monotonic() - began
+            books.close([checks.result(SETUP, ruling, None, seconds, "")], Verdict.INFRASTRUCTURE_ERROR)
 
 
-def _run(job: _Job) -> list[dict[str, Any]]:
+def _run(job: _Job, books: _Books) -> None:
     free_mb = _free_mb(job.settings)
     if free_mb < job.floor_mb:
         raise _CannotRun(f"only {free_mb:.0f} MB are free on this host, less than disk.floor_mb")
+    if (job.run.id or 0) % _TIDY_EVERY == 0:
+        forget_oldest(job.settings.town)
     commits = _commits(job)
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
     with slots.take(job.settings.town, job.rig.name, count=job.settings.gate_runners, given_up=job.given_up) as slot:
         for number, (commit, tree) in enumerate(commits, 1):
             slot.check_out(job.repository.land, commit, fresh=job.run.attempt > 1)
+            told = {"GATE_COMMIT": commit, "GATE_TREE": tree, "GATE_BRANCH": job.rig.branch}
+            told["GATE_BASE"] = job.run.base_oid
+            bench = Bench(slot.shell(), told, job.timeout_s, job.log_of, job.given_up)
             step = {"step": number, "steps": len(commits), "tree": tree} if len(commits) > 1 else {}
-            found = [{**result, **step} for result in _run_all(job, slot)]
+            found = [{**result, **step} for result in checks.run_all(bench, job.rig.setup_command, job.gates)]
             if any(result["verdict"] != Verdict.PASS for result in found):
-                return found  # what passed before it tells nobody anything
+                results = found  # what passed before it tells nobody anything
+                break
             results += found
-    return results
+        books.close(results, _verdict(job, results))
+        advice.advise(bench, books.unknown(job.advisory), books.work, books.add)
 
 
-def _run_all(job: _Job, slot: slots.Slot) -> list[dict[str, Any]]:
-    """The set-up command and the gates on what is checked out, up to the first that does not pass."""
-    results: list[dict[str, Any]] = []
-    if job.rig.setup_command:
-        result = _run_one(job, slot, SETUP, job.rig.setup_command, job.timeout_s)
-        if result["verdict"] != Verdict.PASS:
-            return [result]
-    for gate in job.gates:
-        results.append(_run_one(job, slot, gate.name, gate.command, gate.timeout_s or job.timeout_s))
-        if results[-1]["verdict"] != Verdict.PASS:
-            break
-    return results
+def _verdict(job: _Job, results: Sequence[Result]) -> Verdict:
+    if not results and job.run.config_hash.startswith(rigs.LANDED_MARK):
+        return Verdict.PASS  # all its gates are advisory
+    return overall([Verdict(result["verdict"]) for result in results])
 
 
 def _commits(job: _Job) -> list[tuple[str, str]]:
@@ -230,32 +284,3 @@ def _commit(job: _Job) -> str:
     if found != run.tree_oid:
         raise _CannotRun(f"this host builds tree {found}, the refinery built {run.tree_oid}")
     return commit
-
-
-def _run_one(job: _Job, slot: slots.Slot, name: str, text: str, timeout_s: float) -> dict[str, Any]:
-    began = clock.monotonic()
-    path = job.log_of(name)
-    ended: Ended = command.run(slot.shell(), text, log=path, timeout_s=timeout_s, given_up=job.given_up)
-    ruling = _rule_setup(ended) if name == SETUP else rule(ended)
-    log.info("%s: %s (%s)", name, ruling.verdict, ruling.why)
-    return _result(name, ruling, ended, clock.monotonic() - began, str(path))
-
-
-def _rule_setup(ended: Ended) -> Ruling:
-    """Setting up tests nothing, so that its words are not looked at: exit 0 or not."""
-    if ended.exit_code == 0 and not ended.timed_out:
-        return Ruling(Verdict.PASS, "exit 0")
-    why = "did not end in its time" if ended.timed_out else f"ended with {ended.exit_code}"
-    return Ruling(Verdict.INFRASTRUCTURE_ERROR, f"the set-up command {why}")
-
-
-def _result(gate: str, ruling: Ruling, ended: Ended | None, seconds: float, path: str) -> dict[str, Any]:
-    return {
-        "gate": gate,
-        "verdict": ruling.verdict.value,
-        "why": ruling.why,
-        "exit_code": ended.exit_code if ended else None,
-        "seconds": round(seconds, 3),
-        "tail": tail(ended.output) if ended else "",
-        "log": path,
-    }

@@ -100,10 +100,16 @@ def void(session: Session, intent: LandingIntent, *, actor: str, lease: int, why
 
 
 def land(
-    session: Session, intent: LandingIntent, *, actor: str, lease: int, after_landing: Callable[[Session, str], None]
+    session: Session,
+    intent: LandingIntent,
+    *,
+    actor: str,
+    lease: int,
+    after_landing: Callable[[Session, str], None],
+    sha: str | None = None,
 ) -> list[str]:
     """Record a landing that the remote has shown: intent, requests, heads and beads at once. Returns the beads, in
-    order; none: done before.
+    order; none: done before. `sha` is the target's commit that brought it, where that is not the intent's own.
     """
     now = clock.now()
     if not _close_intent(session, intent, IntentState.LANDED, now):
@@ -111,7 +117,7 @@ def land(
     rig = rigs.get(session, intent.rig)
     riders = queries.list_riders(session, intent)
     for request, head in riders:
-        move(session, request, RequestState.LANDED, landed_oid=request.candidate_oid, landed_at=now)
+        move(session, request, RequestState.LANDED, landed_oid=sha or request.candidate_oid, landed_at=now)
         head.result = "landed"
         session.add(head)
         record_about(
@@ -122,21 +128,19 @@ def land(
             actor=actor,
             lease=lease,
             intent=intent.id,
-            sha=request.candidate_oid,
+            sha=sha or request.candidate_oid,
             base=intent.base_oid,
             tree=intent.tree_oid,
             target=rig.branch,
             run=intent.gate_run_id,
             landed_at=say_time(now),
         )
-        _close_bead(session, request, head, intent, rig.branch, actor=actor)
+        _close_bead(session, request, head, sha or request.candidate_oid, rig.branch, actor=actor)
         after_landing(session, request.bead_id)
     return [request.bead_id for request, _head in riders]
 
 
-def _close_bead(
-    session: Session, request: MergeRequest, head: MergeHead, intent: LandingIntent, target: str, *, actor: str
-) -> None:
+def _close_bead(session: Session, request: MergeRequest, head: MergeHead, sha: str, target: str, *, actor: str) -> None:
     """A person may have closed it by hand while the push was under way: the landing is a fact all the same."""
     bead = beads.find_many(session, [request.bead_id]).get(request.bead_id)
     if bead is not None and bead.status != BeadStatus.CLOSED:
@@ -144,7 +148,7 @@ def _close_bead(
             session,
             request.bead_id,
             actor=actor,
-            sha=request.candidate_oid,
+            sha=sha,
             target=target,
             fence=head.fence,
             assignment_id=head.assignment_id,

@@ -4,9 +4,11 @@ Only the remote says whether something landed. An intent stays open until the re
 that the target has left its base so that it can never be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlmodel import Session
 
 from gastown import clock, git, logs, rigs
 from gastown.errors import Bug
@@ -23,6 +25,8 @@ log = logs.get(__name__)
 
 # A push that was cut off (git's own time-out is 5 minutes) cannot arrive after this.
 LONGEST_PUSH = timedelta(minutes=10)
+# A remote may show an old state for so long before a person hears of it.
+LONGEST_LAG = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ def rest(waits_for: str = "", *, target: str = "") -> Move:
     return Move(acted=False, waits_for=waits_for, target=target)
 
 
-def calm(rig: Rig) -> TargetState:
-    """The state of a target about which nothing is wrong."""
-    return TargetState.UNKNOWN if rig.no_gates else TargetState.GREEN
+def calm(view: View) -> TargetState:
+    """The state of a target about which nothing is wrong; unknown while gates have something to say yet."""
+    return TargetState.UNKNOWN if view.rig.no_gates or view.owes_look else TargetState.GREEN
 
 
 def land(
@@ -177,13 +181,18 @@ def _push(desk: Desk, view: View, intent: LandingIntent, fence: str | None) -> M
         case Pushed.REFUSED:
             return _refused(desk, view, intent, outcome.reason)
         case Pushed.UNKNOWN:
-            return rest(f"the remote's answer to a push was lost: {outcome.reason}")
+            return rest(f"it is not known yet what came of a push to {view.rig.branch}: {outcome.reason}")
 
 
 def find_freeze(desk: Desk) -> str | None:
     """Why nothing may be pushed by now, whatever was decided a moment ago; None: go on."""
     with desk.write() as session:
-        return rigs.find_freeze(session, rigs.get(session, desk.rig))
+        return frozen_by_now(session, rigs.get(session, desk.rig))
+
+
+def frozen_by_now(session: Session, rig: Rig) -> str | None:
+    """The same, in a transaction in which more is decided."""
+    return rigs.find_freeze(session, rig) or rigs.find_queue_pause(rig)
 
 
 def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
@@ -193,7 +202,51 @@ def _prove(desk: Desk, view: View, intent: LandingIntent) -> Move:
         return _landed(desk, view, intent, target)
     if target != intent.base_oid:
         return _void(desk, view, intent, "the target moved")
-    return rest("the remote took a push and does not show it")
+    why = f"the remote took a push to {view.rig.branch} and does not show it: it is made again until it does"
+    if clock.now() - intent.created_at > LONGEST_LAG:
+        with desk.write() as session:
+            rigs.set_target_state(session, desk.rig, TargetState.BROKEN, target, actor=desk.actor, why=why)
+    return rest(why, target=target)
+
+
+def find_late(desk: Desk, view: View, target: str) -> Move | None:
+    """Take up again a landing that was given up and is on the target after all; None where there is none.
+
+    A push may be slower than a "no" to another push of the same landing; and a remote may show an old target.
+    """
+    if target == view.rig.target_oid:
+        return None
+    waiting = {entry.change.head.id or 0: entry for entry in view.entries}
+    with desk.write() as session:
+        given_up = queries.list_given_up(session, desk.rig, waiting.keys())
+    for intent in given_up:
+        if intent.new_oid != intent.base_oid and view.repository.is_in(intent.new_oid, target):
+            return _take_up(desk, view, intent, waiting)
+    return None
+
+
+def _take_up(desk: Desk, view: View, intent: LandingIntent, waiting: Mapping[int, Entry]) -> Move:
+    """Open it anew, for those of its riders that still wait; the next move finds it on the target."""
+    numbers = intent.riders or [intent.head_id]
+    found = tuple(number for number in numbers if number in waiting)
+    # Without all of them it must not be taken for a step from its base that landed these alone.
+    base = intent.base_oid if len(found) == len(numbers) else intent.new_oid
+    landings = _landings(view, intent, [waiting[number] for number in found])
+    made = Candidate(base, intent.new_oid, intent.tree_oid, intent.created_at, found, landings=landings)
+    with desk.write() as session:
+        run = None if intent.gate_run_id is None else queries.get_run(session, intent.gate_run_id)
+        requests = [waiting[number].change.request for number in found]
+        intents.intend(session, requests, made, run, actor=desk.actor, lease=desk.proof.fence)
+    return Move(acted=True)
+
+
+def _landings(view: View, intent: LandingIntent, riders: Sequence[Entry]) -> tuple[str, ...]:
+    """The commit with which each of them landed, as the commits themselves say; none where they share one."""
+    if not view.gates_each:
+        return ()
+    commits = git.first_parent(view.repository.land, intent.base_oid, intent.new_oid)
+    own = {number: commit.oid for commit in commits for number in commit.trailers("Request")}
+    return tuple(own.get(str(entry.change.request.id), intent.new_oid) for entry in riders)
 
 
 def _void(desk: Desk, view: View, intent: LandingIntent, why: str) -> Move:
@@ -214,8 +267,10 @@ def _refused(desk: Desk, view: View, intent: LandingIntent, reason: str) -> Move
     return rest(why, target=intent.base_oid)
 
 
-def find_pause(desk: Desk, target: str) -> str | None:
+def find_pause(desk: Desk, view: View, target: str) -> str | None:
     """Why landings on this target pause because the remote refused one; None when they need not."""
+    if view.rig.landing is LandingStyle.PULL:  # one pull request that is refused says nothing of the others
+        return None
     with desk.write() as session:
         refusals = queries.list_refusals(session, desk.rig, target)
     if not refusals or refusals[-1].closed_at is None:
@@ -230,7 +285,9 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
     with desk.write() as session:
         actor, fence = desk.actor, desk.proof.fence
         landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
-        # The landed tree has its verdict; a commit of somebody else's on top of it has none yet.
-        state = calm(view.rig) if target == intent.new_oid else TargetState.UNKNOWN
+        # The landed tree has its verdict; a commit of somebody else's on top of it has none yet, nor has it any of the
+        # gates for what has landed.
+        is_known = target == intent.new_oid and not view.landed_hash
+        state = calm(view) if is_known else TargetState.UNKNOWN
         rigs.set_target_state(session, desk.rig, state, target, actor=desk.actor)
     return Move(acted=True, landed=tuple(landed), target=target)

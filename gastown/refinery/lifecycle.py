@@ -255,14 +255,67 @@ def requeue(session: Session, request: MergeRequest, *, actor: str, lease: int, 
     record_about(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, why=why)
 
 
+def miss_head(session: Session, request: MergeRequest, *, actor: str, lease: int) -> datetime:
+    """Tell, once, that a queued request's head is not to be had; returns since when that is known.
+
+    The time before the first look for it counts nothing: the queue may have been halted, or the remote away.
+    """
+    first = queries.find_missed(session, request)
+    if first is not None:
+        return first.at
+    head = queries.get_head(session, request.head_id)
+    said = {"why": "its commit is not to be had yet", "missing": head.head_oid}
+    record_about(session, EventKind.REQUEST_REQUEUED, request, head, actor=actor, lease=lease, **said)
+    return clock.now()
+
+
+def show_pull(  # noqa: PLR0913 - what was opened, from what, for whom; most are keywords
+    session: Session, request: MergeRequest, *, number: int, url: str, head_oid: str, actor: str, lease: int
+) -> None:
+    """Note the request's pull request and the head that it shows; until that is approved the request waits unseated."""
+    values = {"pull_number": number, "pull_url": url[:2000]}
+    shown = session.execute(
+        update(MergeRequest)
+        .where(
+            col(MergeRequest.id) == request.id,
+            col(MergeRequest.head_id) == request.head_id,
+            col(MergeRequest.state).in_((RequestState.QUEUED, RequestState.TESTING)),
+        )
+        .values(state=RequestState.QUEUED, **values, **NO_CANDIDATE)
+    )
+    if shown.rowcount != 1:  # type: ignore[attr-defined]
+        raise StaleSubmit(f"request {request.id} has a newer head, or waits no longer")
+    head = queries.get_head(session, request.head_id)
+    said = {"number": number, "url": url[:2000], "commit": head_oid}
+    record_about(session, EventKind.REQUEST_PULL_OPENED, request, head, actor=actor, lease=lease, **said)
+
+
+def note_pull(session: Session, request: MergeRequest, words: str, *, actor: str, lease: int) -> None:
+    """Tell what the request's pull request waits for now; it changes nothing."""
+    head = queries.get_head(session, request.head_id)
+    said = {"number": request.pull_number, "words": words}
+    record_about(session, EventKind.REQUEST_PULL_WAITS, request, head, actor=actor, lease=lease, **said)
+
+
+def forget_pull(session: Session, request: MergeRequest, *, actor: str, lease: int) -> None:
+    """Note that the pull request of a request that was called off has been closed."""
+    where = (col(MergeRequest.id) == request.id, col(MergeRequest.state) == RequestState.CANCELLED)
+    said = {"number": request.pull_number, "url": request.pull_url}
+    session.execute(update(MergeRequest).where(*where).values(pull_number=None, pull_url=""))
+    head = queries.get_head(session, request.head_id)
+    record_about(session, EventKind.REQUEST_PULL_CLOSED, request, head, actor=actor, lease=lease, **said)
+
+
 def send_back(
-    session: Session, request: MergeRequest, *, kind: str, details: Mapping[str, Any], actor: str, lease: int
+    session: Session, request: MergeRequest, *, kind: str, details: Mapping[str, Any], actor: str, lease: int | None
 ) -> bool:
     """Return the request to its polecat as rework; False where the bead's cap is spent and a person decides.
 
+    Without a `lease` it is a person who does, which costs the request no score.
+
     The request stays open: the next head submitted for the bead enters the queue again.
     """
-    retries = request.retries + 1  # before the row changes under our hands
+    retries = request.retries + (lease is not None)  # before the row changes under our hands
     move(session, request, RequestState.RETURNED, retries=retries, **NO_CANDIDATE)
     head = queries.get_head(session, request.head_id)
     head.result = kind

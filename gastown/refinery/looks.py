@@ -9,6 +9,7 @@ from gastown import clock, rigs
 from gastown.events import EventKind, record
 from gastown.refinery import gate_runs, queries
 from gastown.refinery.models import GateRun, LandingIntent, Refinery, RunState, Verdict
+from gastown.rigs import TargetState
 
 
 def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str = "") -> None:
@@ -25,9 +26,18 @@ def note_look(session: Session, rig: str, *, seen_oid: str = "", waits_for: str 
         record(session, EventKind.TARGET_FOUND, actor=f"{rig}/refinery", rig=rig, oid=row.first_oid)
 
 
-def retry(session: Session, rig: str, *, actor: str) -> int:
-    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many."""
-    rigs.get(session, rig)
+def retry(session: Session, rig: str, *, actor: str, keep_target: bool = False) -> int:
+    """Forget every verdict but the green ones, and every refusal, and start the rig's queue again; returns how many.
+
+    Where the target stood, too: the queue goes on from where it stands now, be that behind what has landed. With
+    `keep_target` a rig that had stopped looks again, and accepts no such thing: somebody changed its gates, no more.
+    """
+    row = rigs.get(session, rig)
+    why = "a person looks at it"
+    if not keep_target:
+        rigs.set_target_state(session, rig, TargetState.UNKNOWN, "", actor=actor, why=why)
+    elif row.target_state is TargetState.BROKEN:
+        rigs.set_target_state(session, rig, TargetState.UNKNOWN, row.target_oid, actor=actor, why=why)
     forgotten = session.execute(
         update(GateRun)
         .where(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from gastown.refinery import queries
 from gastown.refinery.models import GateRun, MergeHead, MergeRequest, RunState, Verdict
 from gastown.refinery.planning import Odds
 
@@ -46,6 +47,7 @@ def learn(session: Session, rig: str) -> Odds:
     runs = session.exec(
         select(GateRun.verdict, GateRun.riders)
         .where(GateRun.rig == rig, GateRun.state == RunState.FINISHED, col(GateRun.is_void).is_(False))
+        .where(queries.says_what_may_land())
         .order_by(col(GateRun.id).desc())
         .limit(LAST_RUNS)
     ).all()

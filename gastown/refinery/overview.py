@@ -1,7 +1,7 @@
 """The queues as people see them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func
@@ -9,21 +9,25 @@ from sqlmodel import Session, col, select
 
 from gastown import clock, git, rigs
 from gastown.config import Settings
-from gastown.refinery import ordering, queries
+from gastown.events import Event
+from gastown.refinery import ordering, places, queries, ties
 from gastown.refinery.candidate import Repository
+from gastown.refinery.checkpoints import Checkpoint, checkpoints, known_runs, list_tested, say_checkpoint
 from gastown.refinery.desk import ConvoySince
+from gastown.refinery.guard import advice_of
 from gastown.refinery.heartbeat import Work
 from gastown.refinery.judgement import GREEN
 from gastown.refinery.models import (
     GateRun,
     LandingIntent,
+    MergeHead,
     MergeRequest,
     RequestState,
     RunState,
 )
+from gastown.refinery.places import Place
+from gastown.refinery.ties import Ties
 from gastown.rigs import Rig
-
-_FIRST = {RequestState.LANDING: 0, RequestState.TESTING: 1, RequestState.QUEUED: 2, RequestState.RETURNED: 3}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,27 @@ class QueueItem:
     polecat: str
     score: float
     waits_for: str
+    advice: Sequence[Mapping[str, object]] = ()
+    """What advisory gates have against the tree that it was tested as."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the score is the sum of."""
+    lane: str = ""
+    """Why it goes before what has a higher score: "overdue" or "hotfix"; empty: it does not."""
+    checkpoints: Sequence[Checkpoint] = ()
+    """The runs that test a prefix of the train which ends with it."""
+
+
+@dataclass(frozen=True)
+class NextUp:
+    """What lands next in a rig."""
+
+    item: QueueItem
+    why: str
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """What its score is the sum of."""
+        return self.item.parts
 
 
 @dataclass(frozen=True)
@@ -56,85 +81,138 @@ def _no_convoys(_session: Session, _bead_ids: Sequence[str]) -> Mapping[str, dat
 
 
 def list_queue(
-    session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys, limit: int = 1000
+    session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys, limit: int | None = None
 ) -> list[QueueItem]:
-    """The open requests of a rig, or of all, by rig and position; the returned ones last."""
-    query = select(MergeRequest).where(col(MergeRequest.state).in_(_FIRST)).order_by(col(MergeRequest.id)).limit(limit)
-    rows = session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
-    since = convoy_since(session, [row.bead_id for row in rows])
-    waiting = {row.id or 0: _waiting(row, since.get(row.bead_id)) for row in rows}
-    now = clock.now()
-    order = {item.request_id: place for place, item in enumerate(ordering.order(waiting.values(), now))}
-    sorted_rows = sorted(rows, key=lambda row: (row.rig, _FIRST[row.state], row.seat or 0, order[row.id or 0]))
-    places = _places(sorted_rows)
-    seen = queries.refineries(session)
-    heads, runs = queries.heads_of(session, rows), queries.runs_of(session, rows)
-    known = queries.beads_of(session, rows)
+    """The open requests of a rig, or of all, by rig and position, the first so many; the returned ones last."""
+    tied = ties.find(session, rig)
+    return _items(session, places.find_places(session, rig, convoy_since, tied.after)[:limit], tied)
+
+
+def _items(session: Session, chosen: Sequence[Place], tied: Ties) -> list[QueueItem]:
+    """These places with all that people are told of them."""
+    rows: dict[int, MergeRequest] = {}
+    heads: dict[int, MergeHead] = {}
+    said: dict[int, tuple[Event | None, Event | None]] = {}
+    known: dict[str, tuple[str, str]] = {}
+    for part in places.batches([place.number for place in chosen]):
+        some = session.exec(select(MergeRequest).where(col(MergeRequest.id).in_(part))).all()
+        rows |= {row.id or 0: row for row in some}
+        heads |= queries.heads_of(session, some)
+        said |= queries.pull_words(session, some)
+        known |= queries.beads_of(session, some)
+    tested = list_tested(session, {place.rig for place in chosen})
+    runs = known_runs(session, tested)
+    points = checkpoints(session, [row for row in tested if row.seat is not None], runs)
+    stands = _stands(session)
     items = []
-    for row in sorted_rows:
-        head = heads[row.head_id or 0]
-        place = places[row.id or 0]
-        stands = seen[row.rig].waits_for if row.rig in seen else ""
-        items.append(
-            QueueItem(
-                position=place,
-                request=row,
-                title=known[row.bead_id][0],
-                head_oid=head.head_oid,
-                polecat=head.polecat,
-                score=ordering.score(waiting[row.id or 0], now),
-                waits_for=_waits_for(row, head.result, runs.get(row.gate_run_id or 0), place, stands),
-            )
-        )
+    for place in chosen:
+        row = rows[place.number]
+        why = _pull_words(row, said) or stands.get(row.rig, "")
+        here = points.get(row.rig, [])
+        what = _waits_aside(row, runs, why) if row.aside_at else ""
+        what = (tied.say(place.number) if row.state is RequestState.QUEUED else "") or what
+        what = what or _waits_for(row, heads[row.head_id or 0].result, here, place.position, why)
+        items.append(_item(place, row, heads[row.head_id or 0], known[row.bead_id][0], what, here, runs))
     return items
 
 
-def _waiting(row: MergeRequest, since: datetime | None) -> ordering.Waiting:
-    return ordering.Waiting(row.id or 0, row.priority, row.retries, row.created_at, row.queued_at, since)
+def _item(  # noqa: PLR0913 - what was read of one request, from six tables
+    place: Place,
+    row: MergeRequest,
+    head: MergeHead,
+    title: str,
+    waits_for: str,
+    points: Sequence[Checkpoint],
+    runs: Sequence[GateRun],
+) -> QueueItem:
+    now = clock.now()
+    return QueueItem(
+        position=place.position,
+        request=row,
+        title=title,
+        head_oid=head.head_oid,
+        polecat=head.polecat,
+        score=ordering.score(place.waiting, now),
+        waits_for=waits_for,
+        advice=advice_of([run for run in runs if run.id == row.gate_run_id]),
+        parts=ordering.parts(place.waiting, now),
+        lane=_lane(place.waiting, now),
+        checkpoints=[point for point in points if point.run.riders[-1:] == [row.head_id]],
+    )
 
 
-def _places(rows: Sequence[MergeRequest]) -> dict[int, int]:
-    places: dict[int, int] = {}
-    taken: dict[str, int] = {}
-    for row in rows:
-        if row.state is RequestState.RETURNED:
-            places[row.id or 0] = 0
-            continue
-        taken[row.rig] = taken.get(row.rig, 0) + 1
-        places[row.id or 0] = taken[row.rig]
-    return places
+def _stands(session: Session) -> dict[str, str]:
+    """What holds each rig's queue up; a pause is known before the queue has looked."""
+    found = {name: row.waits_for for name, row in queries.refineries(session).items()}
+    return found | {halt.rig or "": halt.why for halt in rigs.list_queue_pauses(session)}
 
 
-def _waits_for(row: MergeRequest, result: str, run: GateRun | None, place: int, stands: str) -> str:
+def _lane(waiting: ordering.Waiting, now: datetime) -> str:
+    if waiting.is_overdue(now):
+        return "overdue"
+    return "hotfix" if waiting.is_hotfix else ""
+
+
+def list_next(session: Session, rig: str | None = None, *, convoy_since: ConvoySince = _no_convoys) -> list[NextUp]:
+    """What lands next in each rig, or in one, and why it is that."""
+    tied = ties.find(session, rig)
+    first = [place for place in places.find_places(session, rig, convoy_since, tied.after) if place.position == 1]
+    return [NextUp(item, _why_next(item)) for item in _items(session, first, tied)]
+
+
+def _why_next(item: QueueItem) -> str:
+    match item.request.state:
+        case RequestState.LANDING:
+            return "its landing is under way"
+        case RequestState.TESTING if item.request.seat is not None:
+            return "it sits first on the train"
+        case RequestState.TESTING:
+            return "it was set aside, and nobody is aboard"
+    lanes = {"overdue": "it has waited longest, for more than a day", "hotfix": "it is a hotfix (P0)"}
+    return lanes.get(item.lane, "its score is the highest of those that wait")
+
+
+def _pull_words(row: MergeRequest, said: Mapping[int, tuple[Event | None, Event | None]]) -> str:
+    """What a request with a pull request waits for, unless it is tested or in rework."""
+    if row.pull_number is None or row.state is not RequestState.QUEUED:
+        return ""
+    _opened, waits = said.get(row.id or 0, (None, None))
+    return f"{row.pull_url}: {waits.payload.get('words', '') if waits else 'its provider'}"
+
+
+def _waits_for(row: MergeRequest, result: str, points: Sequence[Checkpoint], place: int, stands: str) -> str:
     match row.state:
         case RequestState.RETURNED:
             return f"rework ({result})"
         case RequestState.LANDING:
             return stands or "its push"
         case RequestState.TESTING:
-            return _waits_aboard(row, run, stands)
-        case _ if place > 1:
+            return _waits_aboard(row, points, stands)
+        case _ if place > 1 and row.pull_number is None:
             return "the request before it"
         case _:
             return stands or "its turn"
 
 
-def _waits_aboard(row: MergeRequest, run: GateRun | None, stands: str) -> str:
-    what = stands or "the runs of those it rides with"
-    if run is not None and run.state in (RunState.REQUESTED, RunState.RUNNING):
-        where = f", running on {run.host}" if run.state is RunState.RUNNING else ""
-        what = (
-            f"gate run {run.id} of the first {len(run.riders)}{where}"
-            if len(run.riders) > 1
-            else f"gate run {run.id}{where}"
-        )
-    return f"set aside: {what}" if row.aside_at else what
+def _waits_aside(row: MergeRequest, runs: Sequence[GateRun], stands: str) -> str:
+    open_ = [run for run in runs if run.id == row.gate_run_id and run.verdict is None]
+    what = f"gate run {open_[0].id} of its own tree" if open_ else "its own tree to be tried again"
+    return f"set aside: {stands or what}"
+
+
+def _waits_aboard(row: MergeRequest, points: Sequence[Checkpoint], stands: str) -> str:
+    """The shortest prefix under test that it is part of; or what it has to see landed, or searched, first."""
+    open_ = [point for point in points if point.run.state in (RunState.REQUESTED, RunState.RUNNING)]
+    mine = [point for point in open_ if row.bead_id in point.riders]
+    if mine:
+        return say_checkpoint(mine[0])
+    return "those before it" if open_ else stands or "the runs of those it rides with"
 
 
 def status(session: Session, rig: str | None = None) -> list[RigStatus]:
     """Every rig's queue, or one rig's."""
     rows = [rigs.get(session, rig)] if rig else rigs.list_all(session)
-    seen = queries.refineries(session)
+    seen, stands = queries.refineries(session), _stands(session)
     counted = select(MergeRequest.rig, MergeRequest.state, func.count()).group_by(
         col(MergeRequest.rig), col(MergeRequest.state)
     )
@@ -148,7 +226,7 @@ def status(session: Session, rig: str | None = None) -> list[RigStatus]:
             runs=queries.list_open_runs(session, row.name),
             intent=queries.find_open_intent(session, row.name),
             looked_at=seen[row.name].looked_at if row.name in seen else None,
-            waits_for=seen[row.name].waits_for if row.name in seen else "",
+            waits_for=stands.get(row.name, ""),
         )
         for row in rows
     ]
@@ -170,9 +248,8 @@ def red_first_parents(work: Work, rig: str, *, settings: Settings) -> list[Targe
     with work() as session:
         row = rigs.get(session, rig)
         seen = queries.find_refinery(session, rig)
-        runs = session.exec(
-            select(GateRun.tree_oid, GateRun.results).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))
-        ).all()
+        asked = select(GateRun.tree_oid, GateRun.results).where(GateRun.rig == rig, col(GateRun.verdict).in_(GREEN))
+        runs = session.exec(asked.where(queries.says_what_may_land())).all()
         green = {tree for tree, _ in runs} | {one["tree"] for _, results in runs for one in results if "tree" in one}
     if row.no_gates:
         return []

@@ -1,14 +1,15 @@
 """Reading merge requests, gate runs and intents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from gastown.beads import Bead
 from gastown.db import is_sqlite
 from gastown.errors import Bug
+from gastown.events import Event, EventKind
 from gastown.refinery.models import (
     OPEN_REQUESTS,
     GateRun,
@@ -19,7 +20,9 @@ from gastown.refinery.models import (
     Refinery,
     RequestState,
     RunState,
+    Verdict,
 )
+from gastown.rigs import LANDED_MARK, Rig
 
 # States in which the queue has something to do with a request.
 IN_QUEUE = (RequestState.QUEUED, RequestState.TESTING, RequestState.LANDING)
@@ -60,6 +63,32 @@ def list_in_queue(session: Session, rig: str | None = None) -> Sequence[MergeReq
     """Requests that wait, are tested or land, by number."""
     query = select(MergeRequest).where(col(MergeRequest.state).in_(IN_QUEUE)).order_by(col(MergeRequest.id))
     return session.exec(query.where(MergeRequest.rig == rig) if rig else query).all()
+
+
+def pull_words(session: Session, requests: Sequence[MergeRequest]) -> Mapping[int, tuple[Event | None, Event | None]]:
+    """For each request with a pull request: when that was last given a head, and what was last said of its waiting."""
+    beads = [request.bead_id for request in requests if request.pull_number is not None]
+    kinds = (EventKind.REQUEST_PULL_OPENED, EventKind.REQUEST_PULL_WAITS)
+    rows = session.exec(
+        select(Event).where(col(Event.bead_id).in_(beads), col(Event.kind).in_(kinds)).order_by(col(Event.id))
+    ).all()
+    found: dict[int, tuple[Event | None, Event | None]] = {}
+    for row in rows:
+        number = int(row.payload.get("request") or 0)
+        was = found.get(number, (None, None))
+        found[number] = (row, None) if row.kind is EventKind.REQUEST_PULL_OPENED else (was[0], row)
+    return found
+
+
+def find_missed(session: Session, request: MergeRequest) -> Event | None:
+    """What tells that the request's present head was not to be had when it was first looked for; None: nothing."""
+    rows = session.exec(
+        select(Event)
+        .where(Event.bead_id == request.bead_id, Event.kind == EventKind.REQUEST_REQUEUED)
+        .order_by(col(Event.id))
+    ).all()
+    missed = (row for row in rows if row.payload.get("missing") and row.payload.get("head_id") == request.head_id)
+    return next(missed, None)
 
 
 def get_head(session: Session, head_id: int | None) -> MergeHead:
@@ -133,6 +162,11 @@ def list_landed_beads(session: Session, rig: str, *, limit: int) -> Sequence[str
     ).all()
 
 
+def says_what_may_land() -> ColumnElement[bool]:
+    """The condition on a gate run under which its verdict decides about landing: not one of what has landed."""
+    return col(GateRun.config_hash).not_like(f"{LANDED_MARK}%")
+
+
 def get_run(session: Session, run_id: int) -> GateRun:
     """The gate run with this number."""
     row = session.get(GateRun, run_id, populate_existing=True)
@@ -149,6 +183,34 @@ def list_runs(session: Session, rig: str, tree_oid: str, config_hash: str) -> Se
         .order_by(col(GateRun.id))
         .execution_options(populate_existing=True)
     ).all()
+
+
+def list_landed_runs(session: Session, rig: str, landed_hash: str, *, limit: int = 20) -> Sequence[GateRun]:
+    """The last runs of the gates for what has landed, newest first; those that count for nothing are left out."""
+    return session.exec(
+        select(GateRun)
+        .where(
+            GateRun.rig == rig,
+            GateRun.config_hash == landed_hash,
+            GateRun.state != RunState.CANCELLED,
+            col(GateRun.is_void).is_(False),
+        )
+        .order_by(col(GateRun.id).desc())
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def is_settled(session: Session, rig: Rig, landed_hash: str) -> bool:
+    """Whether the gates for what has landed have passed the target as the queue last saw it."""
+    query = select(GateRun.id).where(
+        GateRun.rig == rig.name,
+        GateRun.config_hash == landed_hash,
+        GateRun.base_oid == rig.target_oid,
+        col(GateRun.verdict).in_((Verdict.PASS, Verdict.FLAKY)),
+        col(GateRun.is_void).is_(False),
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def list_open_runs(session: Session, rig: str) -> Sequence[GateRun]:
@@ -184,6 +246,29 @@ def find_open_intent(session: Session, rig: str) -> LandingIntent | None:
         select(LandingIntent)
         .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.OPEN)
         .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def list_given_up(session: Session, rig: str, heads: Collection[int]) -> list[LandingIntent]:
+    """The landings of any of these heads that were closed as void, newest first; of the last hundred."""
+    if not heads:
+        return []
+    rows = session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.VOID)
+        .order_by(col(LandingIntent.id).desc())
+        .limit(100)
+    ).all()
+    return [row for row in rows if not set(heads).isdisjoint(row.riders or [row.head_id])]
+
+
+def find_last_landing(session: Session, rig: str) -> LandingIntent | None:
+    """The rig's newest landing, or None before its first."""
+    return session.exec(
+        select(LandingIntent)
+        .where(LandingIntent.rig == rig, LandingIntent.state == IntentState.LANDED)
+        .order_by(col(LandingIntent.id).desc())
+        .limit(1)
     ).one_or_none()
 
 

@@ -78,11 +78,26 @@ def _requeued(tables: Tables, fact: Fact) -> None:
     tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, "state": RequestState.QUEUED.value})
 
 
+def _hurried(tables: Tables, fact: Fact) -> None:
+    tables.change(REQUESTS, _request(fact), fact.say("priority"))
+
+
 def _returned(tables: Tables, fact: Fact) -> None:
     key = _request(fact)
     tables.change(REQUESTS, key, {**_NO_CANDIDATE, "state": RequestState.RETURNED.value})
     tables.change(HEADS, _head(fact), fact.say(result="reason"))
-    tables.count(REQUESTS, key, "retries", fact.of("retries"))
+    # What a person returns costs the request nothing.
+    if fact.of("retries") != tables.get(REQUESTS, key)["retries"]:
+        tables.count(REQUESTS, key, "retries", fact.of("retries"))
+
+
+def _pull_opened(tables: Tables, fact: Fact) -> None:
+    values = fact.say(pull_number="number", pull_url="url")
+    tables.change(REQUESTS, _request(fact), {**_NO_CANDIDATE, **values, "state": RequestState.QUEUED.value})
+
+
+def _pull_closed(tables: Tables, fact: Fact) -> None:
+    tables.change(REQUESTS, _request(fact), {"pull_number": None, "pull_url": ""})
 
 
 def _cancelled(tables: Tables, fact: Fact) -> None:
@@ -139,6 +154,10 @@ def _run_finished(tables: Tables, fact: Fact) -> None:
     tables.change(RUNS, _run(fact), {**values, "state": RunState.FINISHED.value})
 
 
+def _run_advised(tables: Tables, fact: Fact) -> None:
+    tables.change(RUNS, _run(fact), fact.say("results"))
+
+
 def _run_expired(tables: Tables, fact: Fact) -> None:
     tables.change(RUNS, _run(fact), {"state": RunState.REQUESTED.value, "holder": None})
 
@@ -165,14 +184,18 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.REQUEST_SET_ASIDE: (_set_aside,),
     EventKind.REQUEST_RETESTED: (_retested,),
     EventKind.REQUEST_REQUEUED: (_requeued,),
+    EventKind.REQUEST_HURRIED: (_hurried,),
     EventKind.REQUEST_RETURNED: (_returned,),
     EventKind.REQUEST_CANCELLED: (_cancelled,),
+    EventKind.REQUEST_PULL_OPENED: (_pull_opened,),
+    EventKind.REQUEST_PULL_CLOSED: (_pull_closed,),
     EventKind.REQUEST_LANDED: (_landed,),
     EventKind.LANDING_INTENDED: (_intended,),
     EventKind.LANDING_VOIDED: (_voided,),
     EventKind.GATE_RUN_REQUESTED: (_run_requested,),
     EventKind.GATE_RUN_STARTED: (_run_started,),
     EventKind.GATE_RUN_FINISHED: (_run_finished,),
+    EventKind.GATE_RUN_ADVISED: (_run_advised,),
     EventKind.GATE_RUN_EXPIRED: (_run_expired,),
     EventKind.GATE_RUN_CANCELLED: (_run_cancelled,),
     EventKind.VERDICTS_VOIDED: (_verdicts_voided,),

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from gastown import clock, config, git, rigs
 from gastown.errors import Refused, Unavailable
 from gastown.refinery.command import Shell, Stopped, sweep
+from gastown.refinery.homes import make_home
 
 # The worker has as many threads for gates as there are slots: a wait means that a killed worker's lock still ends.
 WAIT_S = 30.0
@@ -54,29 +55,42 @@ class Slot:
 @contextmanager
 def take(town: Path, rig: str, *, count: int, given_up: Callable[[], bool]) -> Iterator[Slot]:
     """Hold one of the rig's `count` slots, with nothing of its last user running; `NoSlot` after half a minute."""
+    with _take(town, rig, [str(number) for number in range(count)], given_up) as slot:
+        yield slot
+
+
+@contextmanager
+def take_spare(town: Path, rig: str, *, given_up: Callable[[], bool]) -> Iterator[Slot]:
+    """Hold the slot that no worker counts on, for a person; `NoSlot` while another has it."""
+    with _take(town, rig, ["spare"], given_up) as slot:
+        yield slot
+
+
+@contextmanager
+def _take(town: Path, rig: str, names: Sequence[str], given_up: Callable[[], bool]) -> Iterator[Slot]:
     folder = rigs.gates_dir(town, rig)
     folder.mkdir(parents=True, exist_ok=True)
     deadline = clock.monotonic() + WAIT_S
     number = 0
     while True:
         try:
-            with git.exclusive(folder / f"{number}.slot", timeout_s=_LOOK_S if number == count - 1 else 0):
-                tree = folder / str(number)
+            last = number == len(names) - 1
+            with git.exclusive(folder / f"{names[number]}.slot", timeout_s=_LOOK_S if last else 0):
+                tree = folder / names[number]
                 sweep(tree)
                 temp = _private_folder(tree)
-                home = folder / "home"
-                home.mkdir(mode=0o700, exist_ok=True)
+                home = make_home(folder / f"{names[number]}.home", folder / "home")
                 try:
                     yield Slot(tree, home, temp)
                 finally:
                     shutil.rmtree(temp, ignore_errors=True)
                 return
         except git.RepositoryBusy:
-            number = (number + 1) % count
+            number = (number + 1) % len(names)
         if given_up():
             raise Stopped
         if clock.monotonic() > deadline:
-            raise NoSlot(f"all {count} gate slots of rig {rig} are taken on this host")
+            raise NoSlot(f"all {len(names)} gate slots of rig {rig} are taken on this host")
 
 
 def _private_folder(tree: Path) -> Path:

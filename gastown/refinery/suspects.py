@@ -5,12 +5,21 @@ green, and the gate was flaky: it boards anew.
 """
 
 from gastown import git
-from gastown.refinery import gate_runs, lifecycle, odds, planning, queries
+from gastown.refinery import blame, gate_runs, lifecycle, odds, planning, queries
 from gastown.refinery.boarding import send_back
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import ask_for_target, failure, is_due, judge_request, red_details, set_target
+from gastown.refinery.guard import (
+    advice_of,
+    ask_for_target,
+    failure,
+    is_due,
+    is_silent,
+    judge_request,
+    red_details,
+    set_target,
+)
 from gastown.refinery.judgement import GREEN, Judgement, Standing
 from gastown.refinery.landing import Move, requeue, rest
 from gastown.refinery.models import GateRun, RunState
@@ -39,13 +48,21 @@ def _settle(desk: Desk, view: View, entry: Entry, judgement: Judgement, chances:
         case Standing.GREEN:
             return requeue(desk, [entry], "it passed when it was run again")
         case Standing.RED if planning.is_condemned(judgement.reds, chances):
-            request = entry.change.request
             summary = f"Merged with {view.rig.branch} it fails twice: {failure(judgement.run)}."
-            return send_back(desk, entry, "red", red_details(judgement.run, request.base_oid, summary))
+            return _blame(desk, view, entry, judgement.run, "red", summary)
         case Standing.STUCK:
             return find_out_who(desk, view, entry, judgement)
         case Standing.RED | Standing.ASK | Standing.ASKED:
             return None
+
+
+def _blame(desk: Desk, view: View, entry: Entry, run: GateRun | None, kind: str, summary: str) -> Move:
+    """Send it back with the gate's words, and with what else was in the merge."""
+    request = entry.change.request
+    with desk.write() as session:
+        runs = queries.list_runs(session, view.rig.name, request.tree_oid, view.config_hash)
+    details = {**red_details(run, request.base_oid, summary), "advice": advice_of(runs)}
+    return send_back(desk, entry, kind, details | blame.explain(desk, view, entry, run, summary))
 
 
 def ask(desk: Desk, view: View, entry: Entry) -> GateRun:
@@ -74,8 +91,11 @@ def find_out_who(desk: Desk, view: View, entry: Entry, stuck: Judgement) -> Move
     """The gates could not run with it: run them on the target, which has passed them, to see whose fault it is.
 
     They run there: the change broke them (it removed the tests, say), and goes back. They do not: the rig is broken,
-    the queue stops, and is tried again after a pause.
+    the queue stops, and is tried again after a pause. So it is at once where an external check has not answered: that
+    it answers for the target tells nothing of the change.
     """
+    if is_silent(stuck.run):
+        return _stop(desk, view, entry, stuck, "an external check does not answer")
     request = entry.change.request
     target = request.base_oid
     tree = git.tree_of(view.repository.land, target)
@@ -83,18 +103,20 @@ def find_out_who(desk: Desk, view: View, entry: Entry, stuck: Judgement) -> Move
     with desk.write() as session:
         runs = queries.list_runs(session, view.rig.name, tree, view.config_hash)
         control = [run for run in runs if (run.id or 0) > since and run.state is not RunState.CANCELLED]
-        if not any(run.verdict in GREEN for run in control):
-            if not control or control[-1].state is not RunState.FINISHED:
-                run = ask_for_target(session, desk, view, target, tree, 1)
-                return rest(f"gate run {run.id} of the target: the gates could not run on {request.bead_id}")
-            why = f"the gates cannot run any more: {failure(stuck.run)}"
-            set_target(session, desk, TargetState.BROKEN, target, why)
-            due = is_due(stuck)
-        else:
-            due, why = False, ""
-    if why:
-        if due:
-            ask(desk, view, entry)
-        return rest(why, target=target)
+        is_green = any(run.verdict in GREEN for run in control)
+        if not is_green and (not control or control[-1].state is not RunState.FINISHED):
+            run = ask_for_target(session, desk, view, target, tree, 1)
+            return rest(f"gate run {run.id} of the target: the gates could not run on {request.bead_id}")
+    if not is_green:
+        return _stop(desk, view, entry, stuck, "the gates cannot run any more")
     summary = f"The gates cannot run with it, and do without it: {failure(stuck.run)}."
-    return send_back(desk, entry, "gates_cannot_run", red_details(stuck.run, target, summary))
+    return _blame(desk, view, entry, stuck.run, "gates_cannot_run", summary)
+
+
+def _stop(desk: Desk, view: View, entry: Entry, stuck: Judgement, what: str) -> Move:
+    target, why = entry.change.request.base_oid, f"{what}: {failure(stuck.run)}"
+    with desk.write() as session:
+        set_target(session, desk, TargetState.BROKEN, target, why)
+    if is_due(stuck):
+        ask(desk, view, entry)
+    return rest(why, target=target)

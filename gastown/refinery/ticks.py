@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from gastown import clock, policy, rigs
 from gastown.db import database_time, locks
 from gastown.queue import Doorbell
-from gastown.refinery import gate_runs, queries
+from gastown.refinery import gate_runs, pull_records, queries
 from gastown.refinery.desk import is_in_question
 from gastown.refinery.models import (
     GateRun,
@@ -32,7 +32,8 @@ _LOOK_SHARE, _OVERDUE_SHARE = 0.5, 0.1
 
 def any_work() -> ColumnElement[bool]:
     """Whether a queue has anything before it, for a statement that asks a town at rest: a request that waits, a gate
-    run or a landing that is open, a lease that is held or was left behind, a target in question.
+    run or a landing that is open, a pull request to be closed, a lease that is held or was left behind, a target in
+    question.
     """
     before, after = lease_name(""), lease_name("\x7f")
     name = col(locks.Lease.name)
@@ -44,6 +45,7 @@ def any_work() -> ColumnElement[bool]:
         exists().where(col(MergeRequest.state).in_(queries.IN_QUEUE)),
         exists().where(col(GateRun.state).in_((RunState.REQUESTED, RunState.RUNNING))),
         exists().where(col(LandingIntent.state) == IntentState.OPEN),
+        pull_records.any_left(),
         exists().where(name > before, name < after, col(locks.Lease.expires_at).is_not(None)),
         exists().where(col(Rig.removed_at).is_(None), in_question),
     )
@@ -57,7 +59,7 @@ def tick_rigs(session: Session) -> list[Doorbell]:
     again, ttl = (timedelta(seconds=values.number(name)) for name in ("doorbell.again_s", "lease.ttl_s"))
     bells = gate_runs.ring_again(session, now - again)
     seen = queries.refineries(session)
-    busy = {request.rig for request in queries.list_in_queue(session)}
+    busy = _busy(session)
     overdue = _overdue(session, now - min(OVERDUE_AFTER, _OVERDUE_SHARE * ttl))
     every = min(LOOK_EVERY, _LOOK_SHARE * ttl)
     for rig in rigs.list_all(session):
@@ -70,9 +72,14 @@ def tick_rigs(session: Session) -> list[Doorbell]:
 def ring_all(session: Session) -> list[Doorbell]:
     """Doorbells for every queue with something to do and every gate run that waits: what held them up is over."""
     bells = gate_runs.ring_again(session, clock.now())
-    busy = {request.rig for request in queries.list_in_queue(session)}
+    busy = _busy(session)
     found = [rig for rig in rigs.list_all(session) if rig.name in busy or is_in_question(rig)]
     return bells + [gate_runs.refinery_bell(rig.name) for rig in found]
+
+
+def _busy(session: Session) -> set[str]:
+    """Rigs whose queue has requests before it, or pull requests of such as were called off to close."""
+    return {request.rig for request in queries.list_in_queue(session)} | pull_records.rigs_with_left(session)
 
 
 def _is_due(rig: Rig, seen: Refinery | None, every: timedelta, *, is_busy: bool) -> bool:
@@ -115,7 +122,7 @@ def list_unseen(session: Session) -> list[str]:
         return []
     ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
     seen = queries.refineries(session)
-    busy = {request.rig for request in queries.list_in_queue(session)}
+    busy = _busy(session)
     every = 2 * min(LOOK_EVERY, _LOOK_SHARE * ttl)
     overdue = _overdue(session, clock.now() - 2 * min(OVERDUE_AFTER, _OVERDUE_SHARE * ttl)) if busy else set()
     return [

@@ -10,11 +10,23 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from gastown.beads import BeadStatus
-from gastown.refinery import boarding, evidence, gate_runs, landing, lifecycle, odds, planning, queries, suspects
+from gastown.refinery import (
+    boarding,
+    evidence,
+    gate_runs,
+    hotfix,
+    landing,
+    lifecycle,
+    odds,
+    planning,
+    pulls,
+    queries,
+    suspects,
+)
 from gastown.refinery.desk import Desk, Entry, View, look
 from gastown.refinery.evidence import OPEN, Findings, Line
 from gastown.refinery.gate_runs import Wanted
-from gastown.refinery.guard import guard, set_target
+from gastown.refinery.guard import find_rewind, guard, set_target
 from gastown.refinery.landing import Move, calm, requeue, rest
 from gastown.refinery.models import GateRun, RequestState, RunState, Verdict
 from gastown.refinery.planning import Plan, Prefix, Situation
@@ -31,7 +43,10 @@ def _advance(desk: Desk, view: View) -> Move:
     if first is not None:
         return first
     target = view.repository.target()
-    pause = landing.find_pause(desk, target)
+    first = find_rewind(desk, view, target) or landing.find_late(desk, view, target)
+    if first is not None:
+        return first
+    pause = landing.find_pause(desk, view, target)
     if pause is not None:
         return rest(pause, target=target)
     homeless = [entry for entry in view.in_state(RequestState.TESTING) if entry not in (*view.train, *view.aside)]
@@ -56,13 +71,16 @@ def _call_off_stale(session: Session, desk: Desk, line: Line) -> None:
 def _settle(desk: Desk, view: View) -> Move | None:
     """What comes before any look at the remote; None when there is reason to look."""
     if view.intent is not None:
-        return landing.recover(desk, view, view.intent)
+        return pulls.recover_by(view)(desk, view, view.intent)
     if view.frozen is not None:
         return rest(view.frozen)
     for entry in view.entries:
         if entry.bead_status != BeadStatus.SUBMITTED:
             return _drop(desk, entry)
-    return None if view.entries or view.wants_look else rest()
+    if view.paused is not None:
+        return rest(view.paused)
+    left = pulls.close_left(desk, view)
+    return None if view.entries or view.wants_look else rest(left)
 
 
 def _drop(desk: Desk, entry: Entry) -> Move:
@@ -85,6 +103,9 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     decided = suspects.settle(desk, view, line)
     if decided is not None:
         return decided
+    overtaken = hotfix.make_way(desk, view, findings, target) if not view.rig.is_docked else None
+    if overtaken is not None:
+        return overtaken
     boarded = _board(desk, view, target, room)
     if boarded.acted:
         return boarded
@@ -95,7 +116,7 @@ def _land_ungated(desk: Desk, view: View, target: str) -> Move:
     move = _board(desk, view, target, 1)
     if not move.acted and not move.waits_for:
         with desk.write() as session:
-            set_target(session, desk, calm(view.rig), target)
+            set_target(session, desk, calm(view), target)
     return move
 
 
@@ -116,7 +137,7 @@ def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findin
     shortest = 1 if view.gates_each else len(prefix)
     runs = [findings.green(prefix[:place]) for place in range(shortest, len(prefix) + 1)]
     trees = [run.tree_oid for run in runs]
-    return landing.land(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
+    return pulls.land_by(view)(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
 
 
 def _set_aside(desk: Desk, entry: Entry) -> Move:
@@ -128,17 +149,23 @@ def _set_aside(desk: Desk, entry: Entry) -> Move:
 def _board(desk: Desk, view: View, target: str, room: int) -> Move:
     if view.rig.is_docked:
         return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
-    return boarding.board(desk, view, target, room) if view.in_state(RequestState.QUEUED) else rest(target=target)
+    if not view.in_state(RequestState.QUEUED):
+        return rest(target=target)
+    seen = pulls.attend(desk, view, target)
+    if seen.acted:
+        return seen
+    boarded = boarding.board(desk, view, target, room)
+    return boarded if boarded.acted or boarded.waits_for else seen
 
 
 def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
     """Have the runs that the plan wants, and no other; those set aside are tried when a runner is free, or is due."""
-    shop = boarding.Workshop(view, target)
+    shop = boarding.Workshop(desk, view, target)
     running = {prefix: run for prefix in plan.runs for run in findings.runs.get(prefix, ()) if run.state in OPEN}
     new = [prefix for prefix in plan.runs if prefix not in running]
     wanted = [(prefix, want) for prefix in new if (want := _wanted(view, prefix, shop)) is not None]
     with desk.write() as session:
-        set_target(session, desk, calm(view.rig), target)
+        set_target(session, desk, calm(view), target)
         asked = list(running.values())
         for prefix, want in wanted:
             attempt = 1 + sum(run.verdict is Verdict.FAIL for run in findings.runs.get(prefix, ()))

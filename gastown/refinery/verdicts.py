@@ -13,6 +13,8 @@ from gastown.refinery.models import Verdict
 # What the shell calls itself in its complaints, so that they are not taken for those of a program under test.
 SHELL_NAME = "gastown-gate"
 TAIL_BYTES = 4096
+# What a wait on an external check exits with while there is no answer (EX_TEMPFAIL of sysexits.h).
+NOT_YET = 75
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -33,6 +35,8 @@ class Ruling:
 
     verdict: Verdict
     why: str
+    is_silent: bool = False
+    """An external check that has not said anything: no other run tells whose doing that is."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ CANNOT_RUN: tuple[tuple[re.Pattern[str], str], ...] = (
     (_words(r"^(?:env|xargs|nohup|timeout|/usr/bin/env): .*: No such file or directory$"), "a command was not found"),
 )
 
+# What a shell exits with for a command that a signal ended is higher.
+_KILLED = 128
 # Signals that come from outside the tests. Not 1: 129 is how git says that it was called wrongly.
 _STOPPED = {9: "killed (out of memory?)", 15: "terminated from outside", 2: "interrupted from outside"}
 
@@ -157,8 +163,39 @@ def rule(ended: Ended) -> Ruling:
     return Ruling(Verdict.FAIL, f"exit {ended.exit_code}")
 
 
+def rule_answer(ended: Ended) -> Ruling | None:
+    """Judge one question to an external check: None while there is no answer.
+
+    Only 0 and 1 are answers. Whatever else, nobody is blamed: the network, a missing tool, a check that hangs.
+    """
+    if ended.timed_out or ended.exit_code is None:
+        return _silent("the question to the external check did not end in its time")
+    if ended.exit_code == NOT_YET:
+        return None
+    # Whatever the exit code: a script of several commands may go on after one that is missing, and ask nobody.
+    reason = _not_run(ended.exit_code, _ANSI.sub("", ended.output).replace("\r", ""))
+    if reason is not None:
+        return _broken(reason) if 0 <= ended.exit_code < _KILLED else _silent(reason)
+    match ended.exit_code:
+        case 0:
+            return Ruling(Verdict.PASS, "the external check passed (exit 0)")
+        case 1:
+            return Ruling(Verdict.FAIL, "the external check failed (exit 1)")
+        case code:
+            return _silent(f"exit {code} is no answer: 0, 1, or {NOT_YET} for not yet")
+
+
+def no_answer() -> Ruling:
+    """The ruling on an external check that said "not yet" until the gate's time was over."""
+    return _silent("the external check gave no answer in its time")
+
+
 def _broken(why: str) -> Ruling:
     return Ruling(Verdict.INFRASTRUCTURE_ERROR, why)
+
+
+def _silent(why: str) -> Ruling:
+    return Ruling(Verdict.INFRASTRUCTURE_ERROR, why, is_silent=True)
 
 
 def _not_run(code: int, output: str) -> str | None:
@@ -194,7 +231,11 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     return next((verdict for verdict in verdicts if verdict is not Verdict.PASS), Verdict.PASS)
 
 
+def clean(output: str) -> str:
+    """Output as people may see it: without colours and control characters."""
+    return _CONTROL.sub("", _ANSI.sub("", output).replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def tail(output: str) -> str:
     """The end of the output for people and agents: 4 kB at most, without colours and control characters."""
-    text = _CONTROL.sub("", _ANSI.sub("", output).replace("\r\n", "\n").replace("\r", "\n"))
-    return text.encode("utf-8", "replace")[-TAIL_BYTES:].decode("utf-8", "ignore").strip()
+    return clean(output).encode("utf-8", "replace")[-TAIL_BYTES:].decode("utf-8", "ignore").strip()

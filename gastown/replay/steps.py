@@ -16,6 +16,7 @@ TELL_NOTHING = frozenset(
         EventKind.BEAD_AUDITED,
         EventKind.ASSIGNMENT_DETACHED,
         EventKind.SESSION_NUDGED,
+        EventKind.REQUEST_PULL_WAITS,
         EventKind.WORKER_STARTED,
         EventKind.WORKER_STOPPED,
         EventKind.WORKER_LOST,

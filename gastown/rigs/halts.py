@@ -28,6 +28,7 @@ class HaltKind(StrEnum):
     PAUSE = "pause"  # nothing is dispatched; what runs goes on
     DOCK = "dock"  # the rig is out of service; what ran was saved and waits
     PARK = "park"  # nothing new starts in the rig; what runs goes on
+    QUEUE = "queue"  # the rig's merge queue lands nothing new; agents go on
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,17 @@ def find_pause(session: Session, rig: Rig) -> str | None:
     if rig.removed_at is not None:
         return f"rig {rig.name} was removed"
     return next((halt.why for halt in _of_rig(rig)), None)
+
+
+def find_queue_pause(rig: Rig) -> str | None:
+    """Why the rig's merge queue is to board, test and land nothing new; None: go on. Agents do not mind it."""
+    halts = _of_queue(rig)
+    return halts[0].why if halts else None
+
+
+def list_queue_pauses(session: Session) -> list[Halt]:
+    """The merge queues that somebody paused. They are no `list_halts`: dispatch goes on."""
+    return [halt for rig in list_all(session) for halt in _of_queue(rig)]
 
 
 def find_town_pause(session: Session) -> str | None:
@@ -104,6 +116,14 @@ def _town_pauses(settings: Policy) -> list[Halt]:
     if settings.count(SCHEDULER_PAUSED):
         found.append(Halt(HaltKind.PAUSE, None, "dispatch is paused (`gt scheduler resume` goes on)"))
     return found
+
+
+def _of_queue(rig: Rig) -> list[Halt]:
+    if rig.queue_paused_at is None:
+        return []
+    said = f": {rig.queue_paused_why}" if rig.queue_paused_why else ""
+    why = f"the merge queue of rig {rig.name} is paused{said} (`gt mq resume {rig.name}` goes on)"
+    return [Halt(HaltKind.QUEUE, rig.name, why, rig.queue_paused_at)]
 
 
 def _of_rig(rig: Rig) -> list[Halt]:

@@ -8,17 +8,9 @@ from sqlmodel import Session
 from gastown import clock
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
-from gastown.rigs.models import Gate, LandingStyle, Rig, TargetState
+from gastown.rigs.gates import GateSpec, more_of
+from gastown.rigs.models import Gate, GatePhase, LandingStyle, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
-
-
-@dataclass(frozen=True)
-class GateSpec:
-    """A gate as given on the command line."""
-
-    name: str
-    command: str
-    timeout_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +29,7 @@ class NewRig:
     push_fence: bool = True
     updates_checkout: bool = False
     landing: LandingStyle = LandingStyle.MERGE
+    provider: str = ""
 
 
 def add(session: Session, new: NewRig, *, actor: str) -> Rig:
@@ -57,6 +50,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_fence=new.push_fence,
         updates_checkout=new.updates_checkout,
         landing=new.landing,
+        provider=new.provider,
         created_at=clock.now(),
     )
     session.add(rig)
@@ -78,6 +72,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         push_fence=rig.push_fence,
         updates_checkout=rig.updates_checkout,
         landing=rig.landing.value,
+        provider=rig.provider,
         created_at=say_time(rig.created_at),
     )
     return rig
@@ -89,16 +84,25 @@ def _check_some(name: str, gates: Sequence[GateSpec], *, no_gates: bool) -> None
             f"rig {name} has no gate",
             hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
+    if gates and not any(gate.is_required and gate.phase is GatePhase.PRE_MERGE for gate in gates):
+        raise NoGates(
+            f"no gate of rig {name} would keep anything from landing",
+            hint="Have one that is required and runs before the merge, or give --no-gates to test nothing.",
+        )
 
 
 def _checks(gates: Sequence[GateSpec]) -> list[dict[str, object]]:
-    return [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates]
+    named = [({"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s}, gate) for gate in gates]
+    return [{**words, **more_of(gate)} for words, gate in named]
 
 
 def _write_gates(session: Session, name: str, gates: Sequence[GateSpec]) -> None:
     for position, gate in enumerate(gates):
         label = check_label_name(gate.name)
-        session.add(Gate(rig=name, name=label, command=gate.command, position=position, timeout_s=gate.timeout_s))
+        row = Gate(rig=name, name=label, command=gate.command, position=position, timeout_s=gate.timeout_s)
+        row.is_required, row.phase = gate.is_required, gate.phase
+        row.poll_s, row.memory_mb, row.environment = gate.poll_s, gate.memory_mb, sorted(gate.environment)
+        session.add(row)
 
 
 def set_gates(session: Session, name: str, gates: Sequence[GateSpec], *, no_gates: bool, actor: str) -> Rig:
@@ -181,6 +185,28 @@ def thaw(session: Session, name: str, *, actor: str) -> Rig:
     if rig.frozen_at is not None:
         rig.frozen_at, rig.frozen_why = None, ""
         record(session, EventKind.RIG_THAWED, actor=actor, rig=name, frozen_at=None, frozen_why="")
+    return rig
+
+
+def pause_queue(session: Session, name: str, *, actor: str, why: str) -> Rig:
+    """Pause this rig's merge queue: nothing boards, is tested anew or lands. Again with another reason, that counts."""
+    rig = get(session, name, lock=True)
+    if rig.queue_paused_at is None or rig.queue_paused_why != why:
+        rig.queue_paused_at = rig.queue_paused_at or clock.now()
+        rig.queue_paused_why = why
+        at = say_time(rig.queue_paused_at)
+        kind = EventKind.QUEUE_PAUSED
+        record(session, kind, actor=actor, rig=name, queue_paused_at=at, queue_paused_why=why)
+    return rig
+
+
+def resume_queue(session: Session, name: str, *, actor: str) -> Rig:
+    """Let this rig's merge queue go on where it was."""
+    rig = get(session, name, lock=True)
+    if rig.queue_paused_at is not None:
+        rig.queue_paused_at, rig.queue_paused_why = None, ""
+        kind = EventKind.QUEUE_RESUMED
+        record(session, kind, actor=actor, rig=name, queue_paused_at=None, queue_paused_why="")
     return rig
 
 

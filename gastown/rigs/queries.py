@@ -1,13 +1,11 @@
 """Reading rigs."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
 from gastown.errors import Conflict, Invalid, NotFound
-from gastown.rigs.models import Gate, LandingStyle, Rig
+from gastown.rigs.models import Gate, Rig
 
 # `hq` is the town's own.
 RESERVED_PREFIXES = frozenset({"hq"})
@@ -64,11 +62,3 @@ def check_free(session: Session, name: str, prefix: str | None) -> None:
 def list_gates(session: Session, name: str) -> Sequence[Gate]:
     """A rig's gates, in the order in which they run."""
     return session.exec(select(Gate).where(Gate.rig == name).order_by(col(Gate.position), col(Gate.name))).all()
-
-
-def config_hash(rig: Rig, gates: Sequence[Gate]) -> str:
-    """What a verdict depends on besides the tree: set-up command and gates."""
-    parts: list[object] = [rig.setup_command, *([gate.name, gate.command, gate.timeout_s] for gate in gates)]
-    if rig.landing is LandingStyle.REBASE:
-        parts.append(rig.landing.value)  # every commit on the way is tested, and the tree is another
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

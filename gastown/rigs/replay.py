@@ -15,7 +15,7 @@ _GATE_WORDS = frozenset({"gates", "timeouts", "checks"})
 
 def _added(tables: Tables, fact: Fact) -> None:
     # An event of before there were styles of landing names none.
-    landing = {name: fact.payload[name] for name in ("landing",) if name in fact.payload}
+    landing = {name: fact.payload[name] for name in ("landing", "provider") if name in fact.payload}
     tables.add(TABLE, (fact.rig,), {**fact.say(*_ADDED, setup_command="setup", agent="preset"), **landing})
     _set_gates(tables, fact.rig, fact.of("checks"))
 
@@ -24,8 +24,8 @@ def _set_gates(tables: Tables, rig: str | None, checks: Sequence[Mapping[str, An
     for key in [key for key in tables.rows[GATES] if key[0] == rig]:
         tables.drop(GATES, key)
     for position, check in enumerate(checks):
-        values = {"command": check["command"], "timeout_s": check["timeout_s"], "position": position}
-        tables.add(GATES, (rig, check["name"]), values)
+        said = {name: value for name, value in check.items() if name != "name"}
+        tables.add(GATES, (rig, check["name"]), {**said, "position": position})
 
 
 def _updated(tables: Tables, fact: Fact) -> None:
@@ -51,6 +51,10 @@ def _frozen(tables: Tables, fact: Fact) -> None:
     tables.change(TABLE, (fact.rig,), fact.say("frozen_at", "frozen_why"))
 
 
+def _queue_paused(tables: Tables, fact: Fact) -> None:
+    tables.change(TABLE, (fact.rig,), fact.say("queue_paused_at", "queue_paused_why"))
+
+
 def _target(tables: Tables, fact: Fact) -> None:
     tables.change(TABLE, (fact.rig,), fact.say(target_oid="oid", target_state="state"))
 
@@ -65,6 +69,8 @@ STEPS: Mapping[EventKind, Sequence[Step]] = {
     EventKind.RIG_UNDOCKED: (_docked,),
     EventKind.RIG_FROZEN: (_frozen,),
     EventKind.RIG_THAWED: (_frozen,),
+    EventKind.QUEUE_PAUSED: (_queue_paused,),
+    EventKind.QUEUE_RESUMED: (_queue_paused,),
     EventKind.TARGET_RED: (_target,),
     EventKind.TARGET_GREEN: (_target,),
     EventKind.TARGET_MOVED: (_target,),

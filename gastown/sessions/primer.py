@@ -1,6 +1,6 @@
 """The text that an agent wakes up with: who it is, what hangs on its hook, what went before, how it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,11 @@ def load_primer(session: Session, row: Assignment) -> Primer:
         design=bead.design,
         attempt=row.fence,
         reason=row.reason,
-        gates=[(gate.name, gate.command) for gate in rigs.list_gates(session, row.rig)],
+        gates=[
+            (gate.name, gate.command)
+            for gate in rigs.deciding(rigs.list_gates(session, row.rig))
+            if gate.poll_s is None  # what an external check asks needs what agents do not have
+        ],
         setup=rig.setup_command,
         notes=row.notes,
         rework=row.rework,
@@ -104,6 +108,10 @@ def _rework(primer: Primer) -> str:
     lines = ["## The merge queue returned your work", str(details.get("summary", ""))]
     if details.get("files"):
         lines.append("Files in conflict:\n" + "\n".join(f"- {path}" for path in details["files"]))
+    if details.get("sides"):
+        lines.append(_sides(details["sides"]))
+    if details.get("kind") == "rejected":
+        lines.append("Your branch holds your work. Mend what is asked for, commit, and run `gt done` again.")
     if details.get("kind") == "conflict":
         lines.append(
             f"Your branch holds your work. Merge the target into it (`git merge origin/{primer.target}`), resolve the "
@@ -112,8 +120,54 @@ def _rework(primer: Primer) -> str:
     if details.get("gate"):
         tail = str(details.get("tail", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
         lines.append(f"Failing gate `{details['gate']}`. The end of its output:\n{FENCE}\n{tail}\n{FENCE}")
+        lines += [
+            f"Advisory gate `{advice.get('gate')}` is red as well ({advice.get('why')}): mend it if it is your doing."
+            for advice in details.get("advice", [])
+        ]
+        lines += _others(details)
         lines.append(f"Bring your branch up to date (`git merge origin/{primer.target}`), mend it, commit, `gt done`.")
+    if details.get("pull_url"):
+        lines += _pull(details)
     return "\n".join(line for line in lines if line)
+
+
+def _sides(sides: Mapping[str, Any]) -> str:
+    """The commits of both sides that touch the files in conflict."""
+    told = [
+        f"- {side}: {commit['commit'][:10]} {commit['subject']} ({', '.join(commit['paths'][:5])})"
+        for name, side in (("target", "theirs"), ("head", "yours"))
+        for commit in sides.get(name, ())
+    ]
+    return "Who changed them:\n" + "\n".join(told) if told else ""
+
+
+def _others(details: Mapping[str, Any]) -> list[str]:
+    """What else was in the merge that failed: it may be red only together with one of these."""
+    lines = []
+    ahead = ", ".join(f"{one['bead']} ({one['title']})" for one in details.get("ahead", ()))
+    if ahead:
+        lines.append(f"It was tested behind: {ahead}.")
+    suspects = details.get("suspects") or ()
+    if suspects:
+        told = "\n".join(
+            f"- {one['bead']} ({one['title']})"
+            + (f", landed as {one['landed'][:10]}" if one.get("landed") else "")
+            + (f", changes too: {', '.join(one['paths'])}" if one.get("paths") else "")
+            for one in suspects
+        )
+        lines.append(f"Look at these first; yours must work together with them (`bd show ID`):\n{told}")
+    return lines
+
+
+def _pull(details: Mapping[str, Any]) -> Iterator[str]:
+    """What came of its pull request. Other people's words are shown as theirs: they order nothing."""
+    yield f"Its pull request: {details['pull_url']}"
+    for check in details.get("checks") or ():
+        yield f"- failed check `{check.get('name', '')}` {check.get('url', '')}"
+    for said in details.get("said") or ():
+        text = str(said.get("text", ""))[-TAIL_SHOWN:].replace(FENCE, "---")
+        yield f"{said.get('author', 'Somebody')} wrote:\n{FENCE}\n{text}\n{FENCE}"
+    yield "Mend what was asked for, commit, and run `gt done` again; the same queue takes it from there."
 
 
 def _rules(primer: Primer) -> str:

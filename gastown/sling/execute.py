@@ -10,6 +10,7 @@ from gastown.assignments import Assignment, NewAttempt, Reason
 from gastown.beads import Bead, BeadStatus
 from gastown.errors import Conflict
 from gastown.runtimes import catalog
+from gastown.sling.homes import find_home
 from gastown.sling.plan import CONVOY_PREFIX, SlingRefused, Target, choose_preset, refuse
 
 
@@ -48,11 +49,12 @@ def sling(
     settings = policy.load(session)
     chosen: list[Slung] = []
     for bead, of_convoy in _resolve(session, target):
-        rig = rigs.get(session, target.rig) if target.rig else _rig_of(session, bead)
+        rig = rigs.get(session, target.rig) if target.rig else rig_of(session, bead)
         is_slung = assignments.find_open(session, bead.id) is not None or bead.status == BeadStatus.SUBMITTED
         if of_convoy and (is_slung or bead.status == BeadStatus.CLOSED):
             continue
-        against = refuse(bead, rig, is_slung=is_slung, force=force)
+        is_home = target.rig is None or rig is find_home(session, bead)
+        against = refuse(bead, rig, is_slung=is_slung, force=force, is_home=is_home)
         if against is not None:
             raise SlingRefused(f"{against.bead_id} is not slung: {against.why}", hint=against.hint)
         name = choose_preset(preset, rig, settings.text("default_agent"))
@@ -81,8 +83,9 @@ def _hold(session: Session, bead_ids: Sequence[str]) -> None:
     session.exec(query.execution_options(populate_existing=True)).all()
 
 
-def _rig_of(session: Session, bead: Bead) -> rigs.Rig:
-    rig = rigs.find_by_prefix(session, bead.prefix)
+def rig_of(session: Session, bead: Bead) -> rigs.Rig:
+    """The rig that the bead's work goes to by itself; refuses a bead of none."""
+    rig = find_home(session, bead)
     if rig is None:
         raise SlingRefused(f"no rig has the prefix of {bead.id}", hint=f"Name one: gt sling {bead.id} RIG")
     return rig

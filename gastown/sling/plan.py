@@ -23,7 +23,7 @@ class NothingNamed(Invalid):
 
 @dataclass(frozen=True)
 class Target:
-    """Which beads or convoys, and into which rig; None: each into the rig of its prefix."""
+    """Which beads or convoys, and into which rig; None: each into its own (`homes.find_home`)."""
 
     names: Sequence[str]
     rig: str | None
@@ -56,10 +56,10 @@ def choose_preset(asked: str | None, rig: Rig, default: str) -> str:
     return asked or rig.agent or default
 
 
-def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool) -> Refusal | None:
+def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool, is_home: bool = False) -> Refusal | None:
     """The first thing that stands against slinging `bead` into `rig`, in the order in which a person would mend it."""
-    if bead.issue_type not in SLINGABLE_TYPES:
-        return Refusal(bead.id, f"a {bead.issue_type} is no work for an agent", "Sling its parts, or a convoy of them.")
+    if bead.issue_type not in SLINGABLE_TYPES and not (force and _lands_whole(bead)):
+        return _refuse_type(bead)
     if bead.status in (BeadStatus.CLOSED, BeadStatus.TOMBSTONE):
         return Refusal(bead.id, "it is closed", f"`bd reopen {bead.id}` first, if there is more to do.")
     if is_slung:
@@ -68,7 +68,7 @@ def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool) -> Refusal | No
         return Refusal(bead.id, "it is deferred", f"`bd undefer {bead.id}` first, or give --force.")
     if bead.status in (BeadStatus.PINNED, BeadStatus.BLOCKED):
         return Refusal(bead.id, f"its status is {bead.status}", f"`bd update {bead.id} --status open` first.")
-    if bead.prefix not in (rig.prefix, TOWN_PREFIX) and not force:
+    if bead.prefix not in (rig.prefix, TOWN_PREFIX) and not (force or is_home):
         return Refusal(
             bead.id, f"its prefix is not {rig.prefix}, the one of rig {rig.name}", "Name its own rig, or give --force."
         )
@@ -77,3 +77,15 @@ def refuse(bead: Bead, rig: Rig, *, is_slung: bool, force: bool) -> Refusal | No
     if rig.is_parked:
         return Refusal(bead.id, f"rig {rig.name} is parked", f"`gt rig unpark {rig.name}` first.")
     return None
+
+
+def _lands_whole(bead: Bead) -> bool:
+    """Whether it is an epic that lands itself, as its integration branch does."""
+    return bead.issue_type == "epic" and bead.is_code is True
+
+
+def _refuse_type(bead: Bead) -> Refusal:
+    if _lands_whole(bead):
+        hint = f"`gt mq integration land {bead.id}` lands that; with --force an agent goes on with what came back."
+        return Refusal(bead.id, "its beads land on an integration branch", hint)
+    return Refusal(bead.id, f"a {bead.issue_type} is no work for an agent", "Sling its parts, or a convoy of them.")

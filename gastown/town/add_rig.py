@@ -18,6 +18,7 @@ from gastown import config, git, patrols, policy, queue, rigs, runtimes
 from gastown.errors import Conflict, Refused
 from gastown.ids import check_label_name, check_prefix, check_rig_name
 from gastown.town import gate_words
+from gastown.town.landing_words import check_landing
 from gastown.town.prefixes import choose_prefix
 
 Units = Callable[[], AbstractContextManager[Session]]
@@ -50,6 +51,7 @@ class Request:
     setup_command: str = ""
     agent: str = ""
     landing: rigs.LandingStyle = rigs.LandingStyle.MERGE
+    provider: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
         preset = runtimes.catalog.get(agent, policy.presets(session))
     gate_words.check_programs(request.gates, request.setup_command)
     found = _ask_remote(request)
+    check_landing(request.landing, request.provider, found.source.url)
     with read() as session:
         _check_target_free(session, found)
     rigs.rig_dir(settings.town, request.name).parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +104,7 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
             push_fence=support.fence_refs,
             updates_checkout=found.source.checkout is not None,
             landing=request.landing,
+            provider=request.provider,
         )
         rig, gates = _register(new, write, actor)
     queue.announce_rig(rig.name)

@@ -1,17 +1,14 @@
 """Changing what a rig was added with: its gates, its set-up command, its agents' preset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from gastown import policy, refinery, rigs, runtimes
-from gastown.errors import Conflict, Invalid, NotFound
+from gastown.errors import Invalid, NotFound
 from gastown.town import gate_words
-
-
-class LandsJustNow(Conflict):
-    """A landing of the rig is under way, which ends as it was begun."""
+from gastown.town.landing_words import LandsJustNow, check_landing
 
 
 class NothingToChange(Invalid):
@@ -35,13 +32,14 @@ class Changes:
     setup_command: str | None = None
     agent: str | None = None
     landing: rigs.LandingStyle | None = None
+    provider: str | None = None
 
 
 def check_words(changes: Changes) -> None:
     """Refuse what can be seen to be wrong without asking anybody."""
     if changes == Changes():
         raise NothingToChange(
-            "nothing to change was named", hint="Give --gate, --drop-gate, --setup, --agent or --landing."
+            "nothing to change was named", hint="Give --gate, --drop-gate, --setup, --agent, --landing or --provider."
         )
     gate_words.check_gates(changes.gates, no_gates=changes.no_gates)
     if changes.setup_command:
@@ -65,28 +63,34 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
     if changes.gates or changes.dropped or changes.no_gates:
         rigs.set_gates(session, name, _gates(session, name, changes), no_gates=changes.no_gates, actor=actor)
     if changes.setup_command is not None or changes.gates or changes.dropped or changes.no_gates:
-        refinery.retry(session, name, actor=actor)
+        refinery.retry(session, name, actor=actor, keep_target=True)
     session.flush()
     return rig, rigs.list_gates(session, name)
 
 
 def _landing(session: Session, rig: rigs.Rig, changes: Changes) -> dict[str, str]:
     """The new way of landing. An open landing is settled in the way in which it was begun: no change meanwhile."""
-    if changes.landing is None:
+    if changes.landing is None and changes.provider is None:
         return {}
-    rigs.get(session, rig.name, lock=True)
+    rig = rigs.get(session, rig.name, lock=True)
+    style = rig.landing if changes.landing is None else changes.landing
+    provider = rig.provider if changes.provider is None else changes.provider
+    check_landing(style, provider, rig.remote_url)
     if any(row.intent is not None for row in refinery.status(session, rig.name)):
         raise LandsJustNow(f"a landing of rig {rig.name} is under way", hint="Try again in a few seconds.")
-    return {"landing": changes.landing}
+    return {"landing": style, "provider": provider}
 
 
 def _gates(session: Session, name: str, changes: Changes) -> list[rigs.GateSpec]:
     if changes.no_gates:
         return []
     rows = rigs.list_gates(session, name)
-    gates = {row.name: rigs.GateSpec(row.name, row.command, row.timeout_s) for row in rows}
+    gates = {row.name: rigs.spec_of(row) for row in rows}
     for dropped in changes.dropped:
         if gates.pop(dropped, None) is None:
             known = ", ".join(row.name for row in rows) or "none"
             raise GateNotFound(f"rig {name} has no gate called {dropped[:60]!r}", hint=f"Its gates: {known}.")
-    return list({**gates, **{gate.name: gate for gate in changes.gates}}.values())
+    for gate in changes.gates:
+        known_as = gates.get(gate.name, gate)
+        gates[gate.name] = replace(known_as, command=gate.command, timeout_s=gate.timeout_s)
+    return list(gates.values())

@@ -1,5 +1,6 @@
 """What a person may give as a rig's gates and set-up command; what tells already that it cannot run is refused."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from gastown.ids import check_label_name
 SETUP = "the set-up command"
 _LONGEST_COMMAND = 4000  # characters, as the column
 _LONGEST_TIMEOUT_S = 86400
+_LEAST_MEMORY_MB, _MOST_MEMORY_MB = 16, 1 << 24
+_MOST_VARIABLES = 50
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# What would lead a gate to the town's database or into its repositories, or is made for each run.
+_OURS = re.compile(r"GASTOWN_.*|GIT_.*|BD_.*|BEADS_.*|GATE_.*|HOME|TMPDIR|PWD|LD_.*|PG[A-Z].*")
 
 
 class BadGate(Invalid):
@@ -30,8 +36,30 @@ def check_gates(gates: Sequence[rigs.GateSpec], *, no_gates: bool) -> None:
         check_command(gate.command, f"gate {gate.name}")
         if names.count(gate.name) > 1:
             raise BadGate(f"two gates are called {gate.name!r}", hint="Give each its own name.")
-        if gate.timeout_s is not None and not 1 <= gate.timeout_s <= _LONGEST_TIMEOUT_S:
-            raise BadGate(f"a gate's time-out is 1 to {_LONGEST_TIMEOUT_S} seconds, not {gate.timeout_s}")
+        _check_number("time-out", gate.timeout_s, 1, _LONGEST_TIMEOUT_S, "seconds")
+        _check_number("poll", gate.poll_s, 1, _LONGEST_TIMEOUT_S, "seconds")
+        _check_number("memory", gate.memory_mb, _LEAST_MEMORY_MB, _MOST_MEMORY_MB, "MB")
+        _check_environment(gate)
+
+
+def _check_number(what: str, value: int | None, least: int, most: int, unit: str) -> None:
+    if value is not None and not least <= value <= most:
+        raise BadGate(f"a gate's {what} is {least} to {most} {unit}, not {value}")
+
+
+def _check_environment(gate: rigs.GateSpec) -> None:
+    if len(gate.environment) > _MOST_VARIABLES or len(set(gate.environment)) < len(gate.environment):
+        raise BadGate(f"gate {gate.name} names a variable twice, or more than {_MOST_VARIABLES}")
+    for name in gate.environment:
+        if not _VARIABLE.fullmatch(name):
+            raise BadGate(
+                f"{name[:60]!r} is no variable's name", hint="Name variables; their values stay where they are."
+            )
+        if _OURS.fullmatch(name):
+            raise BadGate(
+                f"gate {gate.name}: {name} is the town's own and is not passed on",
+                hint="Give what the gate needs another name.",
+            )
 
 
 def check_command(command: str, what: str) -> None:

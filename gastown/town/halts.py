@@ -41,14 +41,15 @@ class WaitingLine:
 
 def stop(session: Session, *, actor: str, rig: str | None = None, why: str = "") -> None:
     """Emergency stop of the town or of one rig: nothing is dispatched, started or pushed, what runs is frozen."""
-    why = _check_reason(why) or f"by {actor}"[:LONGEST_REASON]
+    why = check_reason(why) or f"by {actor}"[:LONGEST_REASON]
     if rig is not None:
         rigs.freeze(session, rig, actor=actor, why=why)
     elif policy.load(session).text("estop") != why:
         policy.set_value(session, "estop", why, actor=actor)
 
 
-def _check_reason(text: str) -> str:
+def check_reason(text: str) -> str:
+    """The reason without spaces around it; refuses more than one short line."""
     text = text.strip()
     if len(text) > LONGEST_REASON or not text.isprintable():
         raise BadReason(f"a reason is one line of at most {LONGEST_REASON} characters", hint="Say it shorter.")

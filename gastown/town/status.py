@@ -81,7 +81,7 @@ def take_snapshot(session: Session) -> Snapshot:
     silent = pace.silent_after(presence.ttl_s(session))
     workers = [WorkerLine(row, presence.is_heard(row, now, silent)) for row in presence.list_workers(session)]
     escalated = beads.list_(session, Filters(statuses=(BeadStatus.ESCALATED,), limit=_MOST_LISTED))
-    halts = rigs.list_halts(session)
+    halts = [*rigs.list_halts(session), *rigs.list_queue_pauses(session)]
     return Snapshot(town.id, town.name, now, workers, _rigs(session), escalated, halts, _findings(session))
 
 

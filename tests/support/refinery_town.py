@@ -273,8 +273,14 @@ def make_town(
     files: dict[str, str | None] | None = None,
     gates: tuple[rigs.GateSpec, ...] = (GATE,),
     setup: str = "",
+    url: str = "",
+    landing: rigs.LandingStyle = rigs.LandingStyle.MERGE,
+    provider: str = "",
 ) -> RefineryTown:
-    """A town with the rig `app`, whose remote holds `files` (by default a green check)."""
+    """A town with the rig `app`, whose remote holds `files` (by default a green check).
+
+    `url` is another address of that remote, which the caller has taught git.
+    """
     folder = root / "town"
     folder.mkdir(parents=True)
     town = RefineryTown(root, Settings(town=folder, database_url=database_url, host="here"))
@@ -282,7 +288,7 @@ def make_town(
     run_git(root, "clone", "--quiet", str(town.remote), str(town.person))
     town.commit(town.person, files if files is not None else {"check.sh": GREEN, "a.txt": "one\n"}, "first")
     run_git(town.person, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-    url = str(town.remote)
+    url = url or str(town.remote)
     git.create_land(town.land, url, "main")
     support = git.try_push(town.land, "main")
     git.create_work(town.work_git, town.land, "main")
@@ -296,6 +302,8 @@ def make_town(
         setup_command=setup,
         push_atomic=support.atomic,
         push_fence=support.fence_refs,
+        landing=landing,
+        provider=provider,
     )
     with town.work() as session:
         rigs.add(session, new, actor="somebody")

@@ -26,6 +26,8 @@ _REQUEST: _Steps = {
     EventKind.REQUEST_BOARDED: _step("queued testing", "testing"),
     EventKind.REQUEST_SET_ASIDE: _step("testing", "testing"),
     EventKind.REQUEST_REQUEUED: _step("queued testing", "queued"),
+    EventKind.REQUEST_HURRIED: _step("queued", "queued"),
+    EventKind.REQUEST_PULL_OPENED: _step("queued testing", "queued"),
     EventKind.LANDING_INTENDED: _step("queued testing", "landing"),
     EventKind.LANDING_VOIDED: _step("landing", "queued"),
     EventKind.REQUEST_LANDED: _step("landing", "landed"),

@@ -6,10 +6,13 @@ import click
 
 from gastown.cli.commands import group, pass_context
 from gastown.cli.context import Context
+from gastown.cli.gt.mq_by_hand import COMMANDS
+from gastown.cli.gt.mq_figures import simulate, stats
+from gastown.cli.gt.mq_integration import integration
 from gastown.cli.output import ago, iso, table
 
 if TYPE_CHECKING:
-    from gastown.refinery import QueueItem, RigFigures, RigStatus
+    from gastown.refinery import Checkpoint, QueueItem, RigStatus
 
 _SHORT_OID = 10
 
@@ -21,11 +24,20 @@ def mq() -> None:
     \b
     Examples:
       gt mq list
+      gt mq next app
       gt mq status app
+      gt mq submit app-a1b2 --branch fix/login
+      gt mq reject app-a1b2 --reason "the new flag needs a line in the manual"
+      gt mq pause app --reason "release day"
       gt mq retry app
       gt mq stats
+      gt mq integration create app-e5f6
       gt mq simulate --requests 32 --bad 1 --runners 4 --trials 1000
     """
+
+
+for _command in (*COMMANDS, simulate, stats, integration):
+    mq.add_command(_command)
 
 
 @mq.command("list")
@@ -46,7 +58,7 @@ def list_(context: Context, rig: str | None, limit: int) -> None:
             rigs.get(session, rig)
         items = refinery.list_queue(session, rig, convoy_since=convoys.travelling_since, limit=limit)
     if context.json:
-        context.print_json([_item_json(item) for item in items])
+        context.print_json([item_json(item) for item in items])
         return
     table(
         context,
@@ -54,6 +66,36 @@ def list_(context: Context, rig: str | None, limit: int) -> None:
         [_row(item) for item in items],
         empty="Nothing waits to land.",
     )
+    for line in train_lines(items):
+        context.echo(line)
+
+
+def train_lines(items: "list[QueueItem]") -> list[str]:
+    """Each rig's train, and its checkpoints: what is being tested, what is known."""
+    from gastown import refinery
+
+    lines = []
+    for rig in dict.fromkeys(item.request.rig for item in items):
+        aboard = [item for item in items if item.request.rig == rig and item.request.seat is not None]
+        if aboard:
+            told = [refinery.say_checkpoint(point) for item in aboard for point in item.checkpoints]
+            lines.append(f"{rig}: {len(aboard)} aboard; {'; '.join(told) or 'no run of them yet'}")
+    return lines
+
+
+def checkpoint_json(point: "Checkpoint") -> dict[str, Any]:
+    """One run of a prefix."""
+    run = point.run
+    return {
+        "run": run.id,
+        "riders": list(point.riders),
+        "without": list(point.without),
+        "state": run.state.value,
+        "verdict": run.verdict.value if run.verdict else None,
+        "attempt": run.attempt,
+        "host": run.host,
+        "started_at": iso(run.started_at),
+    }
 
 
 def _row(item: "QueueItem") -> tuple[object, ...]:
@@ -66,7 +108,8 @@ def _row(item: "QueueItem") -> tuple[object, ...]:
     )
 
 
-def _item_json(item: "QueueItem") -> dict[str, Any]:
+def item_json(item: "QueueItem") -> dict[str, Any]:
+    """One open request, for scripts."""
     request = item.request
     return {
         "position": item.position,
@@ -84,8 +127,12 @@ def _item_json(item: "QueueItem") -> dict[str, Any]:
         "seat": request.seat,
         "set_aside_at": iso(request.aside_at),
         "gate_run": request.gate_run_id,
+        "advice": [{"gate": said["gate"], "why": said["why"]} for said in item.advice],
+        "pull": None if request.pull_number is None else {"number": request.pull_number, "url": request.pull_url},
         "created_at": iso(request.created_at),
         "queued_at": iso(request.queued_at),
+        "lane": item.lane or None,
+        "checkpoints": [checkpoint_json(point) for point in item.checkpoints],
         "waits_for": item.waits_for,
     }
 
@@ -145,6 +192,8 @@ def _status_json(row: "RigStatus") -> dict[str, Any]:
         "gated": not row.rig.no_gates,
         "target_state": row.rig.target_state.value,
         "target_oid": row.rig.target_oid or None,
+        "paused_at": iso(row.rig.queue_paused_at),
+        "paused_why": row.rig.queue_paused_why or None,
         "counts": _counts(row),
         "gate_runs": [
             {"id": run.id, "bead": run.bead_id, "state": run.state.value, "attempt": run.attempt, "host": run.host}
@@ -181,105 +230,3 @@ def retry(context: Context, rig: str) -> None:
         context.print_json({"rig": rig, "forgotten": forgotten})
     else:
         context.echo(f"{rig}: {forgotten} verdicts and refusals forgotten; its queue looks again now.")
-
-
-@mq.command("stats")
-@click.argument("rig", required=False)
-@click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="How far back to look.")
-@pass_context
-def stats(context: Context, rig: str | None, days: int) -> None:
-    """Show what landing costs: gate runs for each landed request, waits, what went back, flaky gates, the last trains.
-
-    \b
-    Example:
-      gt mq stats app --days 30 --json
-    """
-    from datetime import timedelta
-
-    from gastown import clock, refinery
-
-    with context.read() as session:
-        rows = refinery.figures(session, clock.now() - timedelta(days=days), rig)
-    if context.json:
-        context.print_json([_figures_json(row) for row in rows])
-        return
-    headings = (
-        "RIG",
-        "LANDED",
-        "TRAINS",
-        "RUNS",
-        "PER LANDED",
-        "CONFIRMING",
-        "WAIT P50",
-        "P90",
-        "P99",
-        "BACK",
-        "FLAKES",
-    )
-    table(context, headings, [_figures_row(row) for row in rows], empty="No rigs yet: `gt rig add NAME URL-OR-PATH`.")
-
-
-def _figures_row(row: "RigFigures") -> tuple[object, ...]:
-    waits = [f"{wait:.0f}s" if wait is not None else "-" for wait in row.wait_s.values()]
-    per = "-" if row.runs_per_landed is None else f"{row.runs_per_landed:.2f}"
-    told = [", ".join(f"{name} {count}" for name, count in of.items()) or "-" for of in (row.returned, row.flakes)]
-    return (row.rig, row.landed, row.landings, row.gate_runs, per, row.confirm_runs, *waits, *told)
-
-
-def _figures_json(row: "RigFigures") -> dict[str, Any]:
-    return {
-        "rig": row.rig,
-        "landed": row.landed,
-        "landings": row.landings,
-        "gate_runs": row.gate_runs,
-        "gate_runs_per_landed": row.runs_per_landed,
-        "confirm_runs": row.confirm_runs,
-        "wait_s": dict(row.wait_s),
-        "returned": dict(row.returned),
-        "flakes_by_gate": dict(row.flakes),
-        "trains": [
-            {"landed_at": iso(train.landed_at), "commit": train.oid, "riders": train.riders, "gate_run": train.gate_run}
-            for train in row.trains
-        ],
-    }
-
-
-@mq.command("simulate")
-@click.option("--requests", type=click.IntRange(1, 5000), required=True, help="Requests that wait when a train starts.")
-@click.option("--bad", type=click.IntRange(0), default=0, show_default=True, help="How many of them fail the gates.")
-@click.option("--runners", type=click.IntRange(1, 256), default=2, show_default=True, help="Gate runs at once.")
-@click.option("--trials", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Trains.")
-@click.option(
-    "--mode", type=click.Choice(["thrifty", "fast"]), default="fast", show_default=True, help="What they save."
-)
-@click.option(
-    "--flaky", type=click.FloatRange(0, 0.9), default=0.0, help="How often a gate fails for nothing: 0 to 0.9."
-)
-@click.option("--clashes", type=click.IntRange(0, 10_000), default=0, help="Pairs that are good apart, red together.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same trains.")
-@pass_context
-def simulate(context: Context, /, *, mode: str, **varied: Any) -> None:
-    """Show what a rate of bad requests or a flaky gate costs, on made-up trains and a virtual clock.
-
-    The decisions are those of the real queue. A gate run takes 1; confirming runs are counted apart.
-
-    \b
-    Example:
-      gt mq simulate --requests 128 --bad 2 --runners 8 --trials 1000 --json
-    """
-    from dataclasses import asdict
-
-    from gastown.errors import Invalid
-    from gastown.refinery import Mode
-    from gastown.refinery import simulate as travel
-
-    if varied["bad"] > varied["requests"]:
-        raise Invalid(f"{varied['bad']} of {varied['requests']} requests cannot be bad", hint="Lower --bad.")
-    if varied["clashes"] and varied["requests"] < 2:
-        raise Invalid("a clash takes two requests", hint="Raise --requests.")
-    figures = asdict(travel(mode=Mode(mode), **varied))
-    if context.json:
-        context.print_json({**figures, "mode": mode, **varied})
-        return
-    rows = [(name.replace("_", " ").removesuffix(" mean"), value) for name, value in figures.items()]
-    table(context, ("PER TRAIN (MEAN), OR IN ALL", "VALUE"), rows, empty="")

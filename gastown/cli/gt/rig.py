@@ -7,6 +7,7 @@ import click
 
 from gastown.cli.commands import group, pass_context
 from gastown.cli.context import Context
+from gastown.cli.gt.gate import gate_json
 from gastown.cli.output import iso, table
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # The words of `rigs.LandingStyle`, which is not imported for the help alone.
-_STYLES = ("merge", "squash", "rebase")
+_STYLES = ("merge", "squash", "rebase", "pull")
 
 
 @group("rig")
@@ -46,8 +47,9 @@ def rig() -> None:
 @click.option(
     "--landing",
     type=click.Choice(_STYLES),
-    help="A landing leaves a merge, a plain commit a request, or its own commits.",
+    help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
 )
+@click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def add(
     context: Context, /, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any
@@ -60,7 +62,7 @@ def add(
     Examples:
       gt rig add app https://example.com/app.git --gate test='pytest -q'
       gt rig add web ~/src/web --branch develop --setup 'npm ci' --gate test='npm test' --gate lint='npm run lint'
-      gt rig add lib ~/src/lib --landing squash --gate test='make test'
+      gt rig add site https://github.com/OWNER/site.git --landing pull --provider gh --gate test='npm test'
     """
     from gastown.rigs import LandingStyle
     from gastown.town.add_rig import Request
@@ -77,6 +79,7 @@ def add(
         setup_command=rest["setup"],
         agent=rest["agent"],
         landing=LandingStyle(rest["landing"] or LandingStyle.MERGE),
+        provider=rest["provider"] or "",
     )
     added = add_rig(request, context.settings, read=context.read, write=context.write, actor=context.actor)
     if context.json:
@@ -108,8 +111,9 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
 @click.option(
     "--landing",
     type=click.Choice(_STYLES),
-    help="A landing leaves a merge, a plain commit a request, or its own commits.",
+    help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
 )
+@click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
 @pass_context
 def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
     """Change a rig's gates, set-up command, agents or way of landing; for new gates its queue tests its target anew.
@@ -118,7 +122,7 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
     Examples:
       gt rig set app --gate test='pytest -q -x'
       gt rig set app --drop-gate lint --setup 'npm ci'
-      gt rig set app --landing squash
+      gt rig set app --landing pull --provider gh
     """
     from gastown.rigs import LandingStyle
     from gastown.town.change_rig import Changes, change, check_words
@@ -130,6 +134,7 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
         setup_command=rest["setup"],
         agent=rest["agent"],
         landing=LandingStyle(rest["landing"]) if rest["landing"] else None,
+        provider=rest["provider"],
     )
     check_words(changes)
     with context.write() as session:
@@ -140,7 +145,7 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
     words = ", ".join(f"{gate.name} ({gate.command})" for gate in now) or "none: whatever merges cleanly lands"
     context.echo(
         f"Rig {row.name}: gates: {words}; set-up: {row.setup_command or 'none'}; agent: {row.agent or 'default'}; "
-        f"landing: {row.landing.value}"
+        f"lands by {row.landing.value}{f' ({row.provider})' if row.provider else ''}"
     )
 
 
@@ -341,6 +346,7 @@ def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
         "push_fence": row.push_fence,
         "updates_checkout": row.updates_checkout,
         "landing": row.landing.value,
+        "provider": row.provider or None,
         "created_at": iso(row.created_at),
-        "gates": [{"name": gate.name, "command": gate.command, "timeout_s": gate.timeout_s} for gate in gates],
+        "gates": [gate_json(gate) for gate in gates],
     }

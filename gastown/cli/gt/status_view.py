@@ -65,6 +65,7 @@ def _rig(snapshot: Snapshot, line: RigLine) -> dict[str, Any]:
         "parked": line.rig.is_parked,
         "docked": line.rig.is_docked,
         "frozen": line.rig.frozen_at is not None,
+        "queue_paused": line.rig.queue_paused_at is not None,
         "target": line.rig.target_state.value,
         "polecats": [_polecat(snapshot, polecat) for polecat in line.polecats],
         "work": {"running": line.running, "offered": line.offered, "waiting": line.waiting},
@@ -122,7 +123,12 @@ def print_text(context: Context, snapshot: Snapshot, running: Sequence[ProcessSt
 
 def _note(line: RigLine) -> str:
     rig = line.rig
-    words = (("stopped", rig.frozen_at is not None), ("docked", rig.is_docked), ("parked", rig.is_parked))
+    words = (
+        ("stopped", rig.frozen_at is not None),
+        ("docked", rig.is_docked),
+        ("parked", rig.is_parked),
+        ("queue paused", rig.queue_paused_at is not None),
+    )
     return ", ".join(word for word, is_so in words if is_so) or line.stands_still
 
 

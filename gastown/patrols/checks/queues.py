@@ -22,7 +22,7 @@ def look(here: Here) -> Iterable[Fault]:
         served = {name for row in rows if now - row.seen_at <= ttl for name in row.queues}
         names = [rig.name for rig in rigs.list_all(session)]
         busy = {row.rig for row in assignments.list_offered(session)}
-        merging = {item.request.rig for item in refinery.list_queue(session)}
+        merging = {up.item.request.rig for up in refinery.list_next(session)}
     if not served:
         return  # the check `workers` says that nobody is there
     for name in names:

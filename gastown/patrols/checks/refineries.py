@@ -19,10 +19,10 @@ def look(here: Here) -> Iterable[Fault]:
     with here.read() as session:
         lines = refinery.status(session)
         frozen = {halt.rig for halt in rigs.list_halts(session) if halt.kind is HaltKind.ESTOP}
-        oldest = {item.request.rig: item.request.queued_at for item in reversed(refinery.list_queue(session))}
+        first = {up.item.request.rig: up.item.request.queued_at for up in refinery.list_next(session)}
     for line in lines:
         waiting = sum(line.counts.get(state, 0) for state in _TO_DO)
-        seen = line.looked_at or oldest.get(line.rig.name)
+        seen = line.looked_at or first.get(line.rig.name)
         is_frozen = bool(frozen & {None, line.rig.name})
         if waiting and not is_frozen and seen is not None and clock.now() - seen > _TOO_LONG:
             yield _fault(line, waiting)

@@ -15,7 +15,7 @@ from gastown.db import is_sqlite
 from gastown.events import EventKind
 from gastown.refinery import RequestState
 from gastown.town.reconciling.adrift import take_up_adrift
-from tests.support.refinery_town import RefineryTown, make_town, run_git
+from tests.support.refinery_town import RIG, RefineryTown, make_town, run_git
 
 T = TypeVar("T")
 
@@ -219,7 +219,7 @@ def test_gate_runs_that_no_request_waits_for_are_called_off(any_town: RefineryTo
 
 
 def test_work_is_gated_on_what_is_there_when_somebody_rewound_the_target(any_town: RefineryTown) -> None:
-    """We do not put back what a person took away; and nothing is built on a commit that nobody has gated."""
+    """We do not put back what a person took away, once they say that they did; and nothing ungated is built on."""
     first = board(any_town, {"x.txt": "x\n"})
     drive(any_town)
     assert any_town.landed == [first]
@@ -227,6 +227,10 @@ def test_work_is_gated_on_what_is_there_when_somebody_rewound_the_target(any_tow
     second = any_town.submit({"y.txt": "y\n"}, base=before)
     any_town.step()
     run_git(any_town.remote, "update-ref", "refs/heads/main", before)
+    drive(any_town)
+    assert any_town.landed == [first], "perhaps the remote shows an old state"
+    with any_town.work() as session:
+        refinery.retry(session, RIG, actor="ada")
 
     drive(any_town)
 

@@ -21,7 +21,8 @@ def test_rig_is_added_when_everything_is_right(town: Town, repository: Repositor
     said = town.ok("rig", "add", "app", str(repository.remote), "--gate", "test=true", "--json")
     assert said.json["branch"] == "trunk"
     assert said.json["prefix"] == "app"
-    assert said.json["gates"] == [{"name": "test", "command": "true", "timeout_s": None}]
+    (gate,) = said.json["gates"]
+    assert (gate["name"], gate["command"], gate["timeout_s"], gate["required"]) == ("test", "true", None, True)
     assert (said.json["push_atomic"], said.json["push_fence"]) == (True, True)
     assert (rigs.land_git(town.folder, "app") / "HEAD").exists()
     assert (rigs.work_git(town.folder, "app") / "HEAD").exists()

@@ -57,7 +57,7 @@ def test_set_up_and_agent_are_changed_and_taken_back(app: Town) -> None:
 
 def test_queue_is_asked_to_look_anew_when_gates_change(app: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(refinery, "retry", lambda _session, rig, *, actor: asked.append((rig, actor)))
+    monkeypatch.setattr(refinery, "retry", lambda _session, rig, *, actor, keep_target: asked.append((rig, actor)))
     app.ok("rig", "set", "app", "--agent", "codex")
     assert asked == []
     app.ok("rig", "set", "app", "--gate", "test=true")

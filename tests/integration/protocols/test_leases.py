@@ -163,7 +163,8 @@ class LeaseProtocol(RuleBasedStateMachine):
         fence = worker.held[number]
         with reading() as session:
             row = assignments.get(session, number)
-        may = row.state is AssignmentState.RUNNING and row.fence == fence
+        runs = row.state is AssignmentState.RUNNING and row.fence == fence
+        may = runs and not (how == "submit" and row.desired is Desired.STOP)
         before = self._everything()
         try:
             with unit_of_work() as session:
@@ -174,7 +175,7 @@ class LeaseProtocol(RuleBasedStateMachine):
             assert may or how == "save"
         if not may and how != "save":
             assert self._everything() == before
-        if how != "save":
+        if how != "save" and (may or not runs):
             worker.held.pop(number)
 
     def _write(self, session: Session, number: int, fence: int, how: str) -> None:

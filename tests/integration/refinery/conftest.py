@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from gastown import config
+from tests.support.fake_clock import FakeClock
+from tests.support.pull_town import MakePullTown, PullTown
 from tests.support.refinery_town import RefineryTown, make_town
 
 
@@ -37,3 +39,14 @@ def town(make: Callable[..., RefineryTown]) -> RefineryTown:
 def any_town(database_url: str, tmp_path: Path) -> RefineryTown:
     """The same on SQLite and on PostgreSQL."""
     return make_town(tmp_path / "here", database_url)
+
+
+@pytest.fixture
+def make_pulls(sqlite_url: str, tmp_path: Path, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> MakePullTown:
+    return lambda **values: PullTown(tmp_path, sqlite_url, fake_clock, monkeypatch, **values)
+
+
+@pytest.fixture
+def pulls(make_pulls: MakePullTown) -> PullTown:
+    """A rig that lands by pull requests, with a clock that tests move."""
+    return make_pulls()

@@ -161,6 +161,40 @@ def test_queue_is_listed_in_boarding_order_with_what_each_waits_for(session: Ses
     assert status.counts == {RequestState.QUEUED: 2}
 
 
+def test_the_first_of_the_queue_is_shown_however_many_are_older(
+    session: Session, bead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Returned ones and other rigs' count for nothing, and read in parts it is the same."""
+    from gastown.refinery import places
+
+    monkeypatch.setattr(places, "AT_ONCE", 2)
+    gate = rigs.GateSpec("test", "true")
+    rigs.add(session, rigs.NewRig("zoo", "zoo", "https://example.com/zoo.git", "main", (gate,)), actor="somebody")
+    names = [bead, *(_bead(session) for _ in range(4))]
+    for number, name in enumerate(names):
+        request = _submit(session, name, head=f"{number + 1:040x}")
+        request.priority = {3: 0, 4: 1}.get(number, 2)
+        request.state = RequestState.RETURNED if number == 1 else RequestState.QUEUED
+        request.rig = "zoo" if number == 2 else "app"
+        session.add(request)
+    session.flush()
+
+    items = refinery.list_queue(session, limit=2)
+    assert [(item.position, item.request.bead_id) for item in items] == [(1, names[3]), (2, names[4])]
+    assert [(up.item.position, up.item.request.bead_id) for up in refinery.list_next(session)] == [
+        (1, names[3]),
+        (1, names[2]),
+    ]
+    everything = [(item.position, item.request.bead_id) for item in refinery.list_queue(session)]
+    assert everything == [(1, names[3]), (2, names[4]), (3, names[0]), (0, names[1]), (1, names[2])]
+    blocked = refinery.read_blocked(session)
+    assert [item.request.bead_id for item in blocked.items] == [name for _position, name in everything]
+
+
+def _bead(session: Session) -> str:
+    return beads.create(session, beads.NewBead("Another", prefix="app"), actor="somebody").id
+
+
 def test_rig_is_rung_at_once_when_its_lease_was_left_behind_by_the_dead(session: Session, bead: str) -> None:
     from gastown.db import locks
     from gastown.refinery import looks

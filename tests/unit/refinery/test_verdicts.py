@@ -3,7 +3,7 @@
 import pytest
 
 from gastown.refinery.models import Verdict
-from gastown.refinery.verdicts import Ended, overall, rule, tail
+from gastown.refinery.verdicts import Ended, overall, rule, rule_answer, tail
 
 PASS, FAIL, INFRA = Verdict.PASS, Verdict.FAIL, Verdict.INFRASTRUCTURE_ERROR
 
@@ -122,3 +122,47 @@ def test_tail_is_text_when_it_is_cut_inside_a_letter() -> None:
 )
 def test_run_has_the_first_verdict_that_is_no_pass(verdicts: list[Verdict], whole: Verdict) -> None:
     assert overall(verdicts) is whole
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "verdict"),
+    [
+        (0, "", PASS),
+        (1, "the build is red\n", FAIL),
+        (0, "gastown-gate: 1: gh: not found\n", INFRA),
+        (0, "\x1b[1mgastown-gate: 1: gh: not found\x1b[0m\n", INFRA),
+        (1, "gastown-gate: 2: gh: not found\n", INFRA),
+        (2, "could not resolve host\n", INFRA),
+        (127, "gastown-gate: 1: gh: not found\n", INFRA),
+        (-9, "", INFRA),
+        (None, "", INFRA),
+    ],
+)
+def test_only_0_and_1_are_answers_of_an_external_check(code: int | None, output: str, verdict: Verdict) -> None:
+    ruling = rule_answer(Ended(code, output))
+    assert ruling is not None
+    assert ruling.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "is_silent"),
+    [
+        (6, "could not resolve host\n", True),
+        (-9, "", True),
+        (137, "Killed\n", True),
+        (None, "", True),
+        (127, "gastown-gate: 1: gh: not found\n", False),
+        (0, "gastown-gate: 1: gh: not found\n", False),
+        (1, "the build is red\n", False),
+    ],
+)
+def test_an_external_check_is_silent_unless_it_answers_or_cannot_even_ask(
+    code: int | None, output: str, is_silent: bool
+) -> None:
+    ruling = rule_answer(Ended(code, output))
+    assert ruling is not None
+    assert ruling.is_silent is is_silent
+
+
+def test_external_check_is_asked_again_when_it_says_not_yet() -> None:
+    assert rule_answer(Ended(75, "pending\n")) is None

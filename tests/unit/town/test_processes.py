@@ -50,6 +50,15 @@ def test_sessions_have_room_for_adoption_beyond_the_slots() -> None:
     assert int(sessions.argv[sessions.argv.index("--concurrency") + 1]) > 30
 
 
+def test_the_refinery_makes_one_step_at_a_time() -> None:
+    """So that Flower shows its queue at concurrency 1; the lease, not this, is what keeps steps apart."""
+    planned = plan_processes(Settings(TOWN), Options(), TOWN)
+
+    refinery = next(process for process in planned if process.name == "refinery")
+    assert refinery.argv[refinery.argv.index("--concurrency") + 1] == "1"
+    assert "--task-events" in refinery.argv
+
+
 def test_no_kill_reaches_the_group_where_agents_could_be() -> None:
     grouped = {
         process.name for process in plan_processes(Settings(TOWN), Options(flower=True), TOWN) if process.kill_group
