@@ -8,7 +8,7 @@ host adopts it. Not here: what an attempt is (`gastown.assignments`), what a run
 from gastown.sessions.book import LeaseBook
 from gastown.sessions.channel import Answer, Ask
 from gastown.sessions.freeze import keep_frozen
-from gastown.sessions.leftovers import Leftovers, sweep_leftovers
+from gastown.sessions.leftovers import Leftovers, has_ended_unbooked, sweep_leftovers
 from gastown.sessions.office import Office
 from gastown.sessions.paths import latest_run_dir, run_dir, session_dir, socket_path
 from gastown.sessions.primer import Primer, load_hook, load_primer, render
@@ -30,6 +30,7 @@ __all__ = [
     "Tidied",
     "check_not_halted",
     "check_submission",
+    "has_ended_unbooked",
     "is_dead_here",
     "keep_frozen",
     "latest_run_dir",

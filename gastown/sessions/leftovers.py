@@ -7,8 +7,10 @@ from sqlmodel import Session, col, select
 from gastown import agents, assignments, logs, rigs
 from gastown.agents import Polecat, WorktreeState
 from gastown.assignments import Assignment, AssignmentState
+from gastown.config import Settings
 from gastown.db import database_time
 from gastown.errors import GastownError
+from gastown.runtimes import host
 from gastown.sessions import paths, worksite
 from gastown.sessions.office import Office
 from gastown.sessions.take import is_dead_here
@@ -33,6 +35,12 @@ def sweep_leftovers(office: Office) -> Leftovers:
     to_adopt = office.do(lambda session: _orphans(session, office))
     to_see_off, saved = _settle_unknown_ends(office)
     return Leftovers(to_adopt, to_see_off, saved)
+
+
+def has_ended_unbooked(settings: Settings, assignment_id: int) -> bool:
+    """Whether the agent of a running attempt is over on this host: nothing goes on while nobody holds the attempt."""
+    folder = paths.latest_run_dir(settings, assignment_id)
+    return folder is not None and (folder / "keeper.json").exists() and host.find(folder) is None
 
 
 def _orphans(session: Session, office: Office) -> tuple[int, ...]:

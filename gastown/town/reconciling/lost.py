@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from gastown import assignments, logs, policy, sessions
 from gastown.assignments import Assignment, AssignmentState
+from gastown.config import Settings
 from gastown.db import database_time
 from gastown.town import pace, presence
 from gastown.town.caller import Caller
@@ -19,10 +20,10 @@ log = logs.get(__name__)
 
 def take_over_expired(caller: Caller) -> int:
     """Give up attempts of lost hosts, and make them anew; return how many."""
-    return each(caller, partial(_list_lost, here=caller.settings.host_id), _give_up, what="attempt")
+    return each(caller, partial(_list_lost, settings=caller.settings), _give_up, what="attempt")
 
 
-def _list_lost(session: Session, *, here: str) -> Sequence[int]:
+def _list_lost(session: Session, *, settings: Settings) -> Sequence[int]:
     expired = assignments.list_expired(session, database_time(session), beyond=_farthest(session))
     if not expired or not periods.may_take_over(session):
         return ()
@@ -30,17 +31,20 @@ def _list_lost(session: Session, *, here: str) -> Sequence[int]:
     grace = timedelta(seconds=policy.load(session).number("lease.grace_s"))
     alive_since = database_time(session) - grace
     # A worker of a served host adopts what expired there.
-    lost = [row for row in expired if row.host not in served and not _comes_back(row, here, alive_since)]
+    lost = [row for row in expired if row.host not in served and not _comes_back(row, settings, alive_since)]
     return [row.id for row in lost if row.id is not None][:BATCH]
 
 
-def _comes_back(row: Assignment, here: str, alive_since: datetime) -> bool:
+def _comes_back(row: Assignment, settings: Settings, alive_since: datetime) -> bool:
     """Whether the holder is a process of this host that lives, though it was stopped or cut off for a while.
 
     Its agents work on meanwhile, for as long as their grace; to give their beads to others would be to do them twice.
+    Where the agent is over there is nothing to wait for.
     """
     is_recent = row.expires_at is not None and row.expires_at > alive_since
-    return row.host == here and bool(row.holder) and is_recent and not sessions.is_dead_here(row.holder or "", here)
+    if row.host != settings.host_id or not row.holder or not is_recent:
+        return False
+    return not sessions.is_dead_here(row.holder, row.host) and not sessions.has_ended_unbooked(settings, row.id or 0)
 
 
 def _farthest(session: Session) -> timedelta:

@@ -1,6 +1,8 @@
 """The tick that brings what was left half-way on its way again: in odd company, late, and after a gap."""
 
 import dataclasses
+import json
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +13,13 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from gastown import assignments, beads, clock, config, events, rigs, sling, town
+from gastown import assignments, beads, clock, config, events, rigs, sessions, sling, town
 from gastown.assignments import Assignment, AssignmentState
 from gastown.beads import BeadStatus
 from gastown.db import database_time, locks
 from gastown.db.unit_of_work import reading, transact, unit_of_work
 from gastown.events import EventKind
+from gastown.runtimes import session_facts as facts
 from gastown.sling import Target
 from gastown.town import presence, reconciling
 from tests.support.factories import make_bead, make_offered, make_rig, make_running
@@ -110,6 +113,29 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_taken(caller: town.Caller) ->
     assert reconciling.take_over_expired(slow) == 0
 
     assert state_of(number) is AssignmentState.RUNNING
+
+
+@pytest.mark.parametrize(("is_alive", "is_taken"), [(True, False), (False, True)])
+def test_an_attempt_of_a_stopped_worker_is_waited_for_as_long_as_its_agent_works(
+    caller: town.Caller, *, is_alive: bool, is_taken: bool
+) -> None:
+    host_id = caller.settings.host_id
+    with unit_of_work() as session:
+        make_rig(session)
+        holder = sessions.make_holder(host_id, os.getpid())
+        row = make_running(session, make_bead(session), host=host_id, holder=holder).assignment
+        expire(session)
+        ran_lately(session)
+    number = row.id or 0
+    folder = sessions.run_dir(caller.settings, number, 1)
+    folder.mkdir(parents=True)
+    start = (facts.process_start(os.getpid()) or 0) + (0 if is_alive else 1)  # whose process it was is gone
+    card = {"keeper_pid": os.getpid(), "keeper_start": start, "boot_id": facts.boot_id()}
+    (folder / "keeper.json").write_text(json.dumps(card))
+
+    assert reconciling.take_over_expired(caller) == is_taken
+
+    assert state_of(number) is (AssignmentState.LOST if is_taken else AssignmentState.RUNNING)
 
 
 def test_nothing_is_taken_over_for_a_ttl_after_a_gap(caller: town.Caller) -> None:
