@@ -36,7 +36,8 @@ from gastown.db import get_engine
 from gastown.events import Event, EventKind
 from gastown.refinery import GateRun, MergeHead, MergeRequest, RequestState, RunState, Verdict
 from tests.support.databases import PostgresServer
-from tests.support.towns import Town, make_town, processes_of, wait_until
+from tests.support.stragglers import processes_of
+from tests.support.towns import Town, make_town, wait_until
 
 SETTLE_S = 15
 CHUNK = 2000

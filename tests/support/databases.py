@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from sqlmodel import Session, SQLModel
 
 from gastown import tables
 from gastown.db.engine import make_engine
+from tests.support import scratch
 
 READY_WITHIN_S = 30
 STOPS_WITHIN_S = 20
@@ -91,7 +91,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         _sweep()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir="/tmp"))
+        self.folder = scratch.make(f"{_FOLDER}{os.getpid()}-")
         self.account = _Account(_NOBODY if os.geteuid() == 0 else None)
         self.binaries = self._reachable(find_binaries())
         self.data = self.folder / "data"
@@ -146,6 +146,8 @@ class PostgresServer:
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "autovacuum": "off",
+            "max_wal_size": "64MB",
+            "min_wal_size": "32MB",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("wb") as log:
@@ -212,7 +214,7 @@ class PostgresServer:
 
 def _sweep() -> None:
     """Remove folders of test runs that were killed."""
-    for folder in Path("/tmp").glob(f"{_FOLDER}*"):
+    for folder in scratch.root().glob(f"{_FOLDER}*"):
         starter = folder.name.removeprefix(_FOLDER).partition("-")[0]
         if (
             starter.isdigit()

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from gastown.db import database_time
 from gastown.db.unit_of_work import transact, unit_of_work
 from gastown.runtimes import host
 from gastown.sessions import LeaseBook, Office
+from tests.support import scratch
 from tests.support.refinery_town import RIG, make_town
 
 
@@ -131,7 +131,7 @@ class Host:
 @pytest.fixture
 def here(database_url: str) -> Iterator[Host]:
     """Short, since it holds sockets."""
-    root = Path(tempfile.mkdtemp(prefix="gtf-", dir="/tmp"))
+    root = scratch.make("gtf-")
     made = make_town(root / "t", database_url)
     config.use(made.settings)
     found = Host(made.settings, [])

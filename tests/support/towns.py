@@ -8,10 +8,9 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +24,13 @@ from gastown import config
 from gastown.db import unit_of_work as work
 from gastown.db.engine import dispose
 from gastown.town import redis_server
+from tests.support import residents, scratch
+from tests.support.stragglers import end_processes_of, processes_of
 
 ROOT = Path(__file__).parents[2]
 COMMAND_WITHIN_S = 90
 WAIT_WITHIN_S = 60
-_PROGRAMS = {name: f"from gastown.cli.entry import {name}; {name}()" for name in ("gt", "bd")}
+PROGRAMS = {name: str(Path(sysconfig.get_path("scripts")) / name) for name in ("gt", "bd")}
 
 T = TypeVar("T")
 
@@ -39,10 +40,13 @@ class CommandFailed(AssertionError):
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A whole environment for commands: PATH is the caller's, HOME their own, the checkout is on PYTHONPATH."""
+    """A whole environment for commands: PATH is the caller's, HOME their own, the checkout is on PYTHONPATH.
+
+    One resident runs the commands of all towns, as it does for a person; `gt up` and its like never go there.
+    """
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GASTOWN_RESIDENT": "off",
+        **residents.environment(),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
@@ -64,9 +68,11 @@ def run(
     through: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Run `gt` or `bd` as a process, `through` another command if one is given; return what it did."""
+    # Behind another command lies another machine, or part of one: the resident of this one is no help there.
+    alone = {"GASTOWN_RESIDENT": "off"} if through else {}
     return subprocess.run(
-        [*through, sys.executable, "-c", _PROGRAMS[program], *args],
-        env=dict(env),
+        [*through, PROGRAMS[program], *args],
+        env={**env, **alone},
         cwd=cwd,
         input=stdin,
         capture_output=True,
@@ -151,46 +157,15 @@ class Town:
 
     def close(self) -> None:
         """Stop everything and remove the folder; never fails, and leaves no process behind."""
-        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-            if (self.folder / config.TOWN_FILE).is_file():
-                self.run("gt", "down")
         end_processes_of(self.folder)
         dispose()
         shutil.rmtree(config.run_dir(self.folder), ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def processes_of(folder: Path) -> list[int]:
-    """Processes with `folder`, or something in it, as an argument, in their environment, or as their place of work."""
-    name = os.fsencode(folder)
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            command, environ = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
-            place = os.readlink(os.fsencode(entry / "cwd"))  # Redis writes its title over both of the others
-        except OSError:
-            continue
-        fields = [place, *command.split(b"\0"), *(pair.partition(b"=")[2] for pair in environ.split(b"\0"))]
-        if any(value == name or value.startswith(name + b"/") for value in fields):
-            found.append(int(entry.name))
-    return found
-
-
-def end_processes_of(folder: Path, within_s: float = 20) -> None:
-    """SIGKILL what belongs to the folder until nothing does."""
-    deadline = time.monotonic() + within_s
-    while (left := processes_of(folder)) and time.monotonic() < deadline:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
-
-
 def make_town(*install: str, through: Sequence[str] = (), **more: str) -> Town:
     """Install a town in a new temporary folder; `install` are more arguments of `gt install`, `more` variables."""
-    home = Path(tempfile.mkdtemp(prefix="gt-", dir="/tmp"))
+    home = scratch.make("gt-")
     folder = home / "town"
     env = environment(home, **more)
     done = run("gt", "install", str(folder), *install, env=env, cwd=home, through=through)
@@ -236,7 +211,7 @@ def shared_town() -> Iterator[Town]:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis that is no town's own, on a private socket; dies with the tests."""
-    folder = Path(tempfile.mkdtemp(prefix="gt-redis-", dir="/tmp"))
+    folder = scratch.make("gt-redis-")
     path = folder / "redis.sock"
     words = ["--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", "", "--appendonly", "no"]
     server = subprocess.Popen([redis_server.program(), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gastown.chaos.checker import INVARIANTS
-from tests.support.towns import processes_of
+from tests.support.stragglers import processes_of
 
 pytestmark = pytest.mark.timeout(600)
 

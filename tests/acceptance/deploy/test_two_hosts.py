@@ -11,7 +11,7 @@ import pytest
 from gastown.db import unit_of_work as work
 from gastown.db.engine import dispose
 from gastown.town import note_worker
-from tests.support import networks
+from tests.support import networks, scratch
 from tests.support.databases import PostgresServer
 from tests.support.networks import GIT_PORT, POSTGRES_PORT, REDIS_PORT, SERVICES, Networks
 from tests.support.towns import Town, make_town, wait_until
@@ -32,7 +32,7 @@ def git(folder: Path, *words: str) -> str:
 @pytest.fixture
 def repositories() -> Iterator[Path]:
     """A folder with the bare repository that all hosts push to."""
-    with tempfile.TemporaryDirectory(prefix="gt-git-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="gt-git-", dir=scratch.root()) as name:
         folder = Path(name)
         git(folder, "init", "-q", "seed")
         (folder / "seed" / "README.md").write_text("# Seed\n")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,13 @@ from gastown.beads import Bead, readiness
 from gastown.db.engine import make_engine
 from gastown.events import Event
 from tests.support.exchange import edge, line
-from tests.support.towns import environment
+from tests.support.towns import PROGRAMS, environment
 
 MOMENTS = 2
 WITHIN_S = 120
-BD = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()", "--actor", "ada")
+BD = (PROGRAMS["bd"], "--actor", "ada")
+# Without a resident, so that a kill hits the process that does the work.
+ALONE = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()", "--actor", "ada")
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Place:
     def file(self) -> Path:
         return self.folder / ".beads" / "issues.jsonl"
 
-    def start(self, *argv: str) -> "subprocess.Popen[bytes]":
+    def start(self, program: Sequence[str], *argv: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [*BD, *argv],
+            [*program, *argv],
             cwd=self.folder,
             env=environment(self.folder),
             stdin=subprocess.DEVNULL,
@@ -48,13 +50,13 @@ class Place:
         )
 
     def run(self, *argv: str) -> None:
-        process = self.start(*argv)
+        process = self.start(BD, *argv)
         said, _ = process.communicate(timeout=WITHIN_S)
         assert process.returncode == 0, said.decode()
 
     def kill(self, after_s: float, *argv: str) -> None:
         """Start a command and kill it in the middle; one that was quicker has ended."""
-        process = self.start(*argv)
+        process = self.start(ALONE, *argv)
         try:
             process.wait(after_s)
         except subprocess.TimeoutExpired:
@@ -141,7 +143,9 @@ def test_a_killed_command_did_all_or_nothing(origin: Place, tmp_path: Path, case
     whole = origin.copy(tmp_path / "whole")
     prepare(whole)
     before, began = whole.look(), time.monotonic()
-    whole.run(*argv)
+    alone = whole.start(ALONE, *argv)
+    said, _ = alone.communicate(timeout=WITHIN_S)
+    assert alone.returncode == 0, said.decode()
     took_s, after = time.monotonic() - began, whole.look()
     written = whole.file.read_bytes()
 

@@ -48,8 +48,8 @@ def test_output_and_exit_status_are_the_same(place: Place) -> None:
 
 
 def test_pipes_and_streams_behave_the_same(place: Place) -> None:
-    for number in range(30):
-        place.direct("create", f"bead {number}", "--silent")
+    made = place.direct("batch", input="".join(f"create task 2 bead-{number}\n" for number in range(30)))
+    assert made.returncode == 0, made.stderr
     resident = place.warm_up()
     for line in (
         "bd list | head -1; echo ${PIPESTATUS[@]}",

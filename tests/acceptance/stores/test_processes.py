@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import residents
+from tests.support.towns import PROGRAMS
+
 BD = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()")
 WITHIN_S = 120
 ROUNDS = 3
@@ -41,9 +44,26 @@ def start(project: Path, environment: dict[str, str], *words: str) -> "subproces
 
 
 def run(project: Path, environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command that nobody kills: by the resident of the tests."""
+    variables = {name: value for name, value in environment.items() if name != "GASTOWN_RESIDENT"}
     return subprocess.run(
-        [*BD, *words], cwd=project, env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        [PROGRAMS["bd"], *words],
+        cwd=project,
+        env=variables | residents.environment(),
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
     )
+
+
+def measure(project: Path, environment: dict[str, str], *words: str) -> float:
+    """The seconds that a command takes when nobody kills it."""
+    begun = time.monotonic()
+    process = start(project, environment, *words)
+    _, said = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 0, said
+    return time.monotonic() - begun
 
 
 def kill_in(process: "subprocess.Popen[str]", seconds: float) -> None:
@@ -77,12 +97,10 @@ def test_an_init_that_is_killed_at_any_moment_is_no_store_or_a_whole_one(
 ) -> None:
     dice = random.Random(20260101)
     lines = "".join(line(number) for number in range(1500))
-    begun = time.monotonic()
     whole = tmp_path / "timed"
     (whole / ".beads").mkdir(parents=True)
     (whole / ".beads" / "issues.jsonl").write_text(lines)
-    assert run(whole, environment, "init").returncode == 0
-    takes = time.monotonic() - begun
+    takes = measure(whole, environment, "init")
     seen = set()
 
     for number in range(ROUNDS):
@@ -107,9 +125,7 @@ def test_a_forced_init_that_is_killed_loses_no_bead(tmp_path: Path, environment:
     project.mkdir()
     assert run(project, environment, "init", "-q", "--prefix", "app").returncode == 0
     bead = run(project, environment, "q", "precious").stdout.strip()
-    begun = time.monotonic()
-    assert run(project, environment, "init", "--force", "-q").returncode == 0
-    takes = time.monotonic() - begun
+    takes = measure(project, environment, "init", "--force", "-q")
 
     for _ in range(ROUNDS):
         kill_in(start(project, environment, "init", "--force", "-q"), takes * (0.5 + 0.6 * dice.random()))

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from gastown import config
 from gastown.runtimes import host
+from tests.support import scratch
 from tests.support.crashpoints import CrashTown, make_crash_town
 from tests.support.databases import PostgresServer
 
@@ -21,7 +21,7 @@ Make = Callable[..., CrashTown]
 @pytest.fixture
 def make(sqlite_template: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Makes the test's town, on SQLite or on PostgreSQL, in a short path, since it holds sockets."""
-    root = Path(tempfile.mkdtemp(prefix="gtk-", dir="/tmp"))
+    root = scratch.make("gtk-")
     towns: list[CrashTown] = []
     dropped: list[Callable[[], None]] = []
 

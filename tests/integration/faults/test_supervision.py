@@ -5,7 +5,6 @@ import json
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from gastown.runtimes import host, session_facts
 from gastown.runtimes.host import KeeperUnavailable
 from gastown.sessions import LeaseBook, Office, run, supervise, sweep_leftovers
 from gastown.sessions import channel as channels
+from tests.support import scratch
 from tests.support.refinery_town import RIG
 from tests.support.session_host import Host, here
 from tests.support.towns import wait_until
@@ -300,7 +300,7 @@ def test_a_flood_of_calls_is_hung_up_on_and_the_next_call_is_answered(tmp_path: 
         answered.wait(20)
         return sessions.Answer("ok", "", 0)
 
-    folder = Path(tempfile.mkdtemp(prefix="gtc-", dir="/tmp"))
+    folder = scratch.make("gtc-")
     channel = channels.Channel(folder / "s", 1, slow)
     most = channels.AT_ONCE + channels.WAITING
     clients: list[socket.socket] = []

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from gastown import beads, config, git, refinery, rigs
 from gastown.git import run as git_run
 from gastown.refinery import IntentState, MergeRequest, RequestState, Verdict, gate_runs
 from tests.integration.protocols.conftest import limits
+from tests.support import scratch
 from tests.support.database_clock import DatabaseClock
 from tests.support.refinery_town import RIG, Crash, RefineryTown, make_town, run_git
 
@@ -38,7 +38,7 @@ class LandingProtocol(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.root = Path(tempfile.mkdtemp(prefix="gtl-", dir="/tmp"))
+        self.root = scratch.make("gtl-")
         url = self.make_database()
         self.town: RefineryTown = make_town(self.root / "t", url)
         self.clock = DatabaseClock(url)

@@ -3,21 +3,23 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gastown.town import schema
-
-_BD = (sys.executable, "-c", "from gastown.cli.entry import bd; bd()")
+from tests.support import residents
+from tests.support.towns import PROGRAMS
 
 
 def run(cwd: Path, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("BEADS_", "BD_", "GT_"))}
-    environ |= {"GASTOWN_RESIDENT": "off", **more}
-    environ.pop("GASTOWN_TOWN", None)
-    return subprocess.run([*_BD, *argv], cwd=cwd, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    for name in ("GASTOWN_RESIDENT", "GASTOWN_TOWN"):
+        environ.pop(name, None)
+    environ |= residents.environment() | more
+    return subprocess.run(
+        [PROGRAMS["bd"], *argv], cwd=cwd, env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""What a whole run of the tests has: a folder for everything that is written, and the resident of its towns."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import residents, scratch
+
+_made: list[Path] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the run's folder, with `tmp_path` in it unless somebody said where; its other processes are told."""
+    told = getattr(config, "workerinput", {}).get("run_folder")
+    if told is not None:
+        residents.use(told)
+        return
+    folder = scratch.begin_run()
+    _made.append(folder)
+    residents.use(str(folder))
+    config.option.basetemp = config.option.basetemp or str(folder / "p")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell another process of the run."""
+    node.workerinput["run_folder"] = str(_made[0])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """End the resident and remove the folder; what a test that failed has written stays until the next run."""
+    if _made:
+        residents.end()
+        if exitstatus == 0:
+            shutil.rmtree(_made.pop(), ignore_errors=True)
