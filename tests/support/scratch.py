@@ -1,12 +1,11 @@
 """Where tests write: in memory where the machine has enough of it, else in the temporary folder.
 
-Nothing here has to outlive the machine, and half of a test's time on a disk is waiting for it.
+Nothing here has to outlive the machine, and half of a test's time on a disk is waiting for it. Benchmarks stay on disk.
 """
 
 import os
 import shutil
 import tempfile
-from functools import cache
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
@@ -16,10 +15,18 @@ _ROOM_BYTES = 6 << 30
 _RUN = "gt-tests-"
 
 
-@cache
+_root = _DISK
+
+
 def root() -> Path:
     """The folder to make folders in; its path is short enough for sockets below it."""
-    return _MEMORY if _has_room(_MEMORY) else _DISK
+    return _root
+
+
+def use_memory() -> None:
+    """From now on make folders in memory, if there is room."""
+    global _root
+    _root = _MEMORY if _has_room(_MEMORY) else _DISK
 
 
 def _has_room(folder: Path) -> bool:

@@ -14,6 +14,7 @@ _made: list[Path] = []
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder, with `tmp_path` in it unless somebody said where; its other processes are told."""
+    scratch.use_memory()
     told = getattr(config, "workerinput", {}).get("run_folder")
     if told is not None:
         residents.use(told)
