@@ -6,7 +6,12 @@ from tests.support.databases import database_url, postgres_server, session, shar
 from tests.support.fake_clock import fake_clock
 from tests.support.here import here
 from tests.support.turns import pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
-from tests.support.whole_run import pytest_configure, pytest_configure_node, pytest_sessionfinish
+from tests.support.whole_run import (
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_sessionfinish,
+)
 
 # No command of a test may leave a resident behind; those of whole towns, and the resident's own tests, say otherwise.
 os.environ["GASTOWN_RESIDENT"] = "off"
@@ -16,6 +21,7 @@ __all__ = [
     "fake_clock",
     "here",
     "postgres_server",
+    "pytest_collection_finish",
     "pytest_configure",
     "pytest_configure_node",
     "pytest_sessionfinish",

@@ -210,15 +210,19 @@ class Keeper:
     def _hopeless(self) -> bool:
         return bool(self.kill_at) and time.monotonic() > self.kill_at + GIVE_UP_SECONDS
 
-    def _reap(self) -> None:
-        """Collect dead children; as the subreaper this process inherits every orphan of the session."""
+    def _reap(self) -> bool:
+        """Collect dead children, and say whether there are others.
+
+        As the subreaper this process inherits every orphan of the session: while anything of it lives, it has a child.
+        The kernel's word is needed, since who reads /proc may miss what forks and exits meanwhile.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if pid == self.agent:
                 self.status = status
 
@@ -237,11 +241,10 @@ class Keeper:
         """End what the agent left running: TERM, a short wait, then KILL until nothing is left or the time is up."""
         kill_at = time.monotonic() + LEFTOVER_SECONDS
         self._signal_all(signal.SIGTERM)
-        while facts.descendants(os.getpid()) and time.monotonic() < kill_at + GIVE_UP_SECONDS:
+        while self._reap() and time.monotonic() < kill_at + GIVE_UP_SECONDS:
             if time.monotonic() >= kill_at:
                 self._signal_all(signal.SIGKILL)
             wait_signal(0.05)
-            self._reap()
 
     def _note(self) -> str:
         try:

@@ -75,7 +75,7 @@ _READERS = {
 EVERY_BOUNDARY = "GASTOWN_EVERY_BOUNDARY" in os.environ
 """Kill everywhere, also where nothing that lasts has changed since the boundary before: half an hour."""
 # Otherwise at one in so many of the boundaries after which something that lasts is different.
-STRIDE = 1 if EVERY_BOUNDARY else 9
+STRIDE = 1 if EVERY_BOUNDARY else 13
 
 
 def _is_new_state(when: str, name: str, words: str) -> bool:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from gastown import clock
 from gastown.errors import Unavailable
 
+_DEVICES = (Path("/dev"), Path("/dev/fd"))
 _BLOCK = 1024 * 1024
 _BEGINS_WITHIN_S = 60
 
@@ -23,7 +24,8 @@ class CannotWrite(Unavailable):
 
 def is_stream(path: Path) -> bool:
     """Whether the path leads to something that is written to and never replaced: a pipe, a terminal, /dev/stdout."""
-    if str(path).startswith(("/dev/", "/proc/")):
+    # These lead to a redirected file as well; what lies in /dev/shm is a file like any other.
+    if path.is_relative_to("/proc") or path.parent in _DEVICES:
         return True
     try:
         return not stat.S_ISREG(path.stat().st_mode) and not path.is_dir()

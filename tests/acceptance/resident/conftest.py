@@ -164,15 +164,22 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
     return Install(top / "source", top / "bin")
 
 
-@pytest.fixture
-def place(install: Install, tmp_path: Path) -> Iterator[Place]:
-    """A store of its own; at the end every process of its residents is gone."""
-    run_dir = Path(tempfile.mkdtemp(prefix="gt-run-", dir="/tmp"))
-    project = tmp_path / "project"
+@pytest.fixture(scope="module")
+def fresh(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a store that nobody has used, to be copied."""
+    top = tmp_path_factory.mktemp("fresh")
+    place = _place(install, top, top)
+    made = place.direct("init", "--prefix", "app")
+    assert made.returncode == 0, made.stderr
+    return place.project
+
+
+def _place(install: Install, folder: Path, run_dir: Path) -> Place:
+    project = folder / "project"
     project.mkdir()
     env = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
         "XDG_RUNTIME_DIR": str(run_dir),
@@ -181,10 +188,16 @@ def place(install: Install, tmp_path: Path) -> Iterator[Place]:
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_NOSYSTEM": "1",
     }
-    found = Place(install, project, run_dir, env)
+    return Place(install, project, run_dir, env)
+
+
+@pytest.fixture
+def place(install: Install, fresh: Path, tmp_path: Path) -> Iterator[Place]:
+    """A store of its own; at the end every process of its residents is gone."""
+    run_dir = Path(tempfile.mkdtemp(prefix="gt-run-", dir="/tmp"))
+    found = _place(install, tmp_path, run_dir)
     try:
-        made = found.direct("init", "--prefix", "app")
-        assert made.returncode == 0, made.stderr
+        shutil.copytree(fresh, found.project, dirs_exist_ok=True)
         yield found
     finally:
         found.end()

@@ -1,5 +1,6 @@
 """What becomes of agents when their town goes down."""
 
+import contextlib
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,12 @@ def make_repository(folder: Path) -> None:
 
 def agents(town: Town) -> set[int]:
     """The process ids of agents at work."""
-    return {pid for pid in town.processes() if psutil.Process(pid).cmdline() == ["sleep", "3141"]}
+    found = set()
+    for pid in town.processes():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since they were listed
+            if psutil.Process(pid).cmdline() == ["sleep", "3141"]:
+                found.add(pid)
+    return found
 
 
 def at_work(town: Town) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gastown import config
+from tests.support import residents
+from tests.support.towns import PROGRAMS
 
 from .conftest import Town
 from .test_worlds import EVERYDAY, ONLY_SQLITE
@@ -18,8 +19,8 @@ mount --make-rprivate / && mount -t tmpfs -o size=8m tmpfs {disk} && cp -r {town
 find . | sort > {disk}.before
 {commands}
 find . | sort > {disk}.after
+{stop}
 """
-GT = f"{sys.executable} -c 'from gastown.cli.entry import {{0}}; {{0}}()'"
 
 
 def on_disk(town: Town, mount: str) -> list[list[str]]:
@@ -29,11 +30,17 @@ def on_disk(town: Town, mount: str) -> list[list[str]]:
     commands = []
     for command in EVERYDAY:
         program, _, words = command.replace("{bead}", town.bead).partition(" ")
-        commands.append(f"echo '== {command}' >&2; {GT.format(program)} {words} >/dev/null; echo $? >&2")
-    script = SCRIPT.format(disk=disk, town=town.folder, mount=mount, commands="\n".join(commands))
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, timeout=120, check=False
-    )
+        commands.append(f"echo '== {command}' >&2; {PROGRAMS[program]} {words} >/dev/null; echo $? >&2")
+    with residents.elsewhere() as (environment, stop):
+        script = SCRIPT.format(disk=disk, town=town.folder, mount=mount, commands="\n".join(commands), stop=stop)
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     return [part.strip().splitlines() for part in done.stderr.split("== ")[1:]]
 

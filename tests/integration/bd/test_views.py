@@ -235,10 +235,11 @@ def test_wide_and_odd_beads_are_listed_and_found(bd: Any, tmp_path: Path) -> Non
     labels = [f"l{number:05}" for number in range(10_000)] + [HOSTILE]
     times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
     names = ["app-Wide.1.x", "App-CAPITALS_and-more", "hq-cv-abc.def"]
+    some = ["l00001", "l09999", HOSTILE]
     file = tmp_path / "wide.jsonl"
-    file.write_text(
-        "\n".join(json.dumps({"id": name, "title": name, "labels": labels, **times}) for name in names) + "\n"
-    )
+    beads = [{"id": name, "title": name, "labels": some, **times} for name in names]
+    beads[0]["labels"] = labels
+    file.write_text("".join(json.dumps(bead) + "\n" for bead in beads))
     assert bd("import", str(file)).code == 0
     for argv in (
         ["--label-pattern", "l0999?"],

@@ -3,13 +3,15 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-BD = f"{sys.executable} -c 'from gastown.cli.entry import bd; bd()'"
+from tests.support import residents
+from tests.support.towns import PROGRAMS
+
+BD = PROGRAMS["bd"]
 COMMANDS = (
     *("list", "q two", "doctor --fix -y", "update -p 0", "init", "init --force", "backup sync", "migrate --to 0001"),
     *("where", "export -o out.jsonl", "sql --write 'DELETE FROM beads'"),
@@ -23,6 +25,7 @@ mount --make-rprivate / && mount -t tmpfs -o size=6m tmpfs {disk} && cd {disk} |
 echo '== afterwards' >&2; {bd} doctor --json > {disk}.doctor; echo $? >&2
 {bd} export > {disk}.after
 ls -A .beads > {disk}.names
+{stop}
 """
 
 
@@ -34,16 +37,16 @@ def run_on(disk: Path, mount: str, unmount: str, commands: Sequence[str] = COMMA
         pytest.skip("mount namespaces may not be made: needs root")
     disk.mkdir()
     steps = "\n".join(f'echo "== {words}" >&2; {BD} {words} >/dev/null; echo $? >&2' for words in commands)
-    script = SCRIPT.format(disk=disk, bd=BD, mount=mount, unmount=unmount, commands=steps)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(disk.parent), "GASTOWN_RESIDENT": "off"}
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=environment,
-    )
+    with residents.elsewhere() as (variables, stop):
+        script = SCRIPT.format(disk=disk, bd=BD, mount=mount, unmount=unmount, commands=steps, stop=stop)
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={"PATH": os.environ["PATH"], "HOME": str(disk.parent), **variables},
+        )
     assert done.returncode == 0, done.stderr
     parts = [part.strip().splitlines() for part in done.stderr.split("== ")[1:]]
     return {part[0]: part[1:] for part in parts}
