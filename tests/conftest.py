@@ -2,6 +2,8 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 from tests.support.databases import database_url, postgres_server, session, shared_engine, sqlite_template
 from tests.support.fake_clock import fake_clock
 from tests.support.here import here
@@ -15,6 +17,9 @@ from tests.support.whole_run import (
 
 # No command of a test may leave a resident behind; those of whole towns, and the resident's own tests, say otherwise.
 os.environ["GASTOWN_RESIDENT"] = "off"
+# Whole towns run beside every test: how long one example takes says nothing about the program.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 __all__ = [
     "database_url",

@@ -38,7 +38,9 @@ def _small_counts_are_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "_FEW", 0)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.sampled_from(["add", "add", "add", "other", "remove"]), max_size=45))
 def test_the_length_is_that_of_a_fresh_count(shared_engine: Engine, steps: list[str]) -> None:
     with shared_engine.connect() as connection:

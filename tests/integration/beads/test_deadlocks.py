@@ -76,7 +76,9 @@ def edges_of(session: Session) -> list[tuple[str, str, str]]:
     return [(edge.issue_id, edge.depends_on_id, edge.type) for edge in session.exec(select(Dependency))]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(STEPS, min_size=4, max_size=25))
 def test_every_bead_can_be_closed_whatever_was_accepted(shared_engine: Engine, steps: list[tuple]) -> None:  # type: ignore[type-arg]
     with shared_engine.connect() as connection:

@@ -287,7 +287,9 @@ _LINES = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(lines=st.lists(_LINES, max_size=8))
 def test_whatever_a_file_holds_is_taken_or_named_and_comes_back(session: Session, lines: list[bytes]) -> None:
     data = b"\n".join(lines) + b"\n"

@@ -34,7 +34,9 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(EVENTS)
 def test_no_event_stops_the_telling(shared_engine: Engine, said: list[tuple[EventKind, dict[str, object]]]) -> None:
     with shared_engine.connect() as connection:

@@ -180,7 +180,11 @@ def bring_in(session: Session, names: list[str], step: tuple) -> None:  # type: 
 EXAMPLES = int(os.environ.get("READINESS_EXAMPLES", "40"))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(STEPS, min_size=5, max_size=40))
 def test_the_stored_column_is_what_a_recomputation_says(shared_engine: Engine, steps: list[tuple]) -> None:  # type: ignore[type-arg]
     with shared_engine.connect() as connection:

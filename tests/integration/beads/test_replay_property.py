@@ -188,7 +188,9 @@ def sling(session: Session, name: str, is_code: bool) -> None:
     beads.set_status(session, name, BeadStatus.IN_PROGRESS, actor=AGENT)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(STEPS, min_size=3, max_size=25), st.integers(0, 24))
 def test_the_log_replays_to_the_rows_of_now_and_of_then(
     shared_engine: Engine, steps: list[tuple[Any, ...]], stop: int

@@ -32,7 +32,10 @@ OVERTAKEN = frozenset(
 HARMLESS = {"drop": PRESENCE | OVERTAKEN, "double": PRESENCE | OVERTAKEN | {K.SETTING_CHANGED}, "refence": frozenset()}
 
 EVENTS = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
 )
 
 
