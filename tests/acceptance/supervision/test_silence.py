@@ -15,15 +15,17 @@ from tests.support.village import Village, git
 def silence(village: Village, bead_id: str, until: Callable[[], object], what: str) -> None:
     """Let the bead's session have been silent for an hour, with the patrols' next walk due, until it has its effect.
 
-    Again and again: a sign that the agent gave before may arrive with a later heartbeat.
+    Again and again: a sign that the agent gave before may arrive with a later heartbeat. The session that follows it is
+    left alone.
     """
+    (before,) = village.attempts(bead_id)
 
     def look() -> bool:
         if until():
             return True
         with unit_of_work.unit_of_work(village.town.settings.database) as session:
             row = assignments.find_open(session, bead_id, lock=True)
-            if row is not None:
+            if row is not None and row.runs == before.runs:
                 hour_ago = clock.now() - timedelta(hours=1)
                 row.claimed_at = row.started_at = row.active_at = row.progress_at = hour_ago
             tick = session.get(locks.Lease, "tick.town.patrol")
