@@ -34,13 +34,14 @@ def queues_of(role: str, rigs: list[str], settings: config.Settings) -> set[str]
 
 
 class BeginToFollow(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Worker step: a worker that starts while Redis is away looks after its host's sessions all the same."""
+    """Worker step: begin on the right queues, and, while Redis is still away, to look after the host's sessions."""
 
     # After its processes were forked, which must not copy a thread's locks; and before it waits for Redis.
     requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: Any) -> None:
         """Called once."""
+        parent.consumer.follow_town.choose_queues()
         parent.consumer.follow_town.begin()
 
 
@@ -57,6 +58,12 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
         self.is_connected = False
         parent.follow_town = self
         super().__init__(parent)
+
+    def choose_queues(self) -> None:
+        """Have the first request to Redis ask for all of this role's queues: it cannot be widened for a second."""
+        wanted = self._try(self._wanted)
+        if wanted:
+            self.parent.app.amqp.queues.select(sorted(wanted))
 
     def begin(self) -> None:
         """Start the thread."""
@@ -87,7 +94,7 @@ class FollowTown(bootsteps.StartStopStep):  # type: ignore[misc]
         pauses = [self._try(act) for act in (self.follow, self._say_hello, self._look_out)]
         return pauses[-1] if pauses[-1] is not None else AGAIN_S
 
-    def _try(self, act: Callable[[], float | None]) -> float | None:
+    def _try(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
         except GastownError as error:

@@ -28,6 +28,8 @@ STOPPED_WITHIN_S = 75.0
 # Less than this and databases, logs and worktrees start to fail half-way.
 LEAST_FREE_MB = 64
 _POLL_S = 0.1
+# Each look costs the starting processes a part of their cores.
+_READY_POLL_S = 0.2
 _STOPPED = frozenset({"STOPPED", "EXITED", "FATAL"})
 # Stopped after the workers, in this order: what workers still need while they stop.
 _LAST = ("keeper", "redis")
@@ -144,7 +146,7 @@ def _await_ready(settings: config.Settings, watch: Watch, planned: list[Process]
                 f"not ready after {READY_WITHIN_S:g} s: {', '.join(missing)}",
                 hint=f"Read {supervision.logs_dir(settings) / missing[0]}.log, then `gt up` again.",
             )
-        time.sleep(_POLL_S)
+        time.sleep(_READY_POLL_S)
 
 
 def _states(settings: config.Settings) -> list[ProcessState]:

@@ -86,7 +86,10 @@ def test_agents_go_on_through_down_and_end_at_shutdown(town: Town) -> None:
     )
     assert "draft.txt" in saved.stdout.split()
 
-    # Up: the next attempt begins without anybody's doing.
+    # Up: the next attempt begins without anybody's doing, on queues that are followed from the first moment.
+    log = town.folder / "logs" / "sessions.log"
+    known = log.stat().st_size
     town.gt("up")
     wait_until(lambda: agents(town), "an agent works again")
+    assert "Started consuming from" not in log.read_text()[known:]
     assert at_work(town)[0]["attempt"] == first[0]["attempt"] + 1
