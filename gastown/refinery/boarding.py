@@ -115,7 +115,7 @@ def _put(view: View, bench: Workbench, below: Candidate, entry: Entry) -> Candid
 
 
 class Workshop:
-    """Builds candidates of a train that leave some of its riders out, each part of one once."""
+    """Builds candidates of trains that leave some riders out or stand on another train, each part of one once."""
 
     def __init__(self, desk: Desk, view: View, target: str) -> None:
         self._desk = desk
@@ -124,10 +124,11 @@ class Workshop:
         self._tied: ties.Ties | None = None
         self._entries = {entry.change.request.id or 0: entry for entry in view.train}
         self._built: dict[Prefix, Candidate | None] = {}
-        prefix: Prefix = ()
-        for number, entry in self._entries.items():
-            prefix = (*prefix, number)
-            self._built[prefix] = candidate_of(entry)
+        for train in view.trains:
+            prefix: Prefix = ()
+            for entry in train.train:
+                prefix = (*prefix, number_of(entry))
+                self._built[prefix] = candidate_of(entry)
 
     def build(self, prefix: Prefix) -> Candidate | None:
         """The candidate of these riders, in this order; None where they do not go together.

@@ -20,6 +20,8 @@ class Checkpoint:
     """The beads aboard that it tests, in order; those that landed since are left out."""
     without: Sequence[str]
     """Beads aboard before the last of these that it leaves out."""
+    ahead: Sequence[str] = ()
+    """Beads aboard other trains on top of which it tests them."""
 
 
 def list_tested(session: Session, names: Collection[str]) -> Sequence[MergeRequest]:
@@ -54,15 +56,19 @@ def checkpoints(
     """The runs of each train, by rig and area, that speak of those aboard alone, the shortest prefix first."""
     landed = _landed(session, {number for run in runs for number in run.riders})
     found: dict[tuple[str, str], list[Checkpoint]] = {}
+    beads = {row.head_id or 0: row.bead_id for row in aboard}
     for rig, area in {(row.rig, row.area) for row in aboard}:
         seats = {row.head_id or 0: row.bead_id for row in aboard if (row.rig, row.area) == (rig, area)}
         for run in runs:
-            mine = [number for number in run.riders if number not in landed]
-            if run.rig != rig or not mine or not seats.keys() >= set(mine):
+            left = [number for number in run.riders if number not in landed]
+            if run.rig != rig or not left or left[-1] not in seats or not beads.keys() >= set(left):
                 continue
+            mine = [number for number in left if number in seats]
             upto = list(seats)[: 1 + list(seats).index(mine[-1])]
             without = [seats[number] for number in upto if number not in mine]
-            found.setdefault((rig, area), []).append(Checkpoint(run, [seats[number] for number in mine], without))
+            ahead = [beads[number] for number in left if number not in seats]
+            point = Checkpoint(run, [seats[number] for number in mine], without, ahead)
+            found.setdefault((rig, area), []).append(point)
     return {
         train: sorted(points, key=lambda one: (len(one.riders), one.run.id or 0)) for train, points in found.items()
     }
@@ -81,6 +87,8 @@ def say_checkpoint(point: Checkpoint) -> str:
     what = f"gate run {run.id}" + (f" of the first {count}" if count > 1 else "")
     if point.without:
         what = f"gate run {run.id} of {count} without {', '.join(point.without[:3])}"
+    if point.ahead:
+        what += f" on top of {', '.join(point.ahead[:3])}"
     if run.state is RunState.RUNNING:
         return f"{what}, running on {run.host}"
     return f"{what}, requested" if run.verdict is None else f"{what}: {run.verdict.value}"

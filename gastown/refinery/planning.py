@@ -10,8 +10,8 @@ prefixes is all there is to know, so that a plan may be made again at any moment
   are runners; when one request is left, it is the culprit without a further run.
 - A culprit is set aside, not yet returned: its own prefix is run once more while the train goes on without it.
 - Runners that a search leaves over test, in fast mode, what comes next if this or that request turns out the culprit.
-- What was green before other trains landed is tested once more, as a whole, and lands then; what was red is likely to
-  be so still. Neither lands anybody, and neither sets anybody aside.
+- What was green before other trains landed is tested once more, as a whole, and only then lands; what was red is taken
+  for red still. Who is set aside for it is judged by runs of its own tree, as everybody.
 
 The theory, the algorithms it was measured against and the figures of this one are in docs/train.md.
 """
@@ -92,6 +92,8 @@ class Plan:
 
     land: Prefix = ()
     suspect: int | None = None
+    again: Prefix = ()
+    """What was green before other trains landed: the first of the runs."""
     runs: tuple[Prefix, ...] = ()
     """The prefixes that runners should be at, the most telling first; those that are open already are among them."""
 
@@ -107,7 +109,7 @@ def plan(situation: Situation) -> Plan:
         return Plan(search.land)
     explore = search.explore_each if situation.gates_each else search.explore
     explore((), situation.riders, situation.runners)
-    return Plan(search.land, search.suspect, tuple(search.runs[: situation.runners]))
+    return Plan(search.land, search.suspect, search.again, tuple(search.runs[: situation.runners]))
 
 
 @dataclass
@@ -116,6 +118,7 @@ class _Search:
     runs: list[Prefix] = field(default_factory=list)
     land: Prefix = ()
     suspect: int | None = None
+    again: Prefix = ()
 
     def explore(self, head: Prefix, rest: Prefix, budget: int, *, sure: bool = True) -> None:
         """Go on with `rest` on top of `head`, which is green or, where we are not `sure`, taken for it."""
@@ -127,6 +130,7 @@ class _Search:
         once = self._once_green(head, rest)
         if once:
             self._want(head + rest[:once])
+            self.again = head + rest[:once] if sure else self.again
             if self.situation.mode is Mode.THRIFTY:
                 return
             head, rest, budget, sure = head + rest[:once], rest[once:], budget - 1, False
@@ -137,7 +141,7 @@ class _Search:
         red = next((i for i in range(1, len(rest) + 1) if self._is_red(head + rest[:i])), 0)
         if not red:
             self._board(head, rest, budget)
-        elif budget > 0 and self._is_doubtful(head + rest[:red], red, sure=sure):
+        elif budget > 0 and self._is_doubtful(head + rest[:red], red):
             self._want(head + rest[:red])
             self._search(head, rest, red, budget - 1)
         elif red == 1 and sure:
@@ -208,12 +212,10 @@ class _Search:
         if prefix not in self.runs:
             self.runs.append(prefix)
 
-    def _is_doubtful(self, prefix: Prefix, size: int, *, sure: bool = True) -> bool:
-        """Whether a red is to be seen again; one of another target is, before it puts somebody off the train."""
+    def _is_doubtful(self, prefix: Prefix, size: int) -> bool:
+        """Whether a red is to be seen again first. One of before is not: its target is gone, and waits for nobody."""
         reds = self._known(prefix).reds
-        if not reds:
-            return size == 1 and sure
-        return is_doubtful(reds, size, self.situation.odds)
+        return reds > 0 and is_doubtful(reds, size, self.situation.odds)
 
 
 def is_doubtful(reds: int, size: int, odds: Odds) -> bool:

@@ -97,23 +97,24 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     if view.rig.no_gates:
         return _land_ungated(desk, view, target)
     courses, rooms = trains.plan_each(desk, view, line)
-    landing_now = trains.next_to_land(courses)
-    if landing_now is not None:
-        return _land(desk, landing_now, target)
-    suspected = next((entry for course in courses for entry in _suspected(course)), None)
+    lands = next((course for course in courses.trains if course.plan.land), None)
+    if lands is not None:
+        return _land(desk, lands, target)
+    suspected = next((entry for course in courses.trains for entry in _suspected(course)), None)
     if suspected is not None:
         return _set_aside(desk, suspected)
     decided = suspects.settle(desk, view, line)
     if decided is not None:
         return decided
-    for course in courses if not view.rig.is_docked else ():
+    trains_now = courses.on_each_other()
+    for course in trains_now if not view.rig.is_docked else ():
         overtaken = hotfix.make_way(desk, course.view, course.findings, target)
         if overtaken is not None:
             return overtaken
     boarded = _board(desk, view, target, rooms)
     if boarded.acted:
         return boarded
-    return _ask(desk, view, courses, target, boarded.waits_for)
+    return _ask(desk, view, trains_now, target, boarded.waits_for)
 
 
 def _land_ungated(desk: Desk, view: View, target: str) -> Move:
@@ -160,12 +161,12 @@ def _ask(desk: Desk, view: View, courses: Sequence[Course], target: str, waits_f
     """Have the runs that the plans want, and no other; those set aside are tried when a runner is free, or is due."""
     asked: list[GateRun] = []
     wanted: list[tuple[Course, Prefix, Wanted]] = []
+    shop = boarding.Workshop(desk, view, target)
     for course in courses:
         running = {prefix: run for prefix in course.plan.runs for run in course.findings.open_runs(prefix)}
         asked += running.values()
-        shop = boarding.Workshop(desk, course.view, target)
         for prefix in course.plan.runs:
-            if prefix not in running and (want := _wanted(course.view, prefix, shop)) is not None:
+            if prefix not in running and (want := _wanted(course, prefix, shop)) is not None:
                 wanted.append((course, prefix, want))
     with desk.write() as session:
         set_target(session, desk, calm(view), target)
@@ -176,7 +177,7 @@ def _ask(desk: Desk, view: View, courses: Sequence[Course], target: str, waits_f
             asked.append(run)
         _call_off(session, desk, view, [course.findings for course in courses], asked)
     asked += [suspects.ask(desk, view, entry) for entry in view.aside if _is_due(view, entry, len(asked))]
-    told = [trains.say_hold(courses), _say(asked)]
+    told = [trains.say_waiting(courses), _say(asked)]
     return rest("; ".join(filter(None, told)) or waits_for, target=target)
 
 
@@ -191,10 +192,15 @@ def _say(runs: Sequence[GateRun]) -> str:
     return "gate run " + ", ".join(f"{run.id} of {run.bead_id}" for run in runs[:5]) if runs else ""
 
 
-def _wanted(view: View, prefix: Prefix, shop: boarding.Workshop) -> Wanted | None:
-    """What a run of the prefix tests; None where its riders do not go together without those that it leaves out."""
+def _wanted(course: Course, prefix: Prefix, shop: boarding.Workshop) -> Wanted | None:
+    """What a run of the prefix tests; None where its riders do not go together without those that it leaves out.
+
+    What does not go together with those ahead is tested without them.
+    """
+    view = course.view
     last = next(entry for entry in view.train if entry.change.request.id == prefix[-1])
-    candidate = shop.build(prefix)
+    on_others = shop.build(course.ahead + prefix) if course.ahead else None
+    candidate = on_others or shop.build(prefix)
     if candidate is None:
         return None
     return Wanted(

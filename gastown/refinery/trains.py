@@ -1,25 +1,19 @@
-"""The trains of a rig beside each other: what each does next, who has which runners, who lets another one land first.
+"""The trains of a rig beside each other: what each does next, who has which runners, who is tested on top of whom.
 
-A rig has one train, and one more for each area that is declared and has riders. They are built on one target, and each
-lands on it what was tested there. So a landing by one costs each of the others one run: of what it knows to be good.
+A rig has one train, and one more for each area that is declared and has riders. Each lands what was tested on the
+target as it is. So a landing by one costs each of the others one run, of what it knows to be good. Until that has
+landed, others are tested on top of what it tests: they land after it, without another run, and overtake it no more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
-from gastown import clock
 from gastown.refinery import evidence, odds, planning
 from gastown.refinery.desk import Desk, View
 from gastown.refinery.evidence import OPEN, Findings, Line
-from gastown.refinery.models import RequestState
-from gastown.refinery.planning import Before, Odds, Plan, Prefix, Situation
+from gastown.refinery.models import GateRun, RequestState
+from gastown.refinery.planning import Odds, Plan, Prefix, Situation
 from gastown.rigs import COMMON
-
-# A train that others have overtaken so often in a row, each time after it was green, lands before they go on landing.
-MOST_OVERTAKEN = 3
-# They wait no longer for it than this: its gates may not run at all.
-LONGEST_HOLD = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -28,39 +22,77 @@ class Course:
 
     view: View
     riders: Prefix
+    runners: int
     findings: Findings
     plan: Plan
+    ahead: Prefix = ()
+    """Riders of other trains that are about to land: both are about the target with them in it."""
+
+    @property
+    def lands_next(self) -> Prefix:
+        """The riders that land as soon as those ahead have, and one more run is green where it is needed."""
+        return self.plan.land or self.plan.again
 
 
-def is_due(riders: Prefix, findings: Findings) -> bool:
-    """Whether others let the train land first: they have overtaken it often enough, and it may well land now.
+@dataclass(frozen=True)
+class Courses:
+    """All trains of a rig, in the order of their first seats."""
 
-    Who has to search for a culprit first, among those who would land, holds nobody up.
-    """
-    overtaken = findings.overtaken(riders)
-    if len(overtaken) < MOST_OVERTAKEN or clock.now() - max(overtaken) > LONGEST_HOLD:
-        return False
-    known = findings.evidence()
-    said = [known[riders[:i]] for i in range(1, len(riders) + 1) if riders[:i] in known]
-    telling = (one for one in said if one.is_green or one.reds or one.before is Before.GREEN)
-    first = next(telling, None)
-    return first is not None and not first.reds
+    trains: Sequence[Course]
+    runs: Sequence[GateRun]
+    line: Line
+    chances: Odds
+
+    def on_each_other(self) -> list[Course]:
+        """The same trains, as they are tested: those that need one more run first, each on the others; the rest on all.
+
+        A train without a runner waits itself: nobody is tested on it.
+        """
+        if len(self.trains) == 1:
+            return [*self.trains]
+        once = sorted((one for one in self.trains if one.plan.again and one.runners), key=self._asked_at)
+        ahead: Prefix = ()
+        made: list[Course] = []
+        for course in once:
+            made.append(self._after(course, ahead) if ahead else course)
+            ahead += made[-1].lands_next
+        first = {course.view.area for course in once}
+        others = [course for course in self.trains if course.view.area not in first]
+        return made + [self._after(course, ahead) if ahead else course for course in others]
+
+    def _asked_at(self, course: Course) -> int:
+        """The order in which those runs were asked for stays: nothing that stands on another is torn up."""
+        tail = _heads(course.view, course.plan.again)
+        mine = [run for run in self.runs if (*run.riders[-len(tail) :],) == tail and evidence.is_on(run, self.line)]
+        return min((run.id or 0 for run in mine), default=1 + max((run.id or 0 for run in self.runs), default=0))
+
+    def _after(self, course: Course, ahead: Prefix) -> Course:
+        findings = evidence.read(course.view, self.runs, self.line, _heads(course.view.of(None), ahead))
+        plan = _plan(course.view, course.riders, findings, self.chances, course.runners)
+        return replace(course, findings=findings, plan=plan, ahead=ahead)
 
 
-def plan_each(desk: Desk, view: View, line: Line) -> tuple[list[Course], dict[str, int]]:
-    """What each train does next, in the order of their first seats; and for how many each area's train has use."""
+def _heads(view: View, riders: Prefix) -> tuple[int, ...]:
+    heads = {entry.change.request.id: entry.change.head.id or 0 for entry in view.train}
+    return tuple(heads[number] for number in riders)
+
+
+def plan_each(desk: Desk, view: View, line: Line) -> tuple[Courses, dict[str, int]]:
+    """What each train does next, on the target as it is; and for how many each area's train has use."""
     trains = view.trains
     riders = [tuple(entry.change.request.id or 0 for entry in train.train) for train in trains]
     with desk.write() as session:
-        found = [evidence.gather(session, train, train.train, line) for train in trains]
+        runs = evidence.list_runs(session, view, view.train, line)
         chances = odds.learn(session, view.rig.name)
+    found = [evidence.read(train, runs, line) for train in trains]
     shares = _share_out(view.runners, riders, found)
     courses = [
-        Course(train, mine, findings, _plan(train, mine, findings, chances, share))
+        Course(train, mine, share, findings, _plan(train, mine, findings, chances, share))
         for train, mine, findings, share in zip(trains, riders, found, shares, strict=True)
     ]
-    known = {train.area or COMMON: share for train, share in zip(trains, shares, strict=True)}
-    return courses, {area: _room(view, area, known.get(area, 1), chances) for area in view.areas}
+    known = {course.view.area or COMMON: course.runners for course in courses}
+    rooms = {area: _room(view, area, known.get(area, 1), chances) for area in view.areas}
+    return Courses(courses, runs, line, chances), rooms
 
 
 def _plan(view: View, riders: Prefix, findings: Findings, chances: Odds, runners: int) -> Plan:
@@ -75,14 +107,12 @@ def _room(view: View, area: str, runners: int, chances: Odds) -> int:
 def _share_out(runners: int, riders: Sequence[Prefix], found: Sequence[Findings]) -> list[int]:
     """Runners for each train: one as far as they reach, and the rest by length.
 
-    First come those that are tested already, so that no run is torn up for another train; then those for which others
-    hold their landings; then by their seats.
+    First come those that are tested already, so that no run is torn up for another train; the others by their seats.
     """
     if len(riders) == 1:
         return [runners]
     at_work = [any(run.state in OPEN for run in findings.all_runs) for findings in found]
-    due = [is_due(mine, findings) for mine, findings in zip(riders, found, strict=True)]
-    first = sorted(range(len(riders)), key=lambda i: (not at_work[i], not due[i], i))[:runners]
+    first = sorted(range(len(riders)), key=lambda i: not at_work[i])[:runners]
     shares = [int(i in first) for i in range(len(riders))]
     more = [len(mine) - 1 for mine in riders]
     if runners > len(riders) and any(more):
@@ -90,25 +120,10 @@ def _share_out(runners: int, riders: Sequence[Prefix], found: Sequence[Findings]
     return shares
 
 
-def find_due(courses: Sequence[Course]) -> Course | None:
-    """The train for which the others hold their landings, the first that there is; None: each lands when it can."""
-    if len(courses) == 1:
-        return None
-    return next((course for course in courses if is_due(course.riders, course.findings)), None)
-
-
-def next_to_land(courses: Sequence[Course]) -> Course | None:
-    """The train that lands now; None: none can, or one that could lets another one go first."""
-    due = find_due(courses)
-    return next((course for course in courses if course.plan.land and due in (None, course)), None)
-
-
-def say_hold(courses: Sequence[Course]) -> str:
-    """Why a train does not land that could, for people; empty: there is none."""
-    due, held = find_due(courses), [name_of(course.view) for course in courses if course.plan.land]
-    if due is None or not held:
-        return ""
-    return f"{', '.join(held)} could land and lets {name_of(due.view)} go first, which others have overtaken"
+def say_waiting(courses: Sequence[Course]) -> str:
+    """Who could land but for those on top of whom it was tested, for people; empty: nobody."""
+    held = [name_of(course.view) for course in courses if course.ahead and course.plan.land]
+    return f"{', '.join(held)} lands after those it was tested with" if held else ""
 
 
 def name_of(view: View) -> str:
