@@ -108,7 +108,7 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
         return decided
     trains_now = courses.on_each_other()
     for course in trains_now if not view.rig.is_docked else ():
-        overtaken = hotfix.make_way(desk, course.view, course.findings, target)
+        overtaken = hotfix.make_way(desk, course.view, course.tested, target)
         if overtaken is not None:
             return overtaken
     boarded = _board(desk, view, target, rooms)

@@ -26,12 +26,15 @@ class Course:
     findings: Findings
     plan: Plan
     ahead: Prefix = ()
-    """Riders of other trains that are about to land: both are about the target with them in it."""
+    """Who is about to land, of this train and of others: both are about the rest, on the target with them in it."""
+    waiting: Prefix = ()
+    """Those of this train among them: green, on top of others that have to land first."""
 
     @property
-    def lands_next(self) -> Prefix:
-        """The riders that land as soon as those ahead have, and one more run is green where it is needed."""
-        return self.plan.land or self.plan.again
+    def tested(self) -> set[int]:
+        """The requests of which a run speaks."""
+        prefixes = (self.waiting, *self.findings.runs, *self.findings.before)
+        return {number for prefix in prefixes for number in prefix}
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ class Courses:
         ahead: Prefix = ()
         made: list[Course] = []
         for course in once:
-            made.append(self._after(course, ahead) if ahead else course)
-            ahead += made[-1].lands_next
+            made.append(self._after(course, ahead))
+            ahead = made[-1].ahead + made[-1].plan.again
         first = {course.view.area for course in once}
         others = [course for course in self.trains if course.view.area not in first]
-        return made + [self._after(course, ahead) if ahead else course for course in others]
+        return made + [self._after(course, ahead) for course in others]
 
     def _asked_at(self, course: Course) -> int:
         """The order in which those runs were asked for stays: nothing that stands on another is torn up."""
@@ -67,9 +70,15 @@ class Courses:
         return min((run.id or 0 for run in mine), default=1 + max((run.id or 0 for run in self.runs), default=0))
 
     def _after(self, course: Course, ahead: Prefix) -> Course:
-        findings = evidence.read(course.view, self.runs, self.line, _heads(course.view.of(None), ahead))
-        plan = _plan(course.view, course.riders, findings, self.chances, course.runners)
-        return replace(course, findings=findings, plan=plan, ahead=ahead)
+        """The train once those ahead have landed, and its own that may land then: it goes on with the others."""
+        while ahead != course.ahead:
+            findings = evidence.read(course.view, self.runs, self.line, _heads(course.view.of(None), ahead))
+            plan = _plan(course.view, course.riders, findings, self.chances, course.runners)
+            course = replace(course, findings=findings, plan=plan, ahead=ahead)
+            ahead += plan.land
+            left = tuple(number for number in course.riders if number not in plan.land)
+            course = replace(course, riders=left, waiting=course.waiting + plan.land)
+        return course
 
 
 def _heads(view: View, riders: Prefix) -> tuple[int, ...]:
@@ -122,7 +131,7 @@ def _share_out(runners: int, riders: Sequence[Prefix], found: Sequence[Findings]
 
 def say_waiting(courses: Sequence[Course]) -> str:
     """Who could land but for those on top of whom it was tested, for people; empty: nobody."""
-    held = [name_of(course.view) for course in courses if course.ahead and course.plan.land]
+    held = [name_of(course.view) for course in courses if course.waiting]
     return f"{', '.join(held)} lands after those it was tested with" if held else ""
 
 

@@ -104,23 +104,29 @@ def test_a_red_one_of_an_area_holds_up_no_other(town: RefineryTown) -> None:
 
 def test_a_search_goes_on_with_what_it_knows_when_another_train_lands(town: RefineryTown) -> None:
     """One run of what was green before; what was red is not tested as a whole again."""
-    put(town, "refinery.mode", "thrifty")
-    web = ride(town, "web/one", "web/two", "web/bad", "web/three")
+    put(town, "refinery.runners", "2")
+    web, api = ride(town, "web/one", "web/two", "web/bad", "web/three"), ride(town, "api/one")
     town.step()
+    slow = begin(town, api)
     town.gate()  # all four are red
     town.step()
-    town.gate()  # the first two are green: they land
-    api = ride(town, "api/one")
+    began = begin(town, web[:2])
+    end(town, slow)
     town.step()
-    assert town.landed == web[:2]
+    assert town.landed == api
+    end(town, began)
+    town.step()
+    known, again = len(town.runs()), runs_of(town, web[:2])
+    assert again[-1].base_oid == town.target() != again[0].base_oid
     town.gate()
-    put(town, "refinery.max_train", "4")
+    town.step()
+    assert town.landed == [*api, *web[:2]]
 
     town.settle(40)
-
-    assert sorted(town.landed) == sorted([*web[:2], web[3], *api])
+    assert town.landed == [*api, *web[:2], web[3]]
     assert states(town, [web[2]]) == ["returned"]
-    assert len(runs_of(town, web)) == 1
+    assert (len(runs_of(town, web)), len(runs_of(town, web[:2]))) == (1, 2)
+    assert len(town.runs()) <= known + 3  # twice the culprit, once the last one
     assert town.red() == []
 
 
@@ -159,20 +165,19 @@ def end(town: RefineryTown, number: int, verdict: Verdict = Verdict.PASS) -> Gat
 
 
 def test_two_that_clash_across_areas_are_found_by_the_second_run(town: RefineryTown) -> None:
-    web, api = ride(town, "web/clash", "web/one"), ride(town, "api/one", "api/clash", "api/two")
+    web, api = ride(town, "web/clash", "web/one"), ride(town, "api/one", "api/clash")
 
     town.settle(40)
 
-    assert town.landed == [*web, api[0], api[2]]
+    assert town.landed == [*web, api[0]]
     assert states(town, [api[1]]) == ["returned"]
     (rework,) = [row.rework for row in town.attempts(api[1]) if row.rework]
     assert (rework["kind"], rework["clash"]) == ("red", "shown")
     assert town.red() == []
 
 
-def _overtaken_once(town: RefineryTown, *names: str) -> list[str]:
-    """These were found green while another train landed: they need one more run, which is asked for."""
-    slow = ride(town, *names)
+def _overtaken_once(town: RefineryTown, slow: list[str]) -> list[str]:
+    """These are found green while another train lands: they need one more run, which is asked for."""
     fast = ride(town, "web/fast")
     town.step()
     began = begin(town, slow)
@@ -186,7 +191,7 @@ def _overtaken_once(town: RefineryTown, *names: str) -> list[str]:
 
 def test_the_common_train_is_overtaken_once_and_then_by_nobody(town: RefineryTown) -> None:
     """However fast others are tested: they stand on it. They land after it, without another run."""
-    slow = _overtaken_once(town, "Makefile", "Readme")
+    slow = _overtaken_once(town, ride(town, "Makefile", "Readme"))
     began = begin(town, slow)
     fast = []
     for number in range(3):
@@ -241,7 +246,7 @@ def test_who_stands_on_whom_stays_when_the_upper_ones_are_faster(town: RefineryT
 
 
 def test_who_stands_on_a_train_that_turns_out_red_is_tested_without_it(town: RefineryTown) -> None:
-    slow = _overtaken_once(town, "api/clash", "api/one")
+    slow = _overtaken_once(town, ride(town, "api/clash", "api/one"))
     began = begin(town, slow)
     fast = ride(town, "web/more")
     town.step()
@@ -257,7 +262,7 @@ def test_who_stands_on_a_train_that_turns_out_red_is_tested_without_it(town: Ref
 
 
 def test_what_clashes_with_those_it_stands_on_goes_back(town: RefineryTown) -> None:
-    slow = _overtaken_once(town, "api/clash", "api/one")
+    slow = _overtaken_once(town, ride(town, "api/clash", "api/one"))
     fast = ride(town, "web/one", "web/clash", "web/two")
 
     town.settle(40)
@@ -268,15 +273,16 @@ def test_what_clashes_with_those_it_stands_on_goes_back(town: RefineryTown) -> N
 
 
 def test_what_conflicts_with_those_who_land_next_is_tested_without_them(town: RefineryTown) -> None:
-    slow = _overtaken_once(town, "Makefile")
-    both = town.submit({"Makefile": "other\n", "web/x": "x\n"})
-    web = town.submit({"web/x": "y\n"})
+    slow = _overtaken_once(town, [town.submit({"web/x": "x\n", "api/x": "x\n"})])
+    web = ride(town, "web/x")
     town.step()
-    assert runs_of(town, [web]) == []
+    assert len(runs_of(town, web)) == 1
     town.settle(40)
 
-    assert town.landed[-2:] == [*slow, web]
-    assert states(town, [both]) == ["returned"]
+    assert town.landed[-1:] == slow
+    assert states(town, web) == ["returned"]
+    (rework,) = [row.rework for row in town.attempts(web[0]) if row.rework]
+    assert rework["kind"] == "conflict"
     assert town.red() == []
 
 
