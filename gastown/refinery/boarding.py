@@ -1,6 +1,7 @@
 """Who is aboard a train, in which order, and the candidate of each: its head on top of those of all who sit before."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -154,7 +155,9 @@ class Workshop:
 
 
 def _is_in(view: View, entry: Entry, target: str) -> bool:
-    return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
+    with suppress(git.ObjectMissing):  # of a target that is here all is here
+        return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
+    return False
 
 
 @dataclass

@@ -412,6 +412,7 @@ def test_another_host_goes_on_after_a_crash(
     (tmp_path / "elsewhere").mkdir()
     elsewhere = replace(town, root=town.root, settings=replace(town.settings, town=tmp_path / "elsewhere", host="b"))
 
+    git.create_land(elsewhere.land, str(town.remote), "main")
     elsewhere.settle(40)
 
     done = {bead: town.request(bead).state for bead in (*web, *api)}
