@@ -2,13 +2,14 @@
 
 Deterministic code, never a model. Invariants:
   - a tree lands only with a green verdict of its own (or in a rig that says it has no gates), on a green target;
-  - nobody is returned as red but by two red runs of its own tree, with all that boarded before it decided;
+  - nobody is returned as red but by two red runs of its own tree, with all that boarded its train before it decided;
   - one request a bead is open, one intent a rig, one gate run a tree and configuration;
   - an intent is written before the push and stays open until the remote has shown what became of it;
   - request, head, intent, bead and convoy change in the one transaction that records the landing;
   - whatever holds the queue up that is not the change's own doing costs nobody a retry.
 One step at a time works on a rig, under the lease `refinery:<rig>`; gates run elsewhere. States are in `models.py`. A
-step moves the train (`train.py`): `planning.py` decides from the evidence of gate runs (`evidence.py`) what to do next.
+step moves the trains (`train.py`, `trains.py`): `planning.py` decides from the evidence of gate runs (`evidence.py`)
+what to do next.
 """
 
 from gastown.refinery import replay

@@ -1,17 +1,19 @@
 """Who is aboard a train, in which order, and the candidate of each: its head on top of those of all who sit before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from gastown import assignments, clock, git
 from gastown.git import Conflicted
-from gastown.refinery import intents, lifecycle, ordering, pulls, queries, ties
+from gastown.refinery import areas, intents, lifecycle, ordering, pulls, queries, ties
 from gastown.refinery.candidate import Workbench, ground, put_on, sides, stack
 from gastown.refinery.desk import Desk, Entry, View
 from gastown.refinery.evidence import Line
 from gastown.refinery.guard import judge_tree
 from gastown.refinery.landing import Move, rest
-from gastown.refinery.lifecycle import Candidate
+from gastown.refinery.lifecycle import Candidate, Seat
 from gastown.refinery.models import RequestState
 from gastown.refinery.planning import Prefix
 
@@ -19,6 +21,8 @@ from gastown.refinery.planning import Prefix
 HEAD_PATIENCE = timedelta(minutes=10)
 # Requests that do not go together with those aboard are tried again at every look; so many of them.
 MOST_TRIED = 50
+# Those whose train is full are passed over, for the sake of other trains, by so many at a look.
+MOST_PASSED = 200
 # Seats are given and candidates written in one transaction for so many.
 BATCH = 50
 
@@ -29,7 +33,7 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
     Somebody before it left the train, or the target moved by other hands. The order of boarding stays.
     """
     train = view.train
-    place = next((i for i in range(len(train)) if not _is_right(train, i, line)), None)
+    place = next((i for i in range(len(train)) if not _is_right(view, train, i, line)), None)
     known = train[:place]
     if known and not _is_here(desk, view, known[-1]):
         place = 0
@@ -61,7 +65,8 @@ def keep_order(desk: Desk, view: View, target: str, line: Line) -> Move | None:
             lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=fence, why=why)
         for entry, made in kept:
             request = entry.change.request
-            lifecycle.board(session, request, made, seat=request.seat or 0, actor=desk.actor, lease=fence)
+            seat = Seat(request.seat or 0, view.area_of(entry))
+            lifecycle.board(session, request, made, seat=seat, actor=desk.actor, lease=fence)
     return Move(acted=True, target=target)
 
 
@@ -79,10 +84,10 @@ def _is_here(desk: Desk, view: View, entry: Entry) -> bool:
     return not isinstance(made, Conflicted) and made.commit_oid == request.candidate_oid
 
 
-def _is_right(train: Sequence[Entry], place: int, line: Line) -> bool:
+def _is_right(view: View, train: Sequence[Entry], place: int, line: Line) -> bool:
     request = train[place].change.request
     since = line.get(request.base_oid)
-    if since is None:
+    if since is None or request.area != view.area_of(train[place]):
         return False
     heads = tuple(entry.change.head.id or 0 for entry in train[: place + 1])
     return tuple(request.riders) == since + heads
@@ -111,7 +116,7 @@ def _put(view: View, bench: Workbench, below: Candidate, entry: Entry) -> Candid
 
 
 class Workshop:
-    """Builds candidates of a train that leave some of its riders out, each part of one once."""
+    """Builds candidates of trains that leave some riders out or stand on another train, each part of one once."""
 
     def __init__(self, desk: Desk, view: View, target: str) -> None:
         self._desk = desk
@@ -120,10 +125,11 @@ class Workshop:
         self._tied: ties.Ties | None = None
         self._entries = {entry.change.request.id or 0: entry for entry in view.train}
         self._built: dict[Prefix, Candidate | None] = {}
-        prefix: Prefix = ()
-        for number, entry in self._entries.items():
-            prefix = (*prefix, number)
-            self._built[prefix] = candidate_of(entry)
+        for train in view.trains:
+            prefix: Prefix = ()
+            for entry in train.train:
+                prefix = (*prefix, number_of(entry))
+                self._built[prefix] = candidate_of(entry)
 
     def build(self, prefix: Prefix) -> Candidate | None:
         """The candidate of these riders, in this order; None where they do not go together.
@@ -149,50 +155,76 @@ class Workshop:
 
 
 def _is_in(view: View, entry: Entry, target: str) -> bool:
-    return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
+    with suppress(git.ObjectMissing):  # of a target that is here all is here
+        return git.is_ancestor(view.repository.land, entry.change.head.head_oid, target)
+    return False
 
 
-def board(desk: Desk, view: View, target: str, room: int) -> Move:
-    """Take waiting requests aboard behind those who are there, `room` in all; a rest where nobody can be.
+@dataclass
+class _Tail:
+    """The end of a train, where the next one boards."""
+
+    below: Candidate
+    ahead: list[int]
+    left: int
+
+    def add(self, entry: Entry, made: Candidate) -> None:
+        self.ahead.append(number_of(entry))
+        self.below = made
+        self.left -= 1
+
+
+def board(desk: Desk, view: View, target: str, rooms: Mapping[str, int]) -> Move:
+    """Take waiting requests aboard behind those who are there, so many in all on each train; a rest: nobody can be.
 
     Refused are, each with what it needs to know: what conflicts with the target itself, changes nothing in it, or was
     never brought. What conflicts only with somebody aboard waits until that one has landed or left, and what builds on
     another one until that is aboard before it.
     """
-    left = min(room - len(view.train), BATCH)
-    if left <= 0:
+    trains = {area: [entry for entry in view.train if view.area_of(entry) == area] for area in view.areas}
+    lefts = {area: min(rooms[area] - len(train), BATCH) for area, train in trains.items()}
+    if max(lefts.values()) <= 0:
         return rest(target=target)
+    base = None if all(trains.values()) else ground(view.repository, target, clock.now())
+    tails = {}
+    for area, train in trains.items():
+        below = candidate_of(train[-1]) if train else base
+        if below is not None:
+            tails[area] = _Tail(below, [number_of(entry) for entry in train], lefts[area])
     with view.repository.workbench() as bench:
-        return _board(desk, view, target, left, bench)
+        return _board(desk, view, target, tails, bench)
 
 
-def _board(desk: Desk, view: View, target: str, room: int, bench: Workbench) -> Move:
-    train, repository = view.train, view.repository
-    below = candidate_of(train[-1]) if train else ground(repository, target, clock.now())
-    boarding: list[tuple[Entry, Candidate]] = []
-    ahead = [number_of(entry) for entry in train]
-    tried, absent = 0, ""
+def _board(desk: Desk, view: View, target: str, tails: Mapping[str, _Tail], bench: Workbench) -> Move:
+    sits = areas.seated(view)
+    room = min(sum(max(tail.left, 0) for tail in tails.values()), BATCH)
+    boarding: list[tuple[str, Entry, Candidate]] = []
+    tried, passed, absent = 0, 0, ""
     for entry, tied in _in_turn(desk, view, target, room):
         if not pulls.may_board(desk, view, entry):
             continue
-        if len(boarding) >= room or tried >= MOST_TRIED:
+        if len(boarding) >= room or tried >= MOST_TRIED or passed >= MOST_PASSED:
             break
         if isinstance(tied, Move):
             if tied.acted:
                 return tied
             absent = tied.waits_for
             continue
-        if tied.holds(number_of(entry), ahead):
-            absent = absent or f"{entry.change.request.bead_id} {tied.say(number_of(entry))}"
+        number = number_of(entry)
+        area = areas.choose(view, entry, tied, sits, target)
+        tail = tails[area]
+        if tail.left <= 0:
+            passed += 1
             continue
-        made = put_on(bench, below, entry.change.head, clock.now())
-        if not isinstance(made, Conflicted) and made.tree_oid != below.tree_oid:
-            boarding.append((entry, made))
-            ahead.append(number_of(entry))
-            below = made
+        if tied.holds(number, tail.ahead):
+            absent = absent or f"{entry.change.request.bead_id} {tied.say(number)}"
             continue
-        if _is_in(view, entry, target):
-            return _already_in(desk, view, entry, ground(repository, target, clock.now()))
+        made = put_on(bench, tail.below, entry.change.head, clock.now())
+        if not isinstance(made, Conflicted) and made.tree_oid != tail.below.tree_oid:
+            boarding.append((area, entry, made))
+            tail.add(entry, made)
+            sits[number] = area
+            continue
         refused = _refuse(desk, view, entry, target, bench)
         if refused is not None:
             return refused
@@ -266,12 +298,15 @@ def in_order(view: View, after: ordering.After) -> list[Entry]:
 
 
 def _refuse(desk: Desk, view: View, entry: Entry, target: str, bench: Workbench) -> Move | None:
-    """Send back what does not go together with the target itself; None: it does, and may wait."""
+    """Send back what does not go together with the target itself, or is in it; None: neither, and it may wait."""
     repository, head = view.repository, entry.change.head
-    alone = put_on(bench, ground(repository, target, clock.now()), head, clock.now())
+    base = ground(repository, target, clock.now())
+    if _is_in(view, entry, target):
+        return _already_in(desk, view, entry, base)
+    alone = put_on(bench, base, head, clock.now())
     if isinstance(alone, Conflicted):
         return send_back(desk, entry, "conflict", _conflict(view, entry, target, alone))
-    if alone.tree_oid == git.tree_of(repository.land, target):
+    if alone.tree_oid == base.tree_oid:
         return _no_change(desk, entry, target, f"{view.rig.branch} has all of it already")
     return None
 
@@ -286,15 +321,15 @@ def _conflict(view: View, entry: Entry, target: str, found: Conflicted) -> dict[
     }
 
 
-def _seat(desk: Desk, view: View, boarding: Sequence[tuple[Entry, Candidate]], target: str) -> Move:
+def _seat(desk: Desk, view: View, boarding: Sequence[tuple[str, Entry, Candidate]], target: str) -> Move:
     if view.rig.no_gates:
-        entry, made = boarding[0]
+        _area, entry, made = boarding[0]
         return pulls.land_by(view)(desk, view, [entry], [made.tree_oid], target, None)
     seat = 1 + max((entry.change.request.seat or 0 for entry in view.train), default=0)
     with desk.write() as session:
-        for number, (entry, made) in enumerate(boarding, seat):
-            request = entry.change.request
-            lifecycle.board(session, request, made, seat=number, actor=desk.actor, lease=desk.proof.fence)
+        for number, (area, entry, made) in enumerate(boarding, seat):
+            request, place = entry.change.request, Seat(number, area)
+            lifecycle.board(session, request, made, seat=place, actor=desk.actor, lease=desk.proof.fence)
     return Move(acted=True, target=target)
 
 

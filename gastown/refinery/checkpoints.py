@@ -1,4 +1,4 @@
-"""Which prefixes of a train are being tested, and what is known of those that were; for people."""
+"""Which prefixes of a rig's trains are being tested, and what is known of those that were; for people."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ class Checkpoint:
     """The beads aboard that it tests, in order; those that landed since are left out."""
     without: Sequence[str]
     """Beads aboard before the last of these that it leaves out."""
+    ahead: Sequence[str] = ()
+    """Beads aboard other trains on top of which it tests them."""
 
 
 def list_tested(session: Session, names: Collection[str]) -> Sequence[MergeRequest]:
@@ -50,20 +52,26 @@ def known_runs(session: Session, rows: Sequence[MergeRequest]) -> Sequence[GateR
 
 def checkpoints(
     session: Session, aboard: Sequence[MergeRequest], runs: Sequence[GateRun]
-) -> dict[str, list[Checkpoint]]:
-    """The runs of each rig that speak of those aboard alone, the shortest prefix first."""
+) -> dict[tuple[str, str], list[Checkpoint]]:
+    """The runs of each train, by rig and area, that speak of those aboard alone, the shortest prefix first."""
     landed = _landed(session, {number for run in runs for number in run.riders})
-    found: dict[str, list[Checkpoint]] = {}
-    for rig in {row.rig for row in aboard}:
-        seats = {row.head_id or 0: row.bead_id for row in aboard if row.rig == rig}
+    found: dict[tuple[str, str], list[Checkpoint]] = {}
+    beads = {row.head_id or 0: row.bead_id for row in aboard}
+    for rig, area in {(row.rig, row.area) for row in aboard}:
+        seats = {row.head_id or 0: row.bead_id for row in aboard if (row.rig, row.area) == (rig, area)}
         for run in runs:
-            mine = [number for number in run.riders if number not in landed]
-            if run.rig != rig or not mine or not seats.keys() >= set(mine):
+            left = [number for number in run.riders if number not in landed]
+            if run.rig != rig or not left or left[-1] not in seats or not beads.keys() >= set(left):
                 continue
+            mine = [number for number in left if number in seats]
             upto = list(seats)[: 1 + list(seats).index(mine[-1])]
             without = [seats[number] for number in upto if number not in mine]
-            found.setdefault(rig, []).append(Checkpoint(run, [seats[number] for number in mine], without))
-    return {rig: sorted(points, key=lambda one: (len(one.riders), one.run.id or 0)) for rig, points in found.items()}
+            ahead = [beads[number] for number in left if number not in seats]
+            point = Checkpoint(run, [seats[number] for number in mine], without, ahead)
+            found.setdefault((rig, area), []).append(point)
+    return {
+        train: sorted(points, key=lambda one: (len(one.riders), one.run.id or 0)) for train, points in found.items()
+    }
 
 
 def _landed(session: Session, heads: Collection[int]) -> frozenset[int]:
@@ -79,6 +87,8 @@ def say_checkpoint(point: Checkpoint) -> str:
     what = f"gate run {run.id}" + (f" of the first {count}" if count > 1 else "")
     if point.without:
         what = f"gate run {run.id} of {count} without {', '.join(point.without[:3])}"
+    if point.ahead:
+        what += f" on top of {', '.join(point.ahead[:3])}"
     if run.state is RunState.RUNNING:
         return f"{what}, running on {run.host}"
     return f"{what}, requested" if run.verdict is None else f"{what}: {run.verdict.value}"

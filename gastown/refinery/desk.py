@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from gastown.refinery.mending import mend
 from gastown.refinery.models import GateRun, LandingIntent, MergeRequest, RequestState
 from gastown.refinery.planning import Mode
 from gastown.refinery.pull_standing import Seen
-from gastown.rigs import LandingStyle, Rig, TargetState
+from gastown.rigs import COMMON, LandingStyle, Rig, TargetState
 
 # Pull requests to be closed, of which a view knows.
 _MOST_LEFT = 50
@@ -97,6 +97,8 @@ class View:
     """Why nothing new may board, be tested or land; None: go on."""
     mark: object
     """Equal to a later one while nobody has changed anything that the queue reacts to."""
+    area: str | None = None
+    """Of whose train alone it is the view; None: of all of them, or of the only one."""
 
     @property
     def gates_each(self) -> bool:
@@ -109,9 +111,39 @@ class View:
         return is_in_question(self.rig) or self.owes_look
 
     @property
+    def areas(self) -> tuple[str, ...]:
+        """Those that have a train, the common one first; it is the only one where no area is declared.
+
+        A pull request lands alone. Where each request needs a verdict of its own on all before it, a landing by another
+        train would cost every rider a run; and where nothing is tested nobody waits for anybody.
+        """
+        is_merged = self.rig.landing is LandingStyle.MERGE and not self.rig.no_gates
+        return (COMMON, *sorted(self.rig.areas)) if is_merged else (COMMON,)
+
+    def area_of(self, entry: Entry) -> str:
+        """On whose train somebody is who is aboard; on the common one where the area is none any more."""
+        area = entry.change.request.area
+        return area if area in self.areas else COMMON
+
+    @property
+    def trains(self) -> "list[View]":
+        """The view of each train, in the order of their first seats; of the common one where nobody is aboard."""
+        if len(self.areas) == 1:
+            return [self]
+        return [self.of(area) for area in dict.fromkeys(map(self.area_of, self.train))] or [self.of(COMMON)]
+
+    def of(self, area: str | None) -> "View":
+        """The view of one area's train; None: of all of them."""
+        return replace(self, area=area)
+
+    @property
     def train(self) -> list[Entry]:
         """The requests that have a seat, in order."""
-        seated = [entry for entry in self.entries if entry.change.request.seat is not None]
+        seated = [
+            entry
+            for entry in self.entries
+            if entry.change.request.seat is not None and self.area in (None, self.area_of(entry))
+        ]
         return sorted(seated, key=lambda entry: entry.change.request.seat or 0)
 
     @property

@@ -1,27 +1,25 @@
 """The hotfix lane: who boards before those aboard whose test has not begun. What is being tested is never torn up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from gastown import clock, git
 from gastown.git import Conflicted
-from gastown.refinery import ordering, pulls
+from gastown.refinery import areas, ordering, pulls
 from gastown.refinery.boarding import candidate_of, number_of, tied_by_beads, waiting
 from gastown.refinery.candidate import ground, put_on
 from gastown.refinery.desk import Desk, Entry, View
-from gastown.refinery.evidence import Findings
 from gastown.refinery.landing import Move, requeue
 from gastown.refinery.models import RequestState
 from gastown.refinery.ties import Ties
 
 
-def make_way(desk: Desk, view: View, findings: Findings, target: str) -> Move | None:
-    """Take off the train those of whom no run speaks yet, where a waiting hotfix boards before them; None: none does.
+def make_way(desk: Desk, view: View, tested: Set[int], target: str) -> Move | None:
+    """Take off one train those of whom no run speaks yet, where a waiting hotfix boards before them; None: none does.
 
     They board again behind it, in their order. A hotfix that would not merge there, or has to let somebody go first,
     moves nobody.
     """
     train = view.train
-    tested = {number for prefix in findings.runs for number in prefix}
     first = 1 + max((place for place, entry in enumerate(train) if number_of(entry) in tested), default=-1)
     # One that would not be let aboard just now would have the same requests leave and board for ever.
     hotfixes = [
@@ -64,6 +62,8 @@ def _fits(view: View, entry: Entry, place: int, tied: Ties, target: str) -> bool
         view.repository.bring(head.head_oid, head.branch)
     except (git.ObjectMissing, git.GitFailed):  # the second: git will not take it; boarding sends it back
         return False
+    if view.area not in (None, areas.choose(view, entry, tied, areas.seated(view), target)):
+        return False  # it rides another train
     below = candidate_of(train[place - 1]) if place else ground(view.repository, target, clock.now())
     with view.repository.workbench() as bench:
         made = put_on(bench, below, head, clock.now())

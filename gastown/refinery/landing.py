@@ -251,10 +251,12 @@ def _landings(view: View, intent: LandingIntent, riders: Sequence[Entry]) -> tup
 
 def _void(desk: Desk, view: View, intent: LandingIntent, why: str) -> Move:
     """Those who sat behind leave the train, too: else they would be before those whose landing failed."""
+    riders = (*intent.riders, intent.head_id)
+    areas = {view.area_of(entry) for entry in view.entries if entry.change.head.id in riders}
     with desk.write() as session:
         intents.void(session, intent, actor=desk.actor, lease=desk.proof.fence, why=why)
-        behind = [entry for entry in view.train if entry.change.head.id not in (*intent.riders, intent.head_id)]
-        for entry in behind:
+        behind = [entry for entry in view.train if entry.change.head.id not in riders]
+        for entry in [entry for entry in behind if view.area_of(entry) in areas]:
             lifecycle.requeue(session, entry.change.request, actor=desk.actor, lease=desk.proof.fence, why=why)
     return Move(acted=True)
 

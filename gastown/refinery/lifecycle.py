@@ -17,13 +17,8 @@ from gastown.errors import Conflict
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_bead_id
 from gastown.refinery import gate_runs, queries
-from gastown.refinery.models import (
-    TRANSITIONS,
-    GateRun,
-    MergeHead,
-    MergeRequest,
-    RequestState,
-)
+from gastown.refinery.models import TRANSITIONS, GateRun, MergeHead, MergeRequest, RequestState
+from gastown.rigs import COMMON
 
 NO_CANDIDATE: dict[str, Any] = {
     "base_oid": "",
@@ -33,6 +28,7 @@ NO_CANDIDATE: dict[str, Any] = {
     "gate_run_id": None,
     "boarded_at": None,
     "seat": None,
+    "area": "",
     "aside_at": None,
 }
 
@@ -201,8 +197,16 @@ def cancel(session: Session, bead_id: str, *, actor: str, why: str) -> MergeRequ
     return queries.get_request(session, request.id or 0)
 
 
-def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat: int, actor: str, lease: int) -> None:
-    """Give the request a seat on the train, and its candidate: its head on top of those of all the seats before.
+@dataclass(frozen=True)
+class Seat:
+    """A place on a rig's trains: lower ones first, and of which area the train is."""
+
+    number: int
+    area: str = COMMON
+
+
+def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat: Seat, actor: str, lease: int) -> None:
+    """Give the request a seat on a train, and its candidate: its head on top of those of all the seats before.
 
     One that is aboard already keeps its seat, and gets another candidate.
     """
@@ -216,13 +220,15 @@ def board(session: Session, request: MergeRequest, candidate: Candidate, *, seat
         tree_oid=candidate.tree_oid,
         gate_run_id=None,
         boarded_at=candidate.made_at,
-        seat=seat,
+        seat=seat.number,
+        area=seat.area,
         aside_at=None,
     )
     head = queries.get_head(session, request.head_id)
-    values = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid, "seat": seat}
-    values |= {"riders": list(candidate.riders)}
-    values["boarded_at"] = say_time(candidate.made_at)
+    values: dict[str, Any] = {"base": candidate.base_oid, "candidate": candidate.commit_oid, "tree": candidate.tree_oid}
+    values |= {"seat": seat.number, "riders": list(candidate.riders), "boarded_at": say_time(candidate.made_at)}
+    if seat.area:
+        values["area"] = seat.area
     record_about(session, EventKind.REQUEST_BOARDED, request, head, actor=actor, lease=lease, **values)
 
 

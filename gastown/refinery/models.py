@@ -5,8 +5,8 @@ queued ─► testing ─► landing ─► landed       queued ─► landing i
   ├──────────┼──────────┘   the target moved: no penalty
   └──────────┴─► returned (rework; re-enters as a new head of the same request) / cancelled
 
-A request that is tested has a seat on its rig's train, or was set aside: with it the train was red, and its own tree is
-tried again while the others go on.
+A request that is tested has a seat on a train of its rig, or was set aside: with it the train was red, and its own tree
+is tried again while the others go on.
 """
 
 from datetime import datetime
@@ -115,6 +115,7 @@ class MergeRequest(SQLModel, table=True):
     gate_run_id: int | None = Field(default=None)  # the newest run of that tree
     boarded_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     seat: int | None = Field(default=None)  # its place on the train; none where it is not aboard
+    area: str = Field(default="", max_length=40)  # whose train it rides, or landed with; empty: the common one
     aside_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     queued_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))  # with its present head

@@ -108,7 +108,7 @@ def _items(session: Session, chosen: Sequence[Place], tied: Ties) -> list[QueueI
     for place in chosen:
         row = rows[place.number]
         why = _pull_words(row, said) or stands.get(row.rig, "")
-        here = points.get(row.rig, [])
+        here = points.get((row.rig, row.area), [])
         what = _waits_aside(row, runs, why) if row.aside_at else ""
         what = (tied.say(place.number) if row.state is RequestState.QUEUED else "") or what
         what = what or _waits_for(row, heads[row.head_id or 0].result, here, place.position, why)

@@ -10,6 +10,8 @@ prefixes is all there is to know, so that a plan may be made again at any moment
   are runners; when one request is left, it is the culprit without a further run.
 - A culprit is set aside, not yet returned: its own prefix is run once more while the train goes on without it.
 - Runners that a search leaves over test, in fast mode, what comes next if this or that request turns out the culprit.
+- What was green before other trains landed is tested once more, as a whole, and only then lands; what was red is taken
+  for red still. Who is set aside for it is judged by runs of its own tree, as everybody.
 
 The theory, the algorithms it was measured against and the figures of this one are in docs/train.md.
 """
@@ -44,6 +46,14 @@ class Mode(StrEnum):
     FAST = "fast"  # time
 
 
+class Before(StrEnum):
+    """What was said of a prefix on a target from which other trains have landed since."""
+
+    NOTHING = "nothing"
+    GREEN = "green"
+    RED = "red"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What is known of one prefix."""
@@ -52,6 +62,7 @@ class Evidence:
     is_green: bool = False
     is_open: bool = False
     """A run of it is asked for or under way."""
+    before: Before = Before.NOTHING
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,8 @@ class Plan:
 
     land: Prefix = ()
     suspect: int | None = None
+    again: Prefix = ()
+    """What was green before other trains landed: the first of the runs."""
     runs: tuple[Prefix, ...] = ()
     """The prefixes that runners should be at, the most telling first; those that are open already are among them."""
 
@@ -91,9 +104,12 @@ _UNKNOWN = Evidence()
 def plan(situation: Situation) -> Plan:
     """The next thing to do. Runs never outnumber the runners."""
     search = _Search(situation)
+    if situation.runners < 1:  # its turn will come: it lands what it may, and concludes nothing
+        search.explore((), situation.riders, 0)
+        return Plan(search.land)
     explore = search.explore_each if situation.gates_each else search.explore
     explore((), situation.riders, situation.runners)
-    return Plan(search.land, search.suspect, tuple(search.runs[: situation.runners]))
+    return Plan(search.land, search.suspect, search.again, tuple(search.runs[: situation.runners]))
 
 
 @dataclass
@@ -102,6 +118,7 @@ class _Search:
     runs: list[Prefix] = field(default_factory=list)
     land: Prefix = ()
     suspect: int | None = None
+    again: Prefix = ()
 
     def explore(self, head: Prefix, rest: Prefix, budget: int, *, sure: bool = True) -> None:
         """Go on with `rest` on top of `head`, which is green or, where we are not `sure`, taken for it."""
@@ -110,7 +127,18 @@ class _Search:
             self.land = head + rest[:green]
             return
         head, rest = head + rest[:green], rest[green:]
-        red = next((i for i in range(1, len(rest) + 1) if self._known(head + rest[:i]).reds), 0)
+        once = self._once_green(head, rest)
+        if once:
+            self._want(head + rest[:once])
+            self.again = head + rest[:once] if sure else self.again
+            if self.situation.mode is Mode.THRIFTY:
+                return
+            head, rest, budget, sure = head + rest[:once], rest[once:], budget - 1, False
+        self._explore_beyond(head, rest, budget, sure=sure)
+
+    def _explore_beyond(self, head: Prefix, rest: Prefix, budget: int, *, sure: bool) -> None:
+        """The same where no prefix beyond `head` is known to be green, or was so once."""
+        red = next((i for i in range(1, len(rest) + 1) if self._is_red(head + rest[:i])), 0)
         if not red:
             self._board(head, rest, budget)
         elif budget > 0 and self._is_doubtful(head + rest[:red], red):
@@ -120,6 +148,16 @@ class _Search:
             self.suspect = rest[0]
         else:
             self._search(head, rest, red, budget)
+
+    def _once_green(self, head: Prefix, rest: Prefix) -> int:
+        """How many of `rest` make the longest prefix that was green before others landed, and is not red by now."""
+        known = [self._known(head + rest[:i]) for i in range(1, len(rest) + 1)]
+        red = next((i for i, one in enumerate(known) if one.reds), len(rest))
+        return max((i for i, one in enumerate(known[:red], 1) if one.before is Before.GREEN), default=0)
+
+    def _is_red(self, prefix: Prefix) -> bool:
+        known = self._known(prefix)
+        return known.reds > 0 or known.before is Before.RED
 
     def explore_each(self, head: Prefix, rest: Prefix, budget: int, *, sure: bool = True) -> None:
         """The same where every prefix needs its own green: there is nothing to search, each is tested in its turn."""
@@ -175,7 +213,9 @@ class _Search:
             self.runs.append(prefix)
 
     def _is_doubtful(self, prefix: Prefix, size: int) -> bool:
-        return is_doubtful(self._known(prefix).reds, size, self.situation.odds)
+        """Whether a red is to be seen again first. One of before is not: its target is gone, and waits for nobody."""
+        reds = self._known(prefix).reds
+        return reds > 0 and is_doubtful(reds, size, self.situation.odds)
 
 
 def is_doubtful(reds: int, size: int, odds: Odds) -> bool:

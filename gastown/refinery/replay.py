@@ -28,6 +28,7 @@ _NO_CANDIDATE: dict[str, Any] = {
     "tree_oid": "",
     "gate_run_id": None,
     "boarded_at": None,
+    "area": "",
     **_NOT_ABOARD,
 }
 
@@ -60,9 +61,9 @@ def _submitted(tables: Tables, fact: Fact) -> None:
 
 def _boarded(tables: Tables, fact: Fact) -> None:
     values = fact.say("boarded_at", base_oid="base", candidate_oid="candidate", tree_oid="tree")
-    # An event of before there were trains names the run, and no seat.
+    # An event of before there were trains names the run, and no seat; one of the common train names no area.
     place = {"gate_run_id": fact.payload.get("run"), "seat": fact.payload.get("seat"), "aside_at": None}
-    place["riders"] = fact.payload.get("riders", [])
+    place |= {"riders": fact.payload.get("riders", []), "area": fact.payload.get("area", "")}
     tables.change(REQUESTS, _request(fact), {**values, **place, "state": RequestState.TESTING.value})
 
 

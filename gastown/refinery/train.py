@@ -1,11 +1,11 @@
-"""One move of a rig's train: settle what was begun, make sure of the target, land what is green, board, ask for runs.
+"""One move of a rig's trains: settle what was begun, make sure of the target, land what is green, board, ask for runs.
 
 Each move is a few transactions with git between them and may be cut off anywhere: the next one starts from what SQL and
 the remote say. Gates are only asked for here, never waited for. What is to be done next is decided in `planning.py`,
 from nothing but the train and the verdicts on its prefixes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session
 
@@ -17,19 +17,20 @@ from gastown.refinery import (
     hotfix,
     landing,
     lifecycle,
-    odds,
-    planning,
     pulls,
     queries,
     suspects,
+    trains,
 )
 from gastown.refinery.desk import Desk, Entry, View, look
-from gastown.refinery.evidence import OPEN, Findings, Line
+from gastown.refinery.evidence import Findings, Line
 from gastown.refinery.gate_runs import Wanted
 from gastown.refinery.guard import find_rewind, guard, set_target
 from gastown.refinery.landing import Move, calm, requeue, rest
 from gastown.refinery.models import GateRun, RequestState, RunState, Verdict
-from gastown.refinery.planning import Plan, Prefix, Situation
+from gastown.refinery.planning import Prefix
+from gastown.refinery.trains import Course
+from gastown.rigs import COMMON
 
 
 def advance(desk: Desk) -> tuple[Move, View]:
@@ -58,7 +59,8 @@ def _advance(desk: Desk, view: View) -> Move:
     stop = guard(desk, view, target)
     if stop is not None:
         return stop
-    return boarding.keep_order(desk, view, target, line) or _travel(desk, view, target, line)
+    moves = [boarding.keep_order(desk, train, target, line) for train in view.trains]
+    return next((move for move in moves if move is not None), None) or _travel(desk, view, target, line)
 
 
 def _call_off_stale(session: Session, desk: Desk, line: Line) -> None:
@@ -94,48 +96,45 @@ def _travel(desk: Desk, view: View, target: str, line: Line) -> Move:
     """The target is green, every candidate in order: land, set aside, decide, board or ask, the first that there is."""
     if view.rig.no_gates:
         return _land_ungated(desk, view, target)
-    train = view.train
-    findings, plan, room = _plan(desk, view, train, line)
-    if plan.land:
-        return _land(desk, view, train, plan.land, findings, target)
-    if plan.suspect is not None:
-        return _set_aside(desk, next(entry for entry in train if entry.change.request.id == plan.suspect))
+    courses, rooms = trains.plan_each(desk, view, line)
+    lands = next((course for course in courses.trains if course.plan.land), None)
+    if lands is not None:
+        return _land(desk, lands, target)
+    suspected = next((entry for course in courses.trains for entry in _suspected(course)), None)
+    if suspected is not None:
+        return _set_aside(desk, suspected)
     decided = suspects.settle(desk, view, line)
     if decided is not None:
         return decided
-    overtaken = hotfix.make_way(desk, view, findings, target) if not view.rig.is_docked else None
-    if overtaken is not None:
-        return overtaken
-    boarded = _board(desk, view, target, room)
+    trains_now = courses.on_each_other()
+    for course in trains_now if not view.rig.is_docked else ():
+        overtaken = hotfix.make_way(desk, course.view, course.tested, target)
+        if overtaken is not None:
+            return overtaken
+    boarded = _board(desk, view, target, rooms)
     if boarded.acted:
         return boarded
-    return _ask(desk, view, findings, plan, target, boarded.waits_for)
+    return _ask(desk, view, trains_now, target, boarded.waits_for)
 
 
 def _land_ungated(desk: Desk, view: View, target: str) -> Move:
-    move = _board(desk, view, target, 1)
+    move = _board(desk, view, target, {COMMON: 1})
     if not move.acted and not move.waits_for:
         with desk.write() as session:
             set_target(session, desk, calm(view), target)
     return move
 
 
-def _plan(desk: Desk, view: View, train: Sequence[Entry], line: Line) -> tuple[Findings, Plan, int]:
-    """What the gates said, what is to be done, and how many the train has use for."""
-    with desk.write() as session:
-        findings = evidence.gather(session, view, train, line)
-        chances = odds.learn(session, view.rig.name)
-    riders = tuple(entry.change.request.id or 0 for entry in train)
-    plan = planning.plan(Situation(riders, view.runners, findings.evidence(), chances, view.mode, view.gates_each))
-    waiting = min(view.most_riders, len(train) + len(view.in_state(RequestState.QUEUED)))
-    return findings, plan, planning.room(waiting, view.runners, chances, view.mode, gates_each=view.gates_each)
+def _suspected(course: Course) -> list[Entry]:
+    return [entry for entry in course.view.train if entry.change.request.id == course.plan.suspect]
 
 
-def _land(desk: Desk, view: View, train: Sequence[Entry], prefix: Prefix, findings: Findings, target: str) -> Move:
+def _land(desk: Desk, course: Course, target: str) -> Move:
     """The riders of a green prefix need not be those that sit first: what was tested without one of them lands so."""
-    entries = {entry.change.request.id or 0: entry for entry in train}
+    view, prefix = course.view, course.plan.land
+    entries = {entry.change.request.id or 0: entry for entry in view.train}
     shortest = 1 if view.gates_each else len(prefix)
-    runs = [findings.green(prefix[:place]) for place in range(shortest, len(prefix) + 1)]
+    runs = [course.findings.green(prefix[:place]) for place in range(shortest, len(prefix) + 1)]
     trees = [run.tree_oid for run in runs]
     return pulls.land_by(view)(desk, view, [entries[number] for number in prefix], trees, target, runs[-1])
 
@@ -146,7 +145,7 @@ def _set_aside(desk: Desk, entry: Entry) -> Move:
     return Move(acted=True)
 
 
-def _board(desk: Desk, view: View, target: str, room: int) -> Move:
+def _board(desk: Desk, view: View, target: str, rooms: Mapping[str, int]) -> Move:
     if view.rig.is_docked:
         return rest(f"rig {view.rig.name} is docked: nothing boards", target=target)
     if not view.in_state(RequestState.QUEUED):
@@ -154,27 +153,32 @@ def _board(desk: Desk, view: View, target: str, room: int) -> Move:
     seen = pulls.attend(desk, view, target)
     if seen.acted:
         return seen
-    boarded = boarding.board(desk, view, target, room)
+    boarded = boarding.board(desk, view, target, rooms)
     return boarded if boarded.acted or boarded.waits_for else seen
 
 
-def _ask(desk: Desk, view: View, findings: Findings, plan: Plan, target: str, waits_for: str) -> Move:
-    """Have the runs that the plan wants, and no other; those set aside are tried when a runner is free, or is due."""
+def _ask(desk: Desk, view: View, courses: Sequence[Course], target: str, waits_for: str) -> Move:
+    """Have the runs that the plans want, and no other; those set aside are tried when a runner is free, or is due."""
+    asked: list[GateRun] = []
+    wanted: list[tuple[Course, Prefix, Wanted]] = []
     shop = boarding.Workshop(desk, view, target)
-    running = {prefix: run for prefix in plan.runs for run in findings.runs.get(prefix, ()) if run.state in OPEN}
-    new = [prefix for prefix in plan.runs if prefix not in running]
-    wanted = [(prefix, want) for prefix in new if (want := _wanted(view, prefix, shop)) is not None]
+    for course in courses:
+        running = {prefix: run for prefix in course.plan.runs for run in course.findings.open_runs(prefix)}
+        asked += running.values()
+        for prefix in course.plan.runs:
+            if prefix not in running and (want := _wanted(course, prefix, shop)) is not None:
+                wanted.append((course, prefix, want))
     with desk.write() as session:
         set_target(session, desk, calm(view), target)
-        asked = list(running.values())
-        for prefix, want in wanted:
-            attempt = 1 + sum(run.verdict is Verdict.FAIL for run in findings.runs.get(prefix, ()))
+        for course, prefix, want in wanted:
+            attempt = 1 + sum(run.verdict is Verdict.FAIL for run in course.findings.runs.get(prefix, ()))
             run = gate_runs.request(session, want, attempt=attempt, actor=desk.actor)
-            _follow(session, desk, view, prefix, run)
+            _follow(session, desk, course.view, prefix, run)
             asked.append(run)
-        _call_off(session, desk, view, findings, asked)
+        _call_off(session, desk, view, [course.findings for course in courses], asked)
     asked += [suspects.ask(desk, view, entry) for entry in view.aside if _is_due(view, entry, len(asked))]
-    return rest(_say(asked) or waits_for, target=target)
+    told = [trains.say_waiting(courses), _say(asked)]
+    return rest("; ".join(filter(None, told)) or waits_for, target=target)
 
 
 def _is_due(view: View, entry: Entry, busy: int) -> bool:
@@ -188,10 +192,15 @@ def _say(runs: Sequence[GateRun]) -> str:
     return "gate run " + ", ".join(f"{run.id} of {run.bead_id}" for run in runs[:5]) if runs else ""
 
 
-def _wanted(view: View, prefix: Prefix, shop: boarding.Workshop) -> Wanted | None:
-    """What a run of the prefix tests; None where its riders do not go together without those that it leaves out."""
+def _wanted(course: Course, prefix: Prefix, shop: boarding.Workshop) -> Wanted | None:
+    """What a run of the prefix tests; None where its riders do not go together without those that it leaves out.
+
+    What does not go together with those ahead is tested without them.
+    """
+    view = course.view
     last = next(entry for entry in view.train if entry.change.request.id == prefix[-1])
-    candidate = shop.build(prefix)
+    on_others = shop.build(course.ahead + prefix) if course.ahead else None
+    candidate = on_others or shop.build(prefix)
     if candidate is None:
         return None
     return Wanted(
@@ -214,10 +223,10 @@ def _follow(session: Session, desk: Desk, view: View, prefix: Prefix, run: GateR
         lifecycle.follow_run(session, request, run, actor=desk.actor)
 
 
-def _call_off(session: Session, desk: Desk, view: View, findings: Findings, asked: Sequence[GateRun]) -> None:
+def _call_off(session: Session, desk: Desk, view: View, known: Sequence[Findings], asked: Sequence[GateRun]) -> None:
     """Stop runs that can tell nothing any more; and, where somebody waits for a runner, those that tell little."""
     kept = {run.id for run in asked} | {entry.change.request.gate_run_id for entry in view.aside}
-    telling = {run.id for runs in findings.runs.values() for run in runs}
+    telling = {run.id for findings in known for run in findings.all_runs}
     is_short = any(run.state is RunState.REQUESTED for run in asked)
     for run in queries.list_open_runs(session, view.rig.name):
         if run.riders and run.id not in kept and (is_short or run.id not in telling):

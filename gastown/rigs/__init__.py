@@ -6,6 +6,7 @@ history.
 """
 
 from gastown.rigs import replay
+from gastown.rigs.areas import COMMON, Areas, BadArea, check_areas, find_area
 from gastown.rigs.gates import (
     LANDED_MARK,
     GateSpec,
@@ -29,6 +30,7 @@ from gastown.rigs.halts import (
     takes_work,
 )
 from gastown.rigs.lifecycle import (
+    AreaNotFound,
     NewRig,
     add,
     dock,
@@ -37,6 +39,7 @@ from gastown.rigs.lifecycle import (
     pause_queue,
     remove,
     resume_queue,
+    set_areas,
     set_gates,
     set_target_state,
     thaw,
@@ -59,7 +62,11 @@ from gastown.rigs.queries import (
 )
 
 __all__ = [
+    "COMMON",
     "LANDED_MARK",
+    "AreaNotFound",
+    "Areas",
+    "BadArea",
     "Gate",
     "GatePhase",
     "GateSpec",
@@ -75,10 +82,12 @@ __all__ = [
     "add",
     "advisory",
     "after_landing",
+    "check_areas",
     "check_free",
     "config_hash",
     "deciding",
     "dock",
+    "find_area",
     "find_by_prefix",
     "find_freeze",
     "find_pause",
@@ -101,6 +110,7 @@ __all__ = [
     "replay",
     "resume_queue",
     "rig_dir",
+    "set_areas",
     "set_gates",
     "set_target_state",
     "spec_of",

@@ -1,16 +1,22 @@
 """Every write to rigs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
 from gastown import clock
+from gastown.errors import NotFound
 from gastown.events import EventKind, record, say_time
 from gastown.ids import check_label_name, check_prefix, check_rig_name
+from gastown.rigs.areas import Areas, check_areas
 from gastown.rigs.gates import GateSpec, more_of
 from gastown.rigs.models import Gate, GatePhase, LandingStyle, Rig, TargetState
 from gastown.rigs.queries import NoGates, check_free, get, list_gates
+
+
+class AreaNotFound(NotFound):
+    """The rig has no area of this name."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class NewRig:
     updates_checkout: bool = False
     landing: LandingStyle = LandingStyle.MERGE
     provider: str = ""
+    areas: Areas = field(default_factory=dict)
 
 
 def add(session: Session, new: NewRig, *, actor: str) -> Rig:
@@ -51,6 +58,7 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         updates_checkout=new.updates_checkout,
         landing=new.landing,
         provider=new.provider,
+        areas=_listed(check_areas(new.areas)),
         created_at=clock.now(),
     )
     session.add(rig)
@@ -73,9 +81,14 @@ def add(session: Session, new: NewRig, *, actor: str) -> Rig:
         updates_checkout=rig.updates_checkout,
         landing=rig.landing.value,
         provider=rig.provider,
+        areas=rig.areas,
         created_at=say_time(rig.created_at),
     )
     return rig
+
+
+def _listed(areas: Areas) -> dict[str, list[str]]:
+    return {name: [*patterns] for name, patterns in areas.items()}
 
 
 def _check_some(name: str, gates: Sequence[GateSpec], *, no_gates: bool) -> None:
@@ -207,6 +220,23 @@ def resume_queue(session: Session, name: str, *, actor: str) -> Rig:
         rig.queue_paused_at, rig.queue_paused_why = None, ""
         kind = EventKind.QUEUE_RESUMED
         record(session, kind, actor=actor, rig=name, queue_paused_at=None, queue_paused_why="")
+    return rig
+
+
+def set_areas(session: Session, name: str, changes: Areas, *, actor: str) -> Rig:
+    """Declare these areas of a rig, or declare them anew; one without a pattern is taken away. Refuses an unknown one.
+
+    What is aboard a train of an area that is taken away rides on with the common one.
+    """
+    rig = get(session, name, lock=True)
+    for gone in [area for area, patterns in changes.items() if not patterns]:
+        if gone not in rig.areas:
+            known = ", ".join(rig.areas) or "none"
+            raise AreaNotFound(f"rig {name} has no area called {gone[:60]!r}", hint=f"Its areas: {known}.")
+    areas = _listed(check_areas({area: some for area, some in {**rig.areas, **changes}.items() if some}))
+    if areas != rig.areas:
+        rig.areas = areas
+        record(session, EventKind.RIG_UPDATED, actor=actor, rig=name, changed={"areas": areas})
     return rig
 
 

@@ -58,6 +58,10 @@ class Rig(SQLModel, table=True):
         sa_column=Column(enum_column(LandingStyle), nullable=False, server_default=LandingStyle.MERGE.value),
     )
     provider: str = Field(default="", max_length=40)  # who merges its pull requests
+    areas: dict[str, list[str]] = Field(
+        default_factory=dict, sa_column=Column(JsonObject, nullable=False, server_default=text("'{}'"))
+    )
+    """Parts of its tree with a train of their own each: patterns of paths, by name (`areas.py`)."""
     queue_paused_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     queue_paused_why: str = Field(default="", max_length=1000)  # somebody paused its merge queue
     target_state: TargetState = Field(

@@ -14,8 +14,8 @@ _GATE_WORDS = frozenset({"gates", "timeouts", "checks"})
 
 
 def _added(tables: Tables, fact: Fact) -> None:
-    # An event of before there were styles of landing names none.
-    landing = {name: fact.payload[name] for name in ("landing", "provider") if name in fact.payload}
+    # An event of before there were styles of landing, or areas, names none.
+    landing = {name: fact.payload[name] for name in ("landing", "provider", "areas") if name in fact.payload}
     tables.add(TABLE, (fact.rig,), {**fact.say(*_ADDED, setup_command="setup", agent="preset"), **landing})
     _set_gates(tables, fact.rig, fact.of("checks"))
 

@@ -8,7 +8,7 @@ the first, may start from nothing. Hosts that join later build their own reposit
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
@@ -52,6 +52,7 @@ class Request:
     agent: str = ""
     landing: rigs.LandingStyle = rigs.LandingStyle.MERGE
     provider: str = ""
+    areas: rigs.Areas = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def add(request: Request, settings: config.Settings, *, read: Units, write: Unit
             updates_checkout=found.source.checkout is not None,
             landing=request.landing,
             provider=request.provider,
+            areas=request.areas,
         )
         rig, gates = _register(new, write, actor)
     queue.announce_rig(rig.name)
@@ -130,6 +132,7 @@ def check_words(request: Request) -> None:
             hint="Give --gate NAME=COMMAND (what must pass before work lands), or --no-gates to test nothing.",
         )
     gate_words.check_gates(request.gates, no_gates=request.no_gates)
+    rigs.check_areas(request.areas)
     if request.setup_command:
         gate_words.check_command(request.setup_command, gate_words.SETUP)
 

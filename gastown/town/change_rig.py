@@ -1,7 +1,7 @@
-"""Changing what a rig was added with: its gates, its set-up command, its agents' preset."""
+"""Changing what a rig was added with: its gates, its set-up command, its agents' preset, its areas."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session
 
@@ -33,24 +33,28 @@ class Changes:
     agent: str | None = None
     landing: rigs.LandingStyle | None = None
     provider: str | None = None
+    areas: rigs.Areas = field(default_factory=dict)
+    """Declared, or declared anew; one without a pattern is taken away."""
 
 
 def check_words(changes: Changes) -> None:
     """Refuse what can be seen to be wrong without asking anybody."""
     if changes == Changes():
         raise NothingToChange(
-            "nothing to change was named", hint="Give --gate, --drop-gate, --setup, --agent, --landing or --provider."
+            "nothing to change was named",
+            hint="Give --gate, --drop-gate, --setup, --agent, --landing, --provider or --area.",
         )
     gate_words.check_gates(changes.gates, no_gates=changes.no_gates)
     if changes.setup_command:
         gate_words.check_command(changes.setup_command, gate_words.SETUP)
     gate_words.check_programs(changes.gates, changes.setup_command or "")
+    rigs.check_areas({name: patterns for name, patterns in changes.areas.items() if patterns})
 
 
 def change(session: Session, name: str, changes: Changes, *, actor: str) -> tuple[rigs.Rig, Sequence[rigs.Gate]]:
     """Change a rig; its merge queue then tests anew, since a verdict holds for the gates that gave it.
 
-    Refuses unknown rigs, gates and presets, and to leave a rig without a gate unless that is what was said.
+    Refuses unknown rigs, gates, areas and presets, and to leave a rig without a gate unless that is what was said.
     """
     rig = rigs.get(session, name)
     if changes.agent:
@@ -60,6 +64,8 @@ def change(session: Session, name: str, changes: Changes, *, actor: str) -> tupl
     given = {**{key: value for key, value in values.items() if value is not None}, **landing}
     if given:
         rigs.update(session, name, actor=actor, **given)
+    if changes.areas:
+        rigs.set_areas(session, name, changes.areas, actor=actor)
     if changes.gates or changes.dropped or changes.no_gates:
         rigs.set_gates(session, name, _gates(session, name, changes), no_gates=changes.no_gates, actor=actor)
     if changes.setup_command is not None or changes.gates or changes.dropped or changes.no_gates:

@@ -71,15 +71,18 @@ def list_(context: Context, rig: str | None, limit: int) -> None:
 
 
 def train_lines(items: "list[QueueItem]") -> list[str]:
-    """Each rig's train, and its checkpoints: what is being tested, what is known."""
+    """Each train of each rig, and its checkpoints: what is being tested, what is known."""
     from gastown import refinery
 
+    trains: dict[tuple[str, str], list[QueueItem]] = {}
+    for item in items:
+        if item.request.seat is not None:
+            trains.setdefault((item.request.rig, item.request.area), []).append(item)
     lines = []
-    for rig in dict.fromkeys(item.request.rig for item in items):
-        aboard = [item for item in items if item.request.rig == rig and item.request.seat is not None]
-        if aboard:
-            told = [refinery.say_checkpoint(point) for item in aboard for point in item.checkpoints]
-            lines.append(f"{rig}: {len(aboard)} aboard; {'; '.join(told) or 'no run of them yet'}")
+    for (rig, area), aboard in trains.items():
+        told = [refinery.say_checkpoint(point) for item in aboard for point in item.checkpoints]
+        name = f"{rig}, {area}" if area else rig
+        lines.append(f"{name}: {len(aboard)} aboard; {'; '.join(told) or 'no run of them yet'}")
     return lines
 
 
@@ -125,6 +128,7 @@ def item_json(item: "QueueItem") -> dict[str, Any]:
         "polecat": item.polecat,
         "candidate": request.candidate_oid or None,
         "seat": request.seat,
+        "area": request.area or None,
         "set_aside_at": iso(request.aside_at),
         "gate_run": request.gate_run_id,
         "advice": [{"gate": said["gate"], "why": said["why"]} for said in item.advice],

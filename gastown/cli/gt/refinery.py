@@ -107,6 +107,7 @@ def _seat_row(item: "QueueItem") -> tuple[object, ...]:
     request = item.request
     seat = request.seat or ("aside" if request.aside_at else request.state.value)
     told = "; ".join(say_checkpoint(point) for point in item.checkpoints) or "-"
+    seat = f"{seat} ({request.area})" if request.area else seat
     return (request.rig, seat, request.bead_id, item.lane or "-", told, item.waits_for)
 
 

@@ -50,6 +50,9 @@ def rig() -> None:
     help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
 )
 @click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
+@click.option(
+    "--area", "areas", metavar="NAME=GLOB,...", multiple=True, help="A part with a train of its own; repeatable."
+)
 @pass_context
 def add(
     context: Context, /, name: str, source: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any
@@ -80,6 +83,7 @@ def add(
         agent=rest["agent"],
         landing=LandingStyle(rest["landing"] or LandingStyle.MERGE),
         provider=rest["provider"] or "",
+        areas=dict(_area(text) for text in rest["areas"]),
     )
     added = add_rig(request, context.settings, read=context.read, write=context.write, actor=context.actor)
     if context.json:
@@ -100,6 +104,13 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
     return GateSpec(name.strip(), command.strip(), timeout_s)
 
 
+def _area(text: str) -> tuple[str, list[str]]:
+    name, found, patterns = text.partition("=")
+    if not found:
+        raise click.BadParameter(f"{text!r} is not NAME=GLOB, as in web='web/**'", param_hint="--area")
+    return name.strip(), [pattern.strip() for pattern in patterns.split(",")] if patterns.strip() else []
+
+
 @rig.command("set")
 @click.argument("name")
 @click.option("--gate", "gates", metavar="NAME=CMD", multiple=True, help="Add this gate, or change it; repeatable.")
@@ -114,15 +125,23 @@ def _gate(text: str, timeout_s: int | None) -> "GateSpec":
     help="What a landing leaves: a merge, a plain commit a request, its own commits, or a pull request.",
 )
 @click.option("--provider", help="Who merges its pull requests: gh (GitHub).")
+@click.option(
+    "--area",
+    "areas",
+    metavar="NAME=GLOB,...",
+    multiple=True,
+    help="A part with a train of its own, or other patterns for it; 'NAME=' takes it away; repeatable.",
+)
 @pass_context
 def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: int | None, **rest: Any) -> None:
-    """Change a rig's gates, set-up command, agents or way of landing; for new gates its queue tests its target anew.
+    """Change a rig's gates, set-up, agents, way of landing or areas; for new gates its queue tests its target anew.
 
     \b
     Examples:
       gt rig set app --gate test='pytest -q -x'
       gt rig set app --drop-gate lint --setup 'npm ci'
       gt rig set app --landing pull --provider gh
+      gt rig set app --area web='web/**' --area api='api/**,proto/**'
     """
     from gastown.rigs import LandingStyle
     from gastown.town.change_rig import Changes, change, check_words
@@ -135,6 +154,7 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
         agent=rest["agent"],
         landing=LandingStyle(rest["landing"]) if rest["landing"] else None,
         provider=rest["provider"],
+        areas=dict(_area(text) for text in rest["areas"]),
     )
     check_words(changes)
     with context.write() as session:
@@ -146,7 +166,12 @@ def set_(context: Context, /, name: str, gates: tuple[str, ...], gate_timeout: i
     context.echo(
         f"Rig {row.name}: gates: {words}; set-up: {row.setup_command or 'none'}; agent: {row.agent or 'default'}; "
         f"lands by {row.landing.value}{f' ({row.provider})' if row.provider else ''}"
+        f"{'; areas: ' if row.areas else ''}{', '.join(f'{area} ({patterns})' for area, patterns in _areas(row))}"
     )
+
+
+def _areas(row: "Rig") -> list[tuple[str, str]]:
+    return [(name, ", ".join(patterns)) for name, patterns in sorted(row.areas.items())]
 
 
 @rig.command("list")
@@ -188,7 +213,7 @@ def list_(context: Context) -> None:
 @click.argument("name")
 @pass_context
 def show(context: Context, name: str) -> None:
-    """Show one rig: its remote, branch, gates and state.
+    """Show one rig: its remote, branch, gates, areas and state.
 
     \b
     Example:
@@ -203,10 +228,12 @@ def show(context: Context, name: str) -> None:
         context.print_json(shown)
         return
     for key, value in shown.items():
-        if key != "gates":
+        if key not in ("gates", "areas"):
             context.echo(f"{key:18}{'' if value is None else value}")
     for gate in gates:
         context.echo(f"gate {gate.name:13}{gate.command}")
+    for area, patterns in _areas(row):
+        context.echo(f"area {area:13}{patterns}")
 
 
 @rig.command("remove")
@@ -347,6 +374,7 @@ def _as_json(row: "Rig", gates: "Sequence[Gate]") -> dict[str, Any]:
         "updates_checkout": row.updates_checkout,
         "landing": row.landing.value,
         "provider": row.provider or None,
+        "areas": dict(row.areas),
         "created_at": iso(row.created_at),
         "gates": [gate_json(gate) for gate in gates],
     }

@@ -92,6 +92,10 @@ def test_event_tells_what_changed(app: Town) -> None:
         ("app --drop-gate none", 4, "test, lint"),
         ("app --drop-gate test --drop-gate lint", 2, "--no-gates"),
         ("app --agent nobody", 4, "claude"),
+        ("app --area web", 2, "NAME=GLOB"),
+        ("app --area web=/web", 2, "begins or ends with /"),
+        ("app --area Web=web/**", 2, "Web"),
+        ("app --area web=", 4, "Its areas: none"),
     ],
 )
 def test_nothing_is_changed_when_the_request_is_wrong(app: Town, words: str, code: int, names: str) -> None:
@@ -120,4 +124,24 @@ def test_a_rig_is_added_with_what_its_landings_leave(town: Town, repository: Rep
     said = town.ok("rig", "add", "app", str(repository.remote), "--no-gates", "--landing", "squash", "--json")
 
     assert said.json["landing"] == "squash"
+    assert town.ok("events", "verify", "--json").json["equal"] is True
+
+
+def test_areas_are_declared_changed_and_taken_away(app: Town) -> None:
+    said = app.ok("rig", "set", "app", "--area", "web=web/**", "--area", "api=api/**, proto/**", "--json").json
+    assert said["areas"] == {"api": ["api/**", "proto/**"], "web": ["web/**"]}
+    shown = app.ok("rig", "show", "app").out
+    assert "area api          api/**, proto/**\narea web          web/**" in shown
+
+    said = app.ok("rig", "set", "app", "--area", "api=", "--area", "web=web/**,assets/*")
+    assert "areas: web (web/**, assets/*)" in said.out
+    assert app.ok("rig", "show", "app", "--json").json["areas"] == {"web": ["web/**", "assets/*"]}
+    assert app.ok("events", "verify", "--json").json["equal"] is True
+
+
+def test_a_rig_is_added_with_its_areas(town: Town, repository: Repository) -> None:
+    said = town.ok("rig", "add", "app", str(repository.remote), "--gate", "t=true", "--area", "web=web/**", "--json")
+
+    assert said.json["areas"] == {"web": ["web/**"]}
+    assert town.gt("rig", "add", "two", str(repository.remote), "--gate", "t=true", "--area", "x=a**b").code == 2
     assert town.ok("events", "verify", "--json").json["equal"] is True

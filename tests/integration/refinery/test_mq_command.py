@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gastown import config
+from gastown import config, rigs
 from gastown.cli import app
 from gastown.cli.context import Context
 from tests.support.refinery_town import RED, RefineryTown
@@ -128,3 +128,37 @@ def test_stats_count_runs_waits_and_what_went_back(queue: RefineryTown) -> None:
     assert code == 0
     assert "red 1" in out
     assert _json("mq", "stats", "--days", "1")[0]["rig"] == "app"
+
+
+def test_list_shows_each_train_with_its_area(queue: RefineryTown) -> None:
+    with queue.work() as session:
+        rigs.set_areas(session, "app", {"web": ["web/**"]}, actor="ada")
+    queue.settle()
+    web, both = queue.submit({"web/b.txt": "x"}), queue.submit({"web/c.txt": "x", "d.txt": "x"})
+    queue.step()
+
+    assert {row["bead"]: row["area"] for row in _json("mq", "list", "app")} == {web: "web", both: None}
+    _, out, _ = _gt("mq", "list")
+    assert "\napp, web: 1 aboard; gate run" in out
+    assert "\napp: 1 aboard; gate run" in out
+    queue.gate()
+    queue.step()
+    (row,) = _json("mq", "list", "app")
+    assert [point["riders"] for point in row["checkpoints"]] == [[both]]
+
+
+def test_list_says_on_top_of_whom_a_train_is_tested(queue: RefineryTown) -> None:
+    with queue.work() as session:
+        rigs.set_areas(session, "app", {"web": ["web/**"]}, actor="ada")
+    queue.settle()
+    queue.submit({"web/b.txt": "x"})
+    both = queue.submit({"d.txt": "x"})
+    queue.step()
+    queue.gate()
+    queue.step()
+    queue.submit({"web/c.txt": "x"})
+    queue.step()
+
+    assert f"on top of {both}, requested" in _gt("mq", "list")[1]
+    queue.settle()
+    assert queue.red() == []

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gastown.refinery.planning import (
+    Before,
     Evidence,
     Mode,
     Odds,
@@ -23,6 +24,7 @@ from gastown.refinery.planning import (
 
 ODDS = Odds(bad=0.02)
 GREEN, RED, OPEN = Evidence(is_green=True), Evidence(reds=1), Evidence(is_open=True)
+GREEN_BEFORE, RED_BEFORE = Evidence(before=Before.GREEN), Evidence(before=Before.RED)
 
 
 def _plan(riders: Prefix, runners: int, evidence: dict[Prefix, Evidence] | None = None, **more: object):  # type: ignore[no-untyped-def]
@@ -75,6 +77,32 @@ def test_newcomers_are_tested_beyond_what_is_running_only_where_runners_are_free
     assert _plan((1, 2), 2, {(1,): OPEN}, mode=Mode.THRIFTY).runs == ((1,),)
 
 
+def test_what_was_green_before_others_landed_is_asked_for_once_as_a_whole() -> None:
+    made = _plan((1, 2, 3, 4), 1, {(1,): GREEN_BEFORE, (1, 2, 3): GREEN_BEFORE, (1, 2, 3, 4): RED_BEFORE})
+    assert (made.land, made.suspect, made.again, made.runs) == ((), None, (1, 2, 3), ((1, 2, 3),))
+    asked = _plan((1, 2, 3), 1, {(1, 2, 3): Evidence(is_open=True, before=Before.GREEN)})
+    assert (asked.again, asked.runs) == ((1, 2, 3), ((1, 2, 3),))
+
+
+def test_a_verdict_of_now_counts_for_more_than_one_of_before() -> None:
+    landing = _plan((1, 2, 3), 2, {(1,): GREEN, (1, 2, 3): GREEN_BEFORE})
+    assert (landing.land, landing.again) == ((1,), ())
+    red = _plan((1, 2, 3, 4), 1, {(1,): GREEN_BEFORE, (1, 2): RED, (1, 2, 3): GREEN_BEFORE})
+    assert (red.again, red.runs) == ((1,), ((1,),))
+
+
+def test_what_was_red_before_is_where_the_culprit_is_looked_for() -> None:
+    assert _plan((1, 2, 3, 4), 1, {(1, 2, 3, 4): RED_BEFORE}).runs == ((1, 2),)
+    assert _plan((1, 2, 3), 1, {(1,): RED_BEFORE}).suspect == 1
+    assert _plan((1, 2, 3), 2, {(1,): GREEN_BEFORE, (1, 2): RED_BEFORE}).suspect is None
+
+
+def test_without_a_runner_nothing_is_done_but_to_land() -> None:
+    assert _plan((1, 2), 0, {(1, 2): GREEN}).land == (1, 2)
+    idle = _plan((1, 2), 0, {(1,): RED})
+    assert (idle.land, idle.suspect, idle.again, idle.runs) == ((), None, (), ())
+
+
 def test_a_red_that_a_flaky_gate_may_have_made_is_run_again_first() -> None:
     shaky = Odds(bad=0.02, flaky=0.05)
     assert _plan((1,), 1, {(1,): RED}, odds=shaky).runs == ((1,),)
@@ -123,7 +151,7 @@ def test_shares_add_up(weights: list[float], amount: int) -> None:
     st.integers(1, 12),
     st.integers(1, 6),
     st.sampled_from(Mode),
-    st.dictionaries(st.integers(1, 12), st.sampled_from([GREEN, RED, OPEN]), max_size=6),
+    st.dictionaries(st.integers(1, 12), st.sampled_from([GREEN, RED, OPEN, GREEN_BEFORE, RED_BEFORE]), max_size=6),
 )
 def test_a_plan_always_has_a_next_thing_and_never_more_runs_than_runners(
     length: int, runners: int, mode: Mode, said: dict[int, Evidence]
@@ -135,4 +163,4 @@ def test_a_plan_always_has_a_next_thing_and_never_more_runs_than_runners(
     assert len(made.runs) == len(set(made.runs)) <= runners
     assert not any(evidence.get(run, Evidence()).is_green for run in made.runs)
     if made.suspect is not None:
-        assert evidence[line[:1]].reds
+        assert evidence[line[:1]] in (RED, RED_BEFORE)
