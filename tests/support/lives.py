@@ -248,11 +248,20 @@ class Life:
         request = self.request(RequestState.QUEUED)
         seat = self.random.randrange(1, 100)
         made = self._candidate(request)
-        lifecycle.board(self.session, request, made, seat=seat, actor="app/refinery", lease=LEASE)
+        lifecycle.board(
+            self.session,
+            request,
+            made,
+            seat=lifecycle.Seat(seat, self.random.choice(["", "web"])),
+            actor="app/refinery",
+            lease=LEASE,
+        )
 
     def do_board_again(self) -> None:
         request = self.request(RequestState.TESTING)
-        lifecycle.board(self.session, request, self._candidate(request), seat=7, actor="app/refinery", lease=LEASE)
+        lifecycle.board(
+            self.session, request, self._candidate(request), seat=lifecycle.Seat(7), actor="app/refinery", lease=LEASE
+        )
 
     def do_set_aside(self) -> None:
         lifecycle.set_aside(self.session, self.request(RequestState.TESTING), actor="app/refinery", lease=LEASE)
