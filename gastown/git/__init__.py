@@ -100,6 +100,7 @@ from gastown.git.remote import (
 )
 from gastown.git.run import Options, Place, Result, git, redact, version
 from gastown.git.save import Keeper, Saved, drop_snapshot, list_snapshots, save_work, snapshot_work
+from gastown.git.scratch import sweep_folders
 from gastown.git.source import Acceptance, Source, checkout_accepts, resolve_source
 from gastown.git.worktree import (
     TreeState,
@@ -237,6 +238,7 @@ __all__ = [
     "snapshot_work",
     "state",
     "subject_of",
+    "sweep_folders",
     "tree_of",
     "try_push",
     "unpin",

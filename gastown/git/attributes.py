@@ -7,11 +7,10 @@ then merges such files as text, as it does in any fresh clone.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from gastown.git import history
+from gastown.git import history, scratch
 from gastown.git.run import Options, git
 
 NAMES = ":(glob)**/.gitattributes"
@@ -26,7 +25,7 @@ def folder_of(repo: Path, commit: str) -> Iterator[Path | None]:
     if not found:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="gastown-merge-") as folder:
+    with scratch.make_folder() as folder:
         lay_out(repo, Path(folder), found)
         yield Path(folder)
 

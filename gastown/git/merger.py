@@ -7,13 +7,12 @@ keeps what `merge-tree --stdin` has to say until its input ends, and each of our
 import contextlib
 import secrets
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from gastown.errors import Bug
-from gastown.git import attributes
+from gastown.git import attributes, scratch
 from gastown.git.disk import on_disk
 from gastown.git.errors import GitFailed
 from gastown.git.history import Commit
@@ -47,7 +46,7 @@ class Merger:
 
     @on_disk
     def __enter__(self) -> "Merger":
-        self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="gastown-merge-")))
+        self._folder = Path(self._open.enter_context(scratch.make_folder()))
         return self
 
     def __exit__(

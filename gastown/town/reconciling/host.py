@@ -1,4 +1,4 @@
-"""What only this host can see: pins of commits that nobody needs, worktrees that no polecat has any more.
+"""What only this host can see: pins of commits that nobody needs, worktrees that no polecat has any more, scratch.
 
 Nothing is let go whose commits are not safe: a pin only when another ref holds its commit, a worktree only when it is
 clean and a branch holds all that was committed in it.
@@ -28,12 +28,19 @@ def tidy_host(caller: Caller, *, older_than_s: float = _YOUNG_S) -> bool:
     name = f"tidy.{caller.settings.host_id}"
     if not caller.transact(lambda session: locks.try_acquire(session, name, holder=caller.holder, ttl_s=EVERY_S)):
         return False
+    try_step(lambda _who: _sweep(older_than_s), caller)
     with caller.read() as session:
         found = list(rigs.list_all(session))
     for rig in found:
         try_step(lambda who, rig=rig: _unpin(who, rig), caller)  # type: ignore[misc]
         try_step(lambda who, rig=rig: _remove_worktrees(who, rig, older_than_s), caller)  # type: ignore[misc]
     return True
+
+
+def _sweep(older_than_s: float) -> None:
+    count = git.sweep_folders(clock.now().timestamp() - older_than_s)
+    if count:
+        log.info("removed %d temporary folders of merges that were cut off", count)
 
 
 def _unpin(caller: Caller, rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """What a host lets go of by itself: pins and worktrees that nobody needs, and nothing that holds work."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,16 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-def place(database_url: str, tmp_path: Path) -> RefineryTown:
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder of this test alone: no age is too young here."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def place(database_url: str, tmp_path: Path, temporary: Path) -> RefineryTown:
     return make_town(tmp_path / "here", database_url)
 
 
@@ -136,3 +146,23 @@ def test_no_worktree_goes_while_something_runs_whose_place_is_not_known(place: R
         session.connection().exec_driver_sql("UPDATE assignments SET state = 'submitted'")
     assert again(place)
     assert not path.exists()
+
+
+def test_the_scratch_of_merges_that_were_cut_off_goes_when_it_is_old(place: RefineryTown, temporary: Path) -> None:
+    old, young, other, link = (
+        temporary / name for name in ("gastown-merge-a", "gastown-merge-b", "a", "gastown-merge-c")
+    )
+    for folder in (old, young, other):
+        (folder / "tree").mkdir(parents=True)
+    link.symlink_to(other)
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    future = clock.now().timestamp() + 3600
+    os.utime(young, (future, future))
+
+    assert tidy(place)
+
+    assert not old.exists()
+    assert young.exists()
+    assert link.is_symlink()
+    assert (other / "tree").exists()
