@@ -13,13 +13,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, Pool, event, make_url, text
 from sqlmodel import Session, SQLModel
 
 from gastown import tables
@@ -33,6 +35,15 @@ _TEMPLATE = "gastown_template"
 _NOBODY = "nobody"
 _PR_SET_PDEATHSIG = 1
 _FOLDER = "gastown-test-pg-"
+
+# Of this process, by the name of their database.
+_opened: dict[str, list["psycopg.Connection[Any]"]] = defaultdict(list)
+
+
+@event.listens_for(Pool, "connect")
+def _note(connection: Any, _record: object) -> None:
+    if isinstance(connection, psycopg.Connection):
+        _opened[connection.info.dbname].append(connection)
 
 
 class NoPostgres(Exception):
@@ -187,8 +198,15 @@ class PostgresServer:
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
-        """Remove a database, closing what is still connected to it."""
-        self._admin(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+        """Remove a database, closing what is still connected to it.
+
+        What a thread of ours had in its hands when its engine was disposed of nobody closes: some later test would
+        find it among the garbage.
+        """
+        name = make_url(url).database or ""
+        for connection in _opened.pop(name, ()):
+            connection.close()
+        self._admin(f"DROP DATABASE {name} WITH (FORCE)")
 
     def halt(self) -> None:
         """Stop serving, with everything that was committed on disk; open connections are cut."""
