@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gastown.git import history, layout
 from gastown.git.disk import on_disk
+from gastown.git.errors import GitFailed
 from gastown.git.locks import exclusive
 from gastown.git.names import check_oid
 from gastown.git.run import Options, Place, git
@@ -46,10 +47,18 @@ def checkout_gate(path: Path, land: Path, commit: str, *, keep_ignored: bool = T
         place = Place(town, work_tree=path)
         options = Options(timeout_s=_LONGEST_S, keep_open=(lock,))
         (town / "HEAD").write_text(f"{commit}\n")
-        git(place, "reset", "--quiet", "--hard", commit, "--", options=options)
+        _reset(place, land, commit, options)
         git(place, "clean", "--quiet", "-ffd" if keep_ignored else "-ffdx", options=options)
         _make_inner(path / ".git", town, commit)
     return GateTree(path, commit, tree)
+
+
+def _reset(place: Place, land: Path, commit: str, options: Options) -> None:
+    try:
+        git(place, "reset", "--quiet", "--hard", commit, "--", options=options)
+    except GitFailed:
+        history.require_commits(land, commit)
+        raise
 
 
 @on_disk

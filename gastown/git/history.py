@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from gastown.git.errors import BadObjectId, GitFailed, NotARepository, ObjectMissing
@@ -16,6 +17,7 @@ _FIELDS = _FORMAT.count("%x00") + 1
 _ANY = Options(expect=None)
 _BEGINNING = re.compile(r"[0-9a-f]{7,64}")
 _MOST_COMMITS = 50_000
+_MOST_TREES = 4096
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,9 @@ def heads_within(repo: Path, heads: Sequence[str], target: str) -> dict[str, set
     return {head: set(inside.get(head, ())) & inside.keys() for head in known}
 
 
+@lru_cache(maxsize=_MOST_TREES)
 def tree_of(repo: Path, commit: str) -> str:
-    """The id of the commit's tree."""
+    """The id of the commit's tree. Git is asked once: a commit never has another one, whatever becomes of it here."""
     (found,) = _describe(repo, [f"{check_oid(commit)}^{{tree}}"])
     if found is None:
         raise ObjectMissing(f"{repo} has no commit {commit}", hint="It may not have been fetched yet: try again.")

@@ -268,11 +268,13 @@ def _named(job: _Job) -> list[str]:
 def _commit(job: _Job) -> str:
     """A commit in this host's `land.git` with exactly the tree to be gated, made from base and head by object id."""
     run, repository = job.run, job.repository
-    if not repository.land.exists() or not repository.has(run.base_oid):
+    wanted = [run.base_oid, run.commit_oid] if job.heads else [run.base_oid]
+    known = git.find_commits(repository.land, wanted) if repository.land.exists() else []
+    if run.base_oid not in known:
         repository.target()
     if not job.heads:
         found, commit = git.tree_of(repository.land, run.base_oid), run.base_oid
-    elif repository.has(run.commit_oid):
+    elif run.commit_oid in known:
         found, commit = git.tree_of(repository.land, run.commit_oid), run.commit_oid
     else:
         if not all(repository.has(head.head_oid) for head in job.heads):

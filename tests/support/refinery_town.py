@@ -1,12 +1,15 @@
 """A town with one rig for tests of its merge queue: a real remote, real repositories, a real database, no workers."""
 
+import atexit
 import contextlib
 import itertools
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sqlmodel import Session, select
@@ -20,11 +23,13 @@ from gastown.db import get_engine
 from gastown.events import Event
 from gastown.queue import Doorbell
 from gastown.refinery import GateRun, LandingIntent, MergeRequest, StepResult
+from tests.support import scratch
 
 RIG = "app"
 GATE = rigs.GateSpec("check", "sh check.sh", 30)
 GREEN = "echo '1 passed'\n"
 RED = "echo 'it is broken'; exit 1\n"
+FILES: dict[str, str | None] = {"check.sh": GREEN, "a.txt": "one\n"}
 
 
 class Crash(BaseException):
@@ -281,21 +286,15 @@ def make_town(
 
     `url` is another address of that remote, which the caller has taught git.
     """
-    folder = root / "town"
-    folder.mkdir(parents=True)
-    town = RefineryTown(root, Settings(town=folder, database_url=database_url, host="here"))
-    run_git(root, "init", "--quiet", "--bare", str(town.remote))
-    run_git(root, "clone", "--quiet", str(town.remote), str(town.person))
-    town.commit(town.person, files if files is not None else {"check.sh": GREEN, "a.txt": "one\n"}, "first")
-    run_git(town.person, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-    url = url or str(town.remote)
-    git.create_land(town.land, url, "main")
-    support = git.try_push(town.land, "main")
-    git.create_work(town.work_git, town.land, "main")
+    town = RefineryTown(root, Settings(town=root / "town", database_url=database_url, host="here"))
+    if files is None and not url:
+        support = _copy(town)
+    else:
+        support = _make_repositories(town, files if files is not None else FILES, url)
     new = rigs.NewRig(
         name=RIG,
         prefix=RIG,
-        remote_url=url,
+        remote_url=url or str(town.remote),
         branch="main",
         gates=gates,
         no_gates=not gates,
@@ -308,3 +307,34 @@ def make_town(
     with town.work() as session:
         rigs.add(session, new, actor="somebody")
     return town
+
+
+def _make_repositories(town: RefineryTown, files: dict[str, str | None], url: str = "") -> git.PushSupport:
+    town.settings.town.mkdir(parents=True)
+    run_git(town.root, "init", "--quiet", "--bare", str(town.remote))
+    run_git(town.root, "clone", "--quiet", str(town.remote), str(town.person))
+    town.commit(town.person, files, "first")
+    run_git(town.person, "push", "--quiet", "origin", "HEAD:refs/heads/main")
+    git.create_land(town.land, url or str(town.remote), "main")
+    support = git.try_push(town.land, "main")
+    git.create_work(town.work_git, town.land, "main")
+    return support
+
+
+@lru_cache(maxsize=1)
+def _template() -> tuple[RefineryTown, git.PushSupport]:
+    """The repositories of a town of which nothing special is asked, made once a process by two dozen commands."""
+    root = scratch.begin_run()
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    town = RefineryTown(root, Settings(town=root / "town", host="here"))
+    return town, _make_repositories(town, FILES)
+
+
+def _copy(town: RefineryTown) -> git.PushSupport:
+    """The template's repositories, with the addresses of each other in this town's folder."""
+    template, support = _template()
+    shutil.copytree(template.root, town.root, symlinks=True, dirs_exist_ok=True)
+    for name in ("config", "alternates"):
+        for path in town.root.rglob(name):
+            path.write_text(path.read_text().replace(str(template.root), str(town.root)))
+    return support
