@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from gastown import clock, config
+from gastown.db import stopped
 from gastown.db.columns import read_json
 from gastown.errors import Invalid, Unavailable
 
@@ -34,6 +35,8 @@ _SHORTEST_PAUSE_S = 0.001
 _FIRST_PAUSE_S = 0.008
 _LONGEST_PAUSE_S = 0.02
 _PAUSE_GROWTH = 1.02
+# After so long a wait, and again after as long, it is seen whether the writer was stopped in the middle of its write.
+_WAKE_AFTER_S = 3.0
 _HELD_TIME = "database_time"
 # Versions with the WAL-reset bug mended.
 SAFE_SQLITE = (3, 51, 3)
@@ -83,23 +86,31 @@ def _on_sqlite_begin(connection: Connection) -> None:
     cursor = driver.cursor()
     cursor.execute("PRAGMA busy_timeout=0")
     try:
-        if not _is_granted(cursor, "BEGIN IMMEDIATE"):
+        if not _is_granted(cursor, "BEGIN IMMEDIATE", connection.engine.url.database):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # whose error is of the kind that others expect
     finally:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
         cursor.close()
 
 
-def _is_granted(cursor: Any, statement: str) -> bool:
-    """Whether `statement` was carried out within a writer's patience, however often others were in its way."""
-    deadline = clock.monotonic() + WRITER_PATIENCE_S
+def _is_granted(cursor: Any, statement: str, database: str | None = None) -> bool:
+    """Whether `statement` was carried out within a writer's patience, however often others were in its way.
+
+    A writer of the file `database` that was stopped in the middle of its write is woken.
+    """
+    began = clock.monotonic()
+    wake_at = began + _WAKE_AFTER_S
     longest = _FIRST_PAUSE_S
     while True:
         try:
             cursor.execute(statement)
         except sqlite_module().OperationalError as error:
-            if not is_busy(error) or clock.monotonic() >= deadline:
+            now = clock.monotonic()
+            if not is_busy(error) or now >= began + WRITER_PATIENCE_S:
                 return False
+            if database and now >= wake_at:
+                stopped.wake_holder(Path(database))
+                wake_at = now + _WAKE_AFTER_S
         else:
             return True
         time.sleep(random.uniform(_SHORTEST_PAUSE_S, longest))  # noqa: S311 - a turn, not a secret

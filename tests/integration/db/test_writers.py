@@ -1,13 +1,18 @@
 """Many processes write to one SQLite file: each gets its turn soon, and nobody is told that it is locked."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from gastown.db import dispose, engine
+from gastown.db import dispose, engine, stopped
 from gastown.db.engine import DatabaseAway
 from gastown.db.unit_of_work import reading, unit_of_work
 from tests.support.processes import run_at_once
@@ -87,3 +92,72 @@ def test_a_writer_that_waited_in_vain_says_so_and_can_write_later(
         waits = session.execute(text("PRAGMA busy_timeout")).scalar_one()
     assert waits == engine.BUSY_TIMEOUT_S * 1000
     dispose()
+
+
+# Begins a write and says so; ends it when it hears a line, or when it is woken.
+HOLDER = """
+import signal, sys
+from gastown.db.engine import sqlite_module
+signal.signal(signal.SIGCONT, lambda *_: print("woken", flush=True))
+connection = sqlite_module().connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("holds", flush=True)
+sys.stdin.readline()
+connection.execute("ROLLBACK")
+"""
+
+
+@contextmanager
+def holder(path: Path) -> "Iterator[subprocess.Popen[str]]":
+    """A process in the middle of a write."""
+    words = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "holds\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_writer_that_was_stopped_in_its_write_is_woken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_WAKE_AFTER_S", 0.1)
+    monkeypatch.setattr(engine, "WRITER_PATIENCE_S", 30.0)
+    url = make_file(tmp_path)
+    with holder(tmp_path / "turns.db") as process:
+        assert process.stdin is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        process.stdin.write("end\n")  # to be read when it goes on
+        process.stdin.flush()
+
+        with unit_of_work(url) as session:
+            session.execute(text(TOGETHER), {"writer": 1})
+
+        assert process.wait(10) == 0
+    dispose()
+
+
+def test_a_writer_that_takes_its_time_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_WAKE_AFTER_S", 0.05)
+    monkeypatch.setattr(engine, "WRITER_PATIENCE_S", 0.5)
+    url = make_file(tmp_path)
+    with holder(tmp_path / "turns.db") as process:
+        with pytest.raises(DatabaseAway, match="database is locked"), unit_of_work(url) as session:
+            session.execute(text(TOGETHER), {"writer": 1})
+
+        said, _ = process.communicate("end\n", timeout=10)
+
+    assert said == ""
+    dispose()
+
+
+def test_nobody_is_woken_where_nobody_writes(tmp_path: Path) -> None:
+    make_file(tmp_path)
+    with closing(engine.sqlite_module().connect(tmp_path / "turns.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchall()
+
+        assert stopped.wake_holder(tmp_path / "turns.db") is None
+
+    assert stopped.wake_holder(tmp_path / "no-such.db") is None
