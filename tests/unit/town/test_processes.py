@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gastown.config import Settings
-from gastown.town import processes, redis_server, supervision
+from gastown.town import redis_server, supervision
 from gastown.town.processes import Options, UnknownRole, environment, plan_processes
 
 TOWN = Path("/srv/town")
@@ -18,23 +18,6 @@ def names(settings: Settings, options: Options) -> list[str]:
 
 def test_everything_runs_when_redis_is_embedded() -> None:
     assert names(Settings(TOWN), Options()) == ["redis", "keeper", "sessions", "refinery", "gates", "town", "beat"]
-
-
-@pytest.mark.parametrize(("count", "later"), [(2, {"refinery", "gates", "beat"}), (8, set())])
-def test_a_first_dispatch_comes_first_where_processors_are_few(
-    monkeypatch: pytest.MonkeyPatch, count: int, later: set[str]
-) -> None:
-    monkeypatch.setattr(processes, "_count_processors", lambda: count)
-
-    planned = plan_processes(Settings(TOWN), Options(), TOWN)
-
-    assert {process.name for process in planned if process.not_before_s} == later
-
-
-def test_nobody_waits_where_nothing_is_dispatched() -> None:
-    planned = plan_processes(Settings(TOWN), Options(only=("refinery", "gates")), TOWN)
-
-    assert not any(process.not_before_s for process in planned)
 
 
 def test_no_redis_runs_when_another_one_is_named() -> None:
