@@ -12,7 +12,6 @@ import os
 import resource
 import signal
 import sys
-import time
 
 PR_SET_PDEATHSIG = 1
 LOCKED = 75  # exit code: another process of this name still runs
@@ -34,18 +33,12 @@ def main(name: str) -> int:  # noqa: RET503 - exec does not return
     os.write(lock, str(os.getpid()).encode())
     os.set_inheritable(lock, True)
     die_with(parent)
-    wait_for_turn(order["not_before"], order["not_before_s"])
     allow_files(order["open_files"])
     os.chdir(order["cwd"])
     os.umask(0o077)
     ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES", "GASTOWN_SUPERVISOR")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     os.execve(order["argv"][0], order["argv"], {**environment, **order["env"]})  # noqa: S606 - no shell is the point
-
-
-def wait_for_turn(not_before: float, longest: float) -> None:
-    """Leave the processors to others until then (seconds since the epoch), for `longest` seconds at most."""
-    time.sleep(min(max(0.0, not_before - time.time()), longest))
 
 
 def allow_files(wanted: int) -> None:

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,10 +21,6 @@ FLOWER_PORT = 5555
 _HEARTBEAT_S = 10
 # A session costs its worker a handful (its socket, its agent's calls, its exit); the usual limit is 1,024.
 _WORKER_FILES = 65536
-# What a first dispatch needs (a second of a processor for each) comes before the rest where not all can start at once.
-_FIRST = ("sessions", "town")
-_HEAD_START_S = 1.5
-_PROCESSORS_FOR_ALL = 6
 # Threads of the sessions worker beyond the slots: for adoption while every slot is taken.
 _SPARE_THREADS = 2
 
@@ -49,8 +45,6 @@ class Process:
     """Seconds after which a start counts as one that worked: dying earlier makes the next one wait longer."""
     open_files: int = 0
     """Files it may have open at once, as far as the system lets us; 0 for the limit we were started with."""
-    not_before_s: float = 0
-    """Seconds from the start of the town before which it leaves the processors to those for whom people wait."""
     may_end: bool = False
     """Whether ending by itself with exit code 0 is right."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -79,21 +73,7 @@ def plan_processes(settings: config.Settings, options: Options, services: Path) 
         planned.append(Process("beat", _python("-m", "beat", "--loglevel", settings.log_level), 40, start_s=1))
     if "flower" in roles:
         planned.append(_flower(settings, options))
-    return _in_turn(planned)
-
-
-def _in_turn(planned: list[Process]) -> list[Process]:
-    """Give those that a first dispatch needs a head start, where there are few processors."""
-    names = {process.name for process in planned}
-    if "sessions" not in names or _count_processors() >= _PROCESSORS_FOR_ALL:
-        return planned
-    later = {*WORKER_ROLES, "beat", "flower"} - {*_FIRST}
-    return [replace(process, not_before_s=_HEAD_START_S) if process.name in later else process for process in planned]
-
-
-def _count_processors() -> int:
-    """Of those of this machine, how many we may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return planned
 
 
 def _roles(options: Options) -> frozenset[str]:

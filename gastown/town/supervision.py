@@ -158,8 +158,6 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
             "env": dict(process.env),
             "cwd": str(settings.run),
             "open_files": process.open_files,
-            "not_before": clock.now().timestamp() + process.not_before_s if process.not_before_s else 0,
-            "not_before_s": process.not_before_s,
         }
         for process in processes
     }
