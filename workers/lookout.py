@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from functools import partial
 
-from gastown import assignments, clock, config, events, logs, queue, refinery, rigs, sessions, town
+from gastown import assignments, clock, config, events, logs, queue, refinery, rigs, sessions, sling, town
 from gastown.db.unit_of_work import reading, transact
 from gastown.queue import Doorbell, Task
 from workers import office
@@ -24,6 +24,7 @@ _hello_due = 0.0
 _look_s = 1.0
 _poll_s = SOON_S
 _full_due = 0.0
+_has_rung = False
 # Every worker asks; one of each host gets the period.
 PATROL_EVERY_S = 60
 _patrolled_at: float | None = None
@@ -77,6 +78,7 @@ def look_out(role: str, queues: Callable[[], Set[str]], *, stopping: bool) -> fl
 def _look_at_all(role: str, redis_is_there: bool) -> None:
     if role in ("sessions", "all"):
         _adopt(redis_is_there)
+        _ring_at_begin(redis_is_there)
     if role in ("town", "all"):
         town.run_overdue(office.caller())
     _patrol()
@@ -112,6 +114,18 @@ def _adopt(redis_is_there: bool) -> None:
         _directly(f"supervise-{bell.args[0]}", partial(sessions.supervise, here, bell.args[0]))
     for number in found.to_see_off:
         _directly(f"see-off-{number}", partial(sessions.see_off, here, number))
+
+
+def _ring_at_begin(redis_is_there: bool) -> None:
+    """Ring once, when this worker begins, for what waits for a slot: it need not wait until the ticks find it."""
+    global _has_rung
+    if _has_rung or not redis_is_there:
+        return
+    _has_rung = True
+    slots = config.current().slots
+    bells = transact(lambda session: sling.list_stale_offers(session, rung_before=timedelta(0), limit=slots))
+    rung = queue.ring_all(bells)
+    log.info("rang for %d that waited for this worker", len(rung))
 
 
 def _work_without_redis(role: str, queues: Set[str]) -> float:

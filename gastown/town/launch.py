@@ -1,7 +1,8 @@
 """Become one of the town's processes; standard library only, run as `python -I -S launch.py NAME` by the supervisor.
 
-Two things hold from here until the process ends, whatever it becomes: it has the lock that says that NAME runs (so that
-no crash can leave two Redis servers on one file), and it is asked to stop when the supervisor dies.
+Or called in a fork of the supervisor (`supervisord.py`). Two things hold from here until the process ends, whatever it
+becomes: it has the lock that says that NAME runs (so that no crash can leave two Redis servers on one file), and it is
+asked to stop when the supervisor dies.
 """
 
 from __future__ import annotations
@@ -12,23 +13,33 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 LOCKED = 75  # exit code: another process of this name still runs
 
 
 def main(name: str) -> int:  # noqa: RET503 - exec does not return
-    """Take the lock, arrange for the end, exec; returns only when that cannot be done."""
+    """Become it in an interpreter, or a program, of its own; returns only when that cannot be done."""
+    order = take_place(name, os.environ)
+    if order is None:
+        return LOCKED
+    os.execve(order["argv"][0], order["argv"], os.environ)  # noqa: S606 - no shell is the point
+
+
+def take_place(name: str, given: Mapping[str, str]) -> dict[str, Any] | None:
+    """Take the lock, arrange for the end, and take up place and environment; the order, or None where it is locked."""
     parent = os.getppid()
-    folder = os.environ["GASTOWN_SERVICES"]
+    folder = given["GASTOWN_SERVICES"]
     with open(os.path.join(folder, "processes.json"), encoding="utf-8") as file:
-        order = json.load(file)[name]
+        order: dict[str, Any] = json.load(file)[name]
     lock = os.open(os.path.join(folder, f"{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.stderr.write(f"{name} of an earlier start still runs as process {os.read(lock, 20).decode()}\n")
-        return LOCKED
+        return None
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     os.set_inheritable(lock, True)
@@ -36,9 +47,11 @@ def main(name: str) -> int:  # noqa: RET503 - exec does not return
     allow_files(order["open_files"])
     os.chdir(order["cwd"])
     os.umask(0o077)
-    ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES", "GASTOWN_SUPERVISOR")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    os.execve(order["argv"][0], order["argv"], {**environment, **order["env"]})  # noqa: S606 - no shell is the point
+    ours = ("SUPERVISOR_", "GASTOWN_LAUNCH", "GASTOWN_SERVICES", "GASTOWN_SUPERVISOR", "SPT_NOENV")
+    kept = {key: value for key, value in given.items() if not key.startswith(ours)}
+    os.environ.clear()
+    os.environ.update({**kept, **order["env"]})
+    return order
 
 
 def allow_files(wanted: int) -> None:

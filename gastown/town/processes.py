@@ -47,6 +47,8 @@ class Process:
     """Files it may have open at once, as far as the system lets us; 0 for the limit we were started with."""
     may_end: bool = False
     """Whether ending by itself with exit code 0 is right."""
+    by_fork: bool = False
+    """Whether it is `python -m MODULE ...` of ours, which may start as a fork of one that has imported all."""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +72,8 @@ def plan_processes(settings: config.Settings, options: Options, services: Path) 
         planned.append(_keeper(settings))
     planned += [_worker(role, settings) for role in WORKER_ROLES if role in roles]
     if "beat" in roles:
-        planned.append(Process("beat", _python("-m", "beat", "--loglevel", settings.log_level), 40, start_s=1))
+        argv = _python("-m", "beat", "--loglevel", settings.log_level)
+        planned.append(Process("beat", argv, 40, start_s=1, by_fork=True))
     if "flower" in roles:
         planned.append(_flower(settings, options))
     return planned
@@ -117,7 +120,7 @@ def _worker(role: str, settings: config.Settings) -> Process:
         *("--task-events", "--without-gossip", "--without-mingle", "--heartbeat-interval", str(_HEARTBEAT_S)),
         *("--loglevel", settings.log_level),
     )
-    return Process(role, argv, 30, stop_s=30, kill_group=pool == "prefork", open_files=_WORKER_FILES)
+    return Process(role, argv, 30, stop_s=30, kill_group=pool == "prefork", open_files=_WORKER_FILES, by_fork=True)
 
 
 def has_semaphores() -> bool:

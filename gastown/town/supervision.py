@@ -158,21 +158,24 @@ def start(settings: config.Settings, processes: list[Process], environment: Mapp
             "env": dict(process.env),
             "cwd": str(settings.run),
             "open_files": process.open_files,
+            "by_fork": process.by_fork,
         }
         for process in processes
     }
     write_private(services / "processes.json", json.dumps(orders, indent=1))
     write_private(services / "supervisord.conf", configuration(processes))
     script = Path(launch.__file__)
+    program = script.with_name("supervisord.py")
     write_private(logs / "supervisor.out", "")
     with (logs / "supervisor.out").open("a") as out:
         child = subprocess.Popen(
-            [config.python(), "-m", "supervisor.supervisord", "-n", "-c", str(services / "supervisord.conf")],
+            [config.python(), "-P", str(program), "-n", "-c", str(services / "supervisord.conf")],
             cwd=logs,
             env={
                 **environment,
                 "GASTOWN_SERVICES": str(services),
                 "GASTOWN_SUPERVISOR": str(socket_path(settings)),
+                "SPT_NOENV": "1",  # a process's title must not be written over its environment
                 "GASTOWN_LAUNCH": shlex.join([config.python(), "-I", "-S", str(script)]),
             },
             stdin=subprocess.DEVNULL,

@@ -75,6 +75,7 @@ PROCESS_DOORS = {
     "gastown/town/launch.py": "becomes the program that it starts",
     "gastown/town/processes.py": "becomes one of the town's processes",
     "gastown/town/supervision.py": "the embedded town's supervisor",
+    "gastown/town/supervisord.py": "forks and programs, for supervisord",
 }
 
 

@@ -72,9 +72,7 @@ def name_of(town: Town, pid: int) -> str:
         if service == pid:
             return name
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-    if "supervisor.supervisord" in words:
-        return "supervisor"
-    return f"{words[words.index('--role') + 1]} (child)" if "--role" in words else words[0]
+    return "supervisor" if any(word.endswith("supervisord.py") for word in words) else words[0]
 
 
 def measure(town: Town, seconds: float, begin: Callable[[], None]) -> dict[str, object]:

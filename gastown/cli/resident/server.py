@@ -13,11 +13,12 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gastown import clock, config
 from gastown.cli.resident import child, client
+from gastown.config.code import Look, look_of_the_code
 
 IDLE_S = 600.0
 # More at once only get in each other's way; the rest wait in the queue of the socket, or run without us.
@@ -49,35 +50,10 @@ class Fork:
     is_ready: bool = False
 
 
-def newest() -> list[tuple[str, int, int, int]]:
-    """What the package's code, and what is installed beside it, look like now."""
-    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return [*_files(top), *_installed()]
-
-
-def _files(folder: str) -> Iterator[tuple[str, int, int, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".py"):
-                found = entry.stat()
-                yield entry.path, found.st_mtime_ns, found.st_size, found.st_ino
-            elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
-                yield from _files(entry.path)
-
-
-def _installed() -> Iterator[tuple[str, int, int, int]]:
-    for path in (*sys.path, sys.executable):
-        with contextlib.suppress(OSError):
-            found = os.stat(path)
-            yield path, found.st_mtime_ns, found.st_size, found.st_ino
-
-
 class Resident:
     """The loop and what it knows."""
 
-    def __init__(
-        self, path: str, lock: int, code: list[tuple[str, int, int, int]], rehearsal: Callable[[], None]
-    ) -> None:
+    def __init__(self, path: str, lock: int, code: Look, rehearsal: Callable[[], None]) -> None:
         self.path, self.lock, self.code = f"{path}.sock", lock, code
         self.key = client.identity()
         said = config.environment().get("GASTOWN_RESIDENT_IDLE_S", "")
@@ -201,7 +177,7 @@ class Resident:
                 parcel.pass_on(taker.line)
                 taker.line.sendall(asker.to_bytes(4, "big"))
                 # While the child takes everything over; it does not begin before it is told that its code is current.
-                if self.listener is None or newest() != self.code:
+                if self.listener is None or look_of_the_code() != self.code:
                     self.retire()
                     return
                 taker.line.sendall(b"Y")
@@ -352,7 +328,7 @@ def main() -> None:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if client.place(client.identity()) != path or not client.is_private(os.path.dirname(path)):
         return
-    code = newest()  # before anything is imported that could change meanwhile
+    code = look_of_the_code()  # before anything is imported that could change meanwhile
     from gastown.cli.resident import warm
 
     scratch = warm.warm(f"{path}.warm")

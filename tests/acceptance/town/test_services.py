@@ -172,9 +172,10 @@ def test_everything_stops_when_foreground_is_asked_to_end(town: Town) -> None:
 
 
 def test_up_stops_again_what_it_started_when_a_process_does_not_come_up(town: Town) -> None:
-    (town.home / "broken").mkdir()
-    (town.home / "broken" / "sitecustomize.py").write_text(
-        "import os, sys\nif 'refinery' in sys.orig_argv:\n    print('no refinery today', flush=True)\n    os._exit(1)\n"
+    (town.home / "broken" / "workers").mkdir(parents=True)
+    (town.home / "broken" / "workers" / "__init__.py").write_text(
+        "import sys\nif 'refinery' in sys.argv:\n    sys.exit('no refinery today')\n"
+        f"__path__ = [{str(ROOT / 'workers')!r}]\nfrom workers.app import app\n"
     )
     town.env["PYTHONPATH"] = f"{town.home / 'broken'}{os.pathsep}{ROOT}"
 

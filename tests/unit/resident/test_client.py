@@ -8,7 +8,8 @@ import pytest
 
 from gastown.cli import reference
 from gastown.cli.commands import Command
-from gastown.cli.resident import client, server
+from gastown.cli.resident import client
+from gastown.config import code
 
 
 @pytest.mark.parametrize("program", ["bd", "gt"])
@@ -66,10 +67,10 @@ def test_a_changed_file_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (tmp_path / folder).mkdir()
     for name in ("a/one.py", "a/b/two.py", "a/__pycache__/one.pyc", "a/b/page.md"):
         (tmp_path / name).write_text("x = 1\n")
-    before = list(server._files(str(tmp_path)))
+    before = list(code._files(str(tmp_path)))
     assert len(before) == 2
     (tmp_path / "a/__pycache__/one.pyc").write_text("other")
     (tmp_path / "a/b/page.md").write_text("other")
-    assert list(server._files(str(tmp_path))) == before
+    assert list(code._files(str(tmp_path))) == before
     os.utime(tmp_path / "a/b/two.py", (1, 1))
-    assert list(server._files(str(tmp_path))) != before
+    assert list(code._files(str(tmp_path))) != before
