@@ -14,6 +14,7 @@ import json
 import os
 import runpy
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,36 @@ class Mould:
         return self._code is not None and self._code == look_of_the_code()
 
 
+class Alarm:
+    """What a signal makes readable, as supervisord's loop wants it."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        for end in (self.ours, self.theirs):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self.theirs.fileno(), warn_on_full_buffer=False)
+
+    def by_number(self) -> dict[int, "Alarm"]:
+        """Under its file's number."""
+        return {self.ours.fileno(): self}
+
+    def readable(self) -> bool:
+        """It always waits for a signal."""
+        return True
+
+    def writable(self) -> bool:
+        """It says nothing."""
+        return False
+
+    def handle_read_event(self) -> None:
+        """The loop is awake: no more is needed."""
+        with contextlib.suppress(BlockingIOError):
+            self.ours.recv(4096)
+
+    def handle_error(self) -> None:
+        """Nothing is lost with it but a second."""
+
+
 class Options(ServerOptions):  # type: ignore[misc]
     """supervisord's options and its ways to the system."""
 
@@ -104,6 +135,11 @@ class Options(ServerOptions):  # type: ignore[misc]
         """As supervisord does, with processes of our kind."""
         return super().processes_from_section(parser, section, group_name, Config if klass is ProcessConfig else klass)
 
+    def setsignals(self) -> None:
+        """Listen to signals, and be woken by them: a poll goes on after one, and ends would be seen a second late."""
+        super().setsignals()
+        self.get_socket_map().update(Alarm().by_number())
+
     def fork(self) -> int:
         """Fork; a child that is told to end must not do what the supervisor does then."""
         sys.stdout.flush()
@@ -112,6 +148,7 @@ class Options(ServerOptions):  # type: ignore[misc]
         try:
             pid = os.fork()
             if pid == 0:
+                signal.set_wakeup_fd(-1)
                 for number in _SIGNALS:
                     signal.signal(number, signal.SIG_DFL)
         finally:
@@ -148,6 +185,11 @@ class Process(Subprocess):  # type: ignore[misc]
         except Exception as error:  # those who need it will say more, in logs of their own
             options.logger.critical(f"cannot import what workers need: {error!r}")
         return super().spawn()
+
+    def finish(self, pid: int, sts: int) -> None:
+        """It has ended: start it again now, where it shall be; supervisord would wait out its next poll, a second."""
+        super().finish(pid, sts)
+        self.transition()
 
 
 def _order(name: str) -> dict[str, Any]:
@@ -205,18 +247,15 @@ def _end(code: int) -> NoReturn:
 
 
 def main() -> None:
-    """What supervisord's own main function does, with options of our kind."""
-    first = True
-    while True:
-        options = Options()
-        options.realize(None, doc=supervisord.__doc__)
-        options.first, options.test = first, False
-        supervisord.go(options)
-        options.close_httpservers()
-        options.close_logger()
-        if options.mood < SupervisorStates.RESTARTING:
-            return
-        first = False
+    """What supervisord's own main function does, with options of our kind; begins anew when it gets SIGHUP."""
+    options = Options()
+    options.realize(None, doc=supervisord.__doc__)
+    options.first, options.test = True, False
+    supervisord.go(options)
+    options.close_httpservers()
+    options.close_logger()
+    if options.mood == SupervisorStates.RESTARTING:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - no shell; what it has imported may be out of date
 
 
 if __name__ == "__main__":

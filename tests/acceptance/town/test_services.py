@@ -171,12 +171,22 @@ def test_everything_stops_when_foreground_is_asked_to_end(town: Town) -> None:
     assert town.processes() == []
 
 
+# In every interpreter of the town: the refinery does not get as far as the town's settings.
+BROKEN = """
+import sys
+
+class NoRefinery:
+    def find_spec(self, name, path=None, target=None):
+        if name == "workers.app" and "refinery" in sys.argv:
+            sys.exit("no refinery today")
+
+sys.meta_path.insert(0, NoRefinery())
+"""
+
+
 def test_up_stops_again_what_it_started_when_a_process_does_not_come_up(town: Town) -> None:
-    (town.home / "broken" / "workers").mkdir(parents=True)
-    (town.home / "broken" / "workers" / "__init__.py").write_text(
-        "import sys\nif 'refinery' in sys.argv:\n    sys.exit('no refinery today')\n"
-        f"__path__ = [{str(ROOT / 'workers')!r}]\nfrom workers.app import app\n"
-    )
+    (town.home / "broken").mkdir()
+    (town.home / "broken" / "sitecustomize.py").write_text(BROKEN)
     town.env["PYTHONPATH"] = f"{town.home / 'broken'}{os.pathsep}{ROOT}"
 
     said = town.gt("up", status=6)

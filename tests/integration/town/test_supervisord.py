@@ -4,7 +4,9 @@ import dataclasses
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -77,6 +79,11 @@ class Supervised:
         """The state of one that has ended."""
         state = self.states().get(name)
         return state if state is not None and state.state == "EXITED" else None
+
+    def said_at(self, words: str) -> list[datetime]:
+        """When the supervisor wrote lines with these words."""
+        lines = [line for line in self.log("supervisor").splitlines() if words in line]
+        return [datetime.fromisoformat(line[:23].replace(",", ".")) for line in lines]
 
     def log(self, name: str) -> str:
         """What one has written."""
@@ -154,13 +161,34 @@ def test_a_signal_ends_a_fork_and_not_its_supervisor(supervised: Supervised, num
     wait_until(lambda: supervised.states().get("waiter") and supervised.states()["waiter"].pid, "it runs")
     before = supervised.states()["waiter"].pid
 
+    killed = datetime.fromtimestamp(time.time())  # noqa: DTZ006 - the log's local time
     os.kill(before, number)
 
     def again() -> bool:
         return supervised.states()["waiter"].pid not in (0, before)
 
     wait_until(again, "it is started again")
+    started = supervised.said_at("spawned: 'waiter'")[-1]
+    assert (started - killed).total_seconds() < 0.9, "no poll of supervisord's had to end"
     assert supervised.log("supervisor").count("received SIG") == supervised.log("supervisor").count("received SIGCHLD")
+
+
+def test_a_supervisor_that_is_asked_to_begins_anew(supervised: Supervised) -> None:
+    supervised.start(odd("waiter", "wait"))
+    wait_until(lambda: supervised.states().get("waiter") and supervised.states()["waiter"].pid, "it runs")
+    before = supervised.states()["waiter"].pid
+    supervisor = int((supervision.services_dir(supervised.settings) / "supervisor.pid").read_text())
+
+    os.kill(supervisor, signal.SIGHUP)
+
+    def again() -> bool:
+        state = supervised.states().get("waiter")
+        return state is not None and state.pid not in (0, before)
+
+    wait_until(again, "it is started again")
+    assert not psutil.pid_exists(before)
+    assert psutil.Process(supervised.states()["waiter"].pid).ppid() == supervisor
+    assert supervision.is_up(supervised.settings)
 
 
 def test_what_is_imported_once_is_shared(supervised: Supervised) -> None:
