@@ -116,7 +116,7 @@ def _amend(ground: Ground, host: config.Settings, planned: list[Process]) -> lis
 
 def _through_launcher(process: Process, order: Order) -> Process:
     python, _, *words = process.argv  # python -m workers ...
-    return replace(process, argv=(python, launcher.__file__, order.words(), *words))
+    return replace(process, argv=(python, launcher.__file__, order.words(), *words), by_fork=False)
 
 
 def _add_rig(ground: Ground, name: str) -> None:

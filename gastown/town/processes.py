@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import gastown
 from gastown import config, queue
-from gastown.errors import Invalid
+from gastown.errors import Bug, Invalid
 from gastown.runtimes import host
 from gastown.town import redis_server
 
@@ -50,6 +50,10 @@ class Process:
     by_fork: bool = False
     """Whether it is `python -m MODULE ...` of ours, which may start as a fork of one that has imported all."""
     env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.by_fork and self.argv[1:2] != ("-m",):
+            raise Bug(f"{self.name} is no module: it cannot be a fork")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ MOST_WAITING = 20  # as beat.app has it, which needs a town to be imported
 EVERYTHING = {"redis", "keeper", "sessions", "refinery", "gates", "town", "beat"}
 
 
-# Enough of a town where the number of its processes does not matter: each worker takes a second of a core to start.
+# Enough of a town where the number of its processes does not matter.
 SOME = ("--only", "gates,beat")
 FEW = {"redis", "gates", "beat"}
 
