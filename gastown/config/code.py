@@ -5,15 +5,18 @@ import os
 import sys
 from collections.abc import Iterator
 
+_PACKAGES = ("gastown", "workers", "beat")
+
 Entry = tuple[str, int, int, int]
 Look = list[Entry]
 """Path, time of the last change in ns, size and inode of each file."""
 
 
 def look_of_the_code() -> Look:
-    """The package's files, and the folders in which something may be installed beside it. A few milliseconds."""
-    top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return [*_files(top), *_installed()]
+    """Our packages' files, and the folders in which something may be installed beside them. A few milliseconds."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    folders = [path for name in _PACKAGES if os.path.isdir(path := os.path.join(root, name))]
+    return [*(entry for folder in folders for entry in _files(folder)), *_installed(root)]
 
 
 def _files(folder: str) -> Iterator[Entry]:
@@ -25,8 +28,12 @@ def _files(folder: str) -> Iterator[Entry]:
                 yield from _files(entry.path)
 
 
-def _installed() -> Iterator[Entry]:
+def _installed(root: str) -> Iterator[Entry]:
+    # In a checkout's own folder only our packages are imported, and much else comes and goes there.
+    is_checkout = os.path.basename(root) not in ("site-packages", "dist-packages")
     for path in (*sys.path, sys.executable):
+        if is_checkout and path == root:
+            continue
         with contextlib.suppress(OSError):
             yield _look(path, os.stat(path))
 

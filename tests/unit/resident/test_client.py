@@ -74,3 +74,24 @@ def test_a_changed_file_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(code._files(str(tmp_path))) == before
     os.utime(tmp_path / "a/b/two.py", (1, 1))
     assert list(code._files(str(tmp_path))) != before
+
+
+@pytest.mark.parametrize(("place", "is_seen"), [("checkout", False), ("site-packages", True)])
+def test_what_is_installed_beside_our_packages_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_seen: bool
+) -> None:
+    """A checkout's own folder is no place for that: much comes and goes there."""
+    root = tmp_path / place
+    for name in ("gastown/config/code.py", "workers/app.py", "beat/app.py"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("x = 1\n")
+    monkeypatch.setattr(code, "__file__", str(root / "gastown/config/code.py"))
+    monkeypatch.setattr("sys.path", [str(root)])
+    before = code.look_of_the_code()
+
+    (root / "celery.py").write_text("")
+    assert (code.look_of_the_code() != before) is is_seen
+
+    before = code.look_of_the_code()
+    os.utime(root / "workers/app.py", (1, 1))
+    assert code.look_of_the_code() != before
