@@ -10,7 +10,13 @@ from gastown.db import UtcTime, database_time
 from gastown.patrols.findings import Category, Check, Fault, Here, Patrol, error, warning
 
 # A higher noun's table, by name.
-_WORKERS = table("workers", column("id"), column("host"), column("role"), column("seen_at", UtcTime))
+_WORKERS = table(
+    "workers",
+    column("id"),
+    column("host"),
+    column("role"),
+    *(column(name, UtcTime) for name in ("started_at", "seen_at")),
+)
 ROLES = ("sessions", "refinery", "gates", "town")
 # What stands still while nobody has the role.
 _WITHOUT = {
@@ -21,6 +27,8 @@ _WITHOUT = {
 }
 # Older presence rows are history, not news.
 _FORGOTTEN = timedelta(days=1)
+# As long as `gt up` waits: which of a town's first workers says first that it is there is nobody's fault.
+_COMING_UP = timedelta(seconds=60)
 
 
 def look(here: Here) -> Iterable[Fault]:
@@ -29,12 +37,14 @@ def look(here: Here) -> Iterable[Fault]:
         ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
         now = database_time(session)
         rows = session.connection().execute(select(_WORKERS)).all()
-    alive = {row.role for row in rows if now - row.seen_at <= ttl}
+    alive = [row for row in rows if now - row.seen_at <= ttl]
     if not alive:
         yield error("", "no worker is running anywhere", "`gt up` starts this host's.")
         return
+    is_coming_up = timedelta(0) <= now - min(row.started_at for row in alive) < _COMING_UP
+    served = {role for row in alive for role in (ROLES if row.role == "all" else (row.role,))}
     for role in ROLES:
-        if role not in alive:
+        if role not in served and not is_coming_up:
             yield error(role, f"no worker of this kind is alive: {_WITHOUT[role]}", "`gt up`, or start that unit.")
     for row in rows:
         silent = now - row.seen_at

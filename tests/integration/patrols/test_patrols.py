@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from gastown import assignments, beads, clock, config, patrols, policy, rigs
 from gastown.assignments import AssignmentState, NewAttempt, Reason
-from gastown.db import locks, unit_of_work
+from gastown.db import database_time, locks, unit_of_work
 from gastown.events import EventKind, record
 from gastown.patrols import Finding, Here, Level
 from gastown.queue import Doorbell, Task
@@ -111,6 +111,19 @@ def test_missing_workers_are_found(here: Here) -> None:
     said = {(finding.subject, finding.level) for finding in faults(here, "workers")}
     assert {("gates", Level.ERROR), ("refinery", Level.ERROR), ("b", Level.WARNING)} <= said
     assert ("sessions", Level.ERROR) not in said
+
+
+def test_workers_that_have_not_said_that_they_are_there_are_missed_only_when_the_town_has_come_up(here: Here) -> None:
+    with write(here) as session:
+        now = database_time(session)
+        session.add(Worker(id="a", host="h", role="town", pid=1, started_at=now - timedelta(seconds=2), seen_at=now))
+    assert faults(here, "workers") == []
+    with write(here) as session:
+        session.add(Worker(id="b", host="i", role="town", pid=1, started_at=now - timedelta(minutes=2), seen_at=now))
+    assert {fault.subject for fault in faults(here, "workers")} == {"sessions", "refinery", "gates"}
+    with write(here) as session:
+        session.add(Worker(id="c", host="i", role="all", pid=2, started_at=now - timedelta(minutes=2), seen_at=now))
+    assert faults(here, "workers") == []
 
 
 def test_ticks_that_stopped_are_found(here: Here) -> None:
