@@ -158,8 +158,12 @@ class Options(ServerOptions):  # type: ignore[misc]
     def execve(self, filename: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """In the child: become the process, from the mould where that may be."""
         name = argv[-1]
-        if _order(name)["by_fork"] and self.mould.fits():
-            become(name, env)
+        if _order(name)["by_fork"]:
+            if self.mould.fits():
+                become(name, env)
+            self.write(
+                2, f"{name} begins with imports of its own: the supervisor has none, or others than are on disk\n"
+            )
         super().execve(filename, argv, env)
 
 

@@ -75,6 +75,11 @@ class Supervised:
         except supervision.SupervisorAway:
             return {}
 
+    def pid(self, name: str) -> int:
+        """The number of one that runs, else 0."""
+        state = self.states().get(name)
+        return state.pid if state is not None else 0
+
     def ended(self, name: str) -> supervision.ProcessState | None:
         """The state of one that has ended."""
         state = self.states().get(name)
@@ -158,45 +163,51 @@ def test_a_fork_ends_as_an_interpreter_does(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_ends_a_fork_and_not_its_supervisor(supervised: Supervised, number: signal.Signals) -> None:
     supervised.start(odd("waiter", "wait"))
-    wait_until(lambda: supervised.states().get("waiter") and supervised.states()["waiter"].pid, "it runs")
-    before = supervised.states()["waiter"].pid
+    before = wait_until(lambda: supervised.pid("waiter"), "it runs")
 
-    killed = datetime.fromtimestamp(time.time())  # noqa: DTZ006 - the log's local time
     os.kill(before, number)
 
-    def again() -> bool:
-        return supervised.states()["waiter"].pid not in (0, before)
+    wait_until(lambda: supervised.pid("waiter") not in (0, before), "it is started again")
+    assert "received SIG" not in supervised.log("supervisor").replace("received SIGCHLD", "")
 
-    wait_until(again, "it is started again")
-    started = supervised.said_at("spawned: 'waiter'")[-1]
-    assert (started - killed).total_seconds() < 0.9, "no poll of supervisord's had to end"
-    assert supervised.log("supervisor").count("received SIG") == supervised.log("supervisor").count("received SIGCHLD")
+
+def test_what_ended_is_started_again_without_waiting_for_a_poll(supervised: Supervised) -> None:
+    """The log is looked at and not the supervisor asked, which would wake it; the best of three, on a busy machine."""
+    supervised.start(odd("waiter", "wait"))
+    wait_until(lambda: supervised.pid("waiter"), "it runs")
+    took = []
+    for times in (1, 2, 3):
+        wait_until(lambda times=times: len(supervised.said_at("spawned: 'waiter'")) == times, "it is started")
+        killed = datetime.fromtimestamp(time.time())  # noqa: DTZ006 - the log's local time
+        os.kill(
+            int(supervised.log("supervisor").rpartition("spawned: 'waiter' with pid ")[2].split()[0]), signal.SIGKILL
+        )
+        wait_until(lambda times=times: len(supervised.said_at("spawned: 'waiter'")) == times + 1, "it is there again")
+        took.append((supervised.said_at("spawned: 'waiter'")[-1] - killed).total_seconds())
+    assert min(took) < 0.5, took
 
 
 def test_a_supervisor_that_is_asked_to_begins_anew(supervised: Supervised) -> None:
     supervised.start(odd("waiter", "wait"))
-    wait_until(lambda: supervised.states().get("waiter") and supervised.states()["waiter"].pid, "it runs")
-    before = supervised.states()["waiter"].pid
+    before = wait_until(lambda: supervised.pid("waiter"), "it runs")
     supervisor = int((supervision.services_dir(supervised.settings) / "supervisor.pid").read_text())
 
     os.kill(supervisor, signal.SIGHUP)
 
-    def again() -> bool:
-        state = supervised.states().get("waiter")
-        return state is not None and state.pid not in (0, before)
-
-    wait_until(again, "it is started again")
+    wait_until(lambda: supervised.pid("waiter") not in (0, before), "it is started again")
     assert not psutil.pid_exists(before)
-    assert psutil.Process(supervised.states()["waiter"].pid).ppid() == supervisor
+    assert psutil.Process(supervised.pid("waiter")).ppid() == supervisor
     assert supervision.is_up(supervised.settings)
 
 
 def test_what_is_imported_once_is_shared(supervised: Supervised) -> None:
-    forked, apart = odd("forked", "wait"), odd("apart", "wait", by_fork=False)
+    # The one apart comes later: an interpreter that writes what it has compiled into a folder of the path changes it.
+    forked, apart = odd("forked", "wait"), odd("apart", "wait", by_fork=False, order=40)
     supervised.start(forked, apart)
-    wait_until(lambda: len([state for state in supervised.states().values() if state.pid]) == 2, "both run")
-    pids = {name: state.pid for name, state in supervised.states().items()}
+    wait_until(lambda: all(supervised.pid(name) for name in ("forked", "apart")), "both run")
+    pids = {name: supervised.pid(name) for name in ("forked", "apart")}
     wait_until(lambda: "gt forked" in " ".join(psutil.Process(pids["forked"]).cmdline()), "its title tells its name")
+    wait_until(lambda: psutil.Process(pids["apart"]).cmdline()[1:3] == ["-m", "odd"], "the other is what it will be")
 
     assert psutil.Process(pids["forked"]).memory_info().rss > 3 * psutil.Process(pids["apart"]).memory_info().rss
     assert private_share(pids["forked"]) < 0.3
@@ -205,14 +216,13 @@ def test_what_is_imported_once_is_shared(supervised: Supervised) -> None:
 def test_code_that_changed_is_imported_anew(supervised: Supervised) -> None:
     """Else a worker that is started again after an upgrade would mix what was imported with what is there now."""
     supervised.start(odd("worker", "wait"))
-    wait_until(lambda: supervised.states().get("worker") and supervised.states()["worker"].pid, "it runs")
-    before = supervised.states()["worker"].pid
+    before = wait_until(lambda: supervised.pid("worker"), "it runs")
 
     (supervised.code / "installed.py").write_text("")
     os.kill(before, signal.SIGKILL)
 
-    wait_until(lambda: supervised.states()["worker"].pid not in (0, before), "it is started again")
-    fresh = psutil.Process(supervised.states()["worker"].pid)
+    wait_until(lambda: supervised.pid("worker") not in (0, before), "it is started again")
+    fresh = psutil.Process(supervised.pid("worker"))
     wait_until(lambda: fresh.cmdline()[1:3] == ["-m", "odd"], "it has an interpreter of its own")
 
 
