@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from _thread import get_ident
 
 RESERVED_BYTES = 2048  # blocks held for exit.json, so that a full disk cannot lose the exit status
 LINUX = sys.platform == "linux"
@@ -92,7 +93,7 @@ def read_json(path: str) -> dict[str, object] | None:
 
 def write_text(path: str, text: str) -> None:
     """Replace a file atomically for readers; not synced, since it means nothing after a reboot."""
-    partial = f"{path}.{os.getpid()}.new"
+    partial = f"{path}.{os.getpid()}-{get_ident()}.new"
     with open(partial, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(text)
     os.rename(partial, path)

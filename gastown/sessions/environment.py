@@ -4,6 +4,7 @@ names. Pure, except for the folder of the two commands.
 
 import os
 import shlex
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def write_commands(settings: Settings) -> Path:
         text = f'#!/bin/sh\nexec {words} "$@"\n'
         path = folder / program
         if not path.exists() or path.read_text() != text:
-            aside = path.with_suffix(".new")
+            # Sessions that start at once each write their own.
+            aside = folder / f".{program}.{os.getpid()}-{threading.get_ident()}.new"
             aside.write_text(text)
             aside.chmod(0o755)
             aside.rename(path)
