@@ -3,15 +3,15 @@
 Where leases are short it looks more often; and while Redis is away, as often as there is work.
 """
 
-import threading
 from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from functools import partial
+from math import inf
 
 from gastown import assignments, clock, config, events, logs, queue, refinery, rigs, sessions, sling, town
 from gastown.db.unit_of_work import reading, transact
-from gastown.queue import Doorbell, Task
-from workers import office
+from gastown.queue import Task
+from workers import adoption, direct, office
 
 log = logs.get(__name__)
 
@@ -24,14 +24,15 @@ _hello_due = 0.0
 _look_s = 1.0
 _poll_s = SOON_S
 _full_due = 0.0
+_adoption_due = inf
 _has_rung = False
+# Threads that hold a lease, which they let go when the worker stops.
+_LEASED = (Task.SUPERVISE.value, Task.GATE_RUN.value)
 # Every worker asks; one of each host gets the period.
 PATROL_EVERY_S = 60
 _patrolled_at: float | None = None
 # What waited at the last look, by what it waits for.
 _waiting: dict[str, frozenset[int]] = {}
-_direct: dict[str, threading.Thread] = {}
-_direct_lock = threading.Lock()
 
 
 def rig_names() -> list[str]:
@@ -53,7 +54,8 @@ def say_hello(role: str, queues: list[str]) -> None:
 
 
 def say_goodbye() -> None:
-    """Take this worker off the list; best effort."""
+    """Let sessions beside the pool be let go, then take this worker off the list; best effort."""
+    direct.wait_for(_LEASED)
     try:
         transact(lambda session: town.forget_worker(session, office.holder()))
     except Exception as error:  # the process ends anyway
@@ -62,7 +64,7 @@ def say_goodbye() -> None:
 
 def look_out(role: str, queues: Callable[[], Set[str]], *, stopping: bool) -> float:
     """One look; returns the seconds until the next. `queues` are those that this worker serves."""
-    global _full_due
+    global _full_due, _adoption_due
     if stopping:
         return LATER_S
     redis_is_there = queue.redis_answers()
@@ -70,15 +72,28 @@ def look_out(role: str, queues: Callable[[], Set[str]], *, stopping: bool) -> fl
     if now >= _full_due:
         _full_due = now + _look_s
         _look_at_all(role, redis_is_there)
+    elif now >= _adoption_due:
+        _adopt(redis_is_there)
+    due = min(_full_due, _adoption_due)
     if redis_is_there:
-        return _full_due - clock.monotonic()
-    return min(_work_without_redis(role, queues()), _full_due - clock.monotonic())
+        return due - clock.monotonic()
+    return min(_work_without_redis(role, queues()), due - clock.monotonic())
+
+
+def _adopt(redis_is_there: bool) -> None:
+    global _adoption_due
+    is_rung = adoption.adopt_sessions(redis_is_there=redis_is_there)
+    _adoption_due = clock.monotonic() + adoption.PATIENCE_S if is_rung else inf
 
 
 def _look_at_all(role: str, redis_is_there: bool) -> None:
     if role in ("sessions", "all"):
+        # First: agents wait for the answers of whoever adopts them.
         _adopt(redis_is_there)
         _ring_at_begin(redis_is_there)
+        _keep_sessions()
+    if role in ("gates", "all"):
+        adoption.free_gate_runs()
     if role in ("town", "all"):
         town.run_overdue(office.caller())
     _patrol()
@@ -95,25 +110,15 @@ def _patrol() -> None:
     now = clock.monotonic()
     if _patrolled_at is None or now - _patrolled_at >= PATROL_EVERY_S:
         _patrolled_at = now
-        _directly("patrol", partial(town.patrol_host, office.caller()))
-        _directly("tidy", partial(town.tidy_host, office.caller()))
+        direct.start("patrol", partial(town.patrol_host, office.caller()))
+        direct.start("tidy", partial(town.tidy_host, office.caller()))
 
 
-def _adopt(redis_is_there: bool) -> None:
-    """Have sessions of this host whose worker is gone adopted, and leftovers of crashes settled."""
+def _keep_sessions() -> None:
     here = office.get_office()
     sessions.keep_frozen(here)
-    _directly("upkeep", partial(sessions.tidy_host, here))
-    found = sessions.sweep_leftovers(here)
-    where = queue.host_queue(here.settings.host_id)
-    unheard = set(_still("adoption", found.to_adopt))
-    bells = [Doorbell(Task.SUPERVISE, where, (number, "adoption")) for number in found.to_adopt]
-    bells.sort(key=lambda bell: bell.args[0] in unheard)
-    rung = queue.ring_all([bell for bell in bells if bell.args[0] not in unheard]) if redis_is_there else []
-    for bell in bells[len(rung) :]:
-        _directly(f"supervise-{bell.args[0]}", partial(sessions.supervise, here, bell.args[0]))
-    for number in found.to_see_off:
-        _directly(f"see-off-{number}", partial(sessions.see_off, here, number))
+    direct.start("upkeep", partial(sessions.tidy_host, here))
+    adoption.settle_leftovers()
 
 
 def _ring_at_begin(redis_is_there: bool) -> None:
@@ -138,10 +143,9 @@ def _work_without_redis(role: str, queues: Set[str]) -> float:
 
 
 def _take_offers() -> int:
-    here = office.get_office()
-    numbers = _offered(here.settings)
+    numbers = _offered(config.current())
     for number in numbers:
-        _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
+        adoption.supervise(number)
     return len(numbers)
 
 
@@ -152,7 +156,7 @@ def _answer_owed(queues: Set[str]) -> int:
     mine = [bell for bell in owed.bells if bell.queue in queues and bell.task is not Task.SUPERVISE][:MOST_AT_ONCE]
     for bell in mine:
         words = "-".join(str(word) for word in bell.args)
-        _directly(f"{bell.task.value}-{words}", partial(_task(bell.task), *bell.args))
+        direct.start(f"{bell.task.value}-{words}", partial(_task(bell.task), *bell.args))
     if mine:
         answered = [bell.event_id or 0 for bell in mine]
         transact(lambda session: events.outbox.mark_rung(session, answered))
@@ -162,8 +166,7 @@ def _answer_owed(queues: Set[str]) -> int:
 def _is_busy() -> bool:
     """Whether something that ends within minutes goes on here: what it leads to is next."""
     short = (Task.REFINERY_STEP, Task.GATE_RUN, Task.REACT)
-    with _direct_lock:
-        return any(thread.is_alive() for name, thread in _direct.items() if name.startswith(short))
+    return direct.is_any_alive(short)
 
 
 def _look_for_lost_work(role: str) -> None:
@@ -171,32 +174,31 @@ def _look_for_lost_work(role: str) -> None:
     settings = config.current()
     if role in ("refinery", "all"):
         for rig in rig_names():
-            _directly(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
+            direct.start(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
     if role in ("gates", "all"):
         with reading() as session:
             wanted = refinery.list_requested(session)
         for number in wanted[: settings.gate_runners]:
-            _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
+            direct.start(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
 
 
 def _look_for_unheard(role: str) -> None:
     """Start what waits although Redis answers and it was rung for: a worker that hears nothing looks itself."""
     settings = config.current()
     if role in ("sessions", "all"):
-        here = office.get_office()
         for number in _still("offer", _offered(settings)):
-            _directly(f"supervise-{number}", partial(sessions.supervise, here, number))
+            adoption.supervise(number)
     if role in ("refinery", "all"):
         with reading() as session:
-            unseen = refinery.list_unseen(session)
+            unseen = refinery.list_unseen(session, is_dead=office.is_dead_here)
         for rig in unseen:
-            _directly(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
+            direct.start(f"{Task.REFINERY_STEP.value}-{rig}", partial(_task(Task.REFINERY_STEP), rig))
     if role in ("gates", "all"):
         with reading() as session:
             wanted = refinery.list_requested(session)
             room = settings.gate_runners - refinery.count_running(session, office.holder()) if wanted else 0
         for number in _still("gate", wanted)[: max(0, room)]:
-            _directly(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
+            direct.start(f"{Task.GATE_RUN.value}-{number}", partial(_task(Task.GATE_RUN), number))
 
 
 def _still(what: str, numbers: Sequence[int]) -> list[int]:
@@ -216,16 +218,3 @@ def _offered(settings: config.Settings) -> list[int]:
         mine = [row.id for row in rows if settings.rig_filter is None or row.rig in settings.rig_filter]
     room = settings.slots - len(office.get_office().book.entries())
     return [number for number in mine if number is not None][: max(0, room)]
-
-
-def _directly(name: str, act: Callable[[], object]) -> None:
-    """Run in a thread of our own what a doorbell would have started; one thread a name."""
-    with _direct_lock:
-        running = _direct.get(name)
-        if running is not None and running.is_alive():
-            return
-        thread = threading.Thread(target=act, name=name, daemon=True)
-        _direct[name] = thread
-        thread.start()
-        for finished in [key for key, value in _direct.items() if not value.is_alive()]:
-            del _direct[finished]

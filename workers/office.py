@@ -10,6 +10,7 @@ from gastown.assignments import HeldLease, Sign
 from gastown.db.unit_of_work import reading, transact
 from gastown.runtimes import host
 from gastown.sessions import LeaseBook, Office, make_holder
+from gastown.sessions import is_dead_here as _is_dead_here
 from workers.answers import answer
 
 _made = threading.Lock()
@@ -20,6 +21,11 @@ _stopping = threading.Event()
 def holder() -> str:
     """The name under which this process holds leases."""
     return make_holder(config.current().host_id, os.getpid())
+
+
+def is_dead_here(holder: str) -> bool:
+    """Whether a holder is a process of this host that is gone."""
+    return _is_dead_here(holder, config.current().host_id)
 
 
 @cache

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from gastown import config, convoys, refinery
 from gastown.db.unit_of_work import unit_of_work
 from gastown.queue import Task
+from gastown.refinery import Hooks
 from workers.app import app
-from workers.office import holder
+from workers.office import holder, is_dead_here
 
 
 @app.task(name=Task.REFINERY_STEP.value)
@@ -20,8 +21,7 @@ def step(rig: str) -> None:
         rig,
         settings=config.current(),
         holder=holder(),
-        after_landing=_check_convoys,
-        convoy_since=_convoy_since,
+        hooks=Hooks(after_landing=_check_convoys, convoy_since=_convoy_since, is_dead=is_dead_here),
     )
 
 

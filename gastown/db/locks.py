@@ -3,6 +3,7 @@
 The row is never deleted; each grant raises its fence, so that whatever the holder writes can name the grant.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,21 +44,33 @@ class LockProof:
     """Whether the last holder never let go: it was killed, perhaps in the middle of something."""
 
 
-def try_acquire(session: Session, name: str, *, holder: str, ttl_s: float) -> LockProof | None:
-    """Grant the lease if it is free or has expired by the database's clock; None while somebody else holds it.
+def _nobody(_holder: str) -> bool:
+    return False
 
-    An expiry further ahead than any holder can have set, since all ask for the same `ttl_s`, dates from before the
-    clock was set back, and counts as expired.
+
+def try_acquire(
+    session: Session, name: str, *, holder: str, ttl_s: float, is_dead: Callable[[str], bool] = _nobody
+) -> LockProof | None:
+    """Grant the lease if it is free, has expired by the database's clock, or is a dead process's; None while somebody
+    else holds it.
+
+    `is_dead` says of a holder that it is known to be gone, as only its own host can: its lease need not run out. An
+    expiry further ahead than any holder can have set, since all ask for the same `ttl_s`, dates from before the clock
+    was set back, and counts as expired.
     """
     found, now = look(session, name)
     before = found.get(name)
     is_left = before is not None and before.expires_at is not None
+    is_orphaned = before is not None and is_left and is_dead(before.holder)
     if before is None:
         _insert(session, name)
-    elif before.expires_at is not None and now < before.expires_at <= now + timedelta(seconds=ttl_s):
+    elif not is_orphaned and before.expires_at and now < before.expires_at <= now + timedelta(seconds=ttl_s):
         return None  # the usual answer costs no write
     expires_at = col(Lease.expires_at)
     takeable = or_(expires_at.is_(None), expires_at <= now, expires_at > now + timedelta(seconds=ttl_s) + MOST_SKEW)
+    if before is not None and is_orphaned:
+        # Of this very grant: a newer one may be a living holder's.
+        takeable = or_(takeable, (col(Lease.fence) == before.fence) & (col(Lease.holder) == before.holder))
     fence = _grant(session, takeable, name, holder=holder, expires_at=now + timedelta(seconds=ttl_s))
     return None if fence is None else LockProof(name, fence, holder, is_left)
 

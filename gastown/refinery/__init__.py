@@ -17,10 +17,12 @@ from gastown.refinery.blocked import Blocked, find_blocked, read_blocked
 from gastown.refinery.by_hand import NotInQueue, pause, reject, resume, withdraw
 from gastown.refinery.checkpoints import Checkpoint, say_checkpoint
 from gastown.refinery.command import Stopped
+from gastown.refinery.desk import Hooks
 from gastown.refinery.direct import NotAtOnce, Standing, check_at_once, hurry, stand
 from gastown.refinery.figures import EJECTED, RigFigures, Train, figures
 from gastown.refinery.gate_figures import GateFigures, gate_figures
 from gastown.refinery.gate_logs import GateLog, Match, get_run, list_last_runs, logs_of, search
+from gastown.refinery.gate_runs import free_orphans, list_orphans
 from gastown.refinery.gates import GateRunResult, run_gates
 from gastown.refinery.leftovers import branches_of, call_off_unwanted, landed_as, list_needed
 from gastown.refinery.lifecycle import LandsNow, StaleSubmit, cancel, submit
@@ -68,6 +70,7 @@ __all__ = [
     "GateLog",
     "GateRun",
     "GateRunResult",
+    "Hooks",
     "IntentState",
     "LandingIntent",
     "LandsNow",
@@ -102,6 +105,7 @@ __all__ = [
     "figures",
     "find_blocked",
     "find_open",
+    "free_orphans",
     "gate_figures",
     "get_run",
     "hurry",
@@ -112,6 +116,7 @@ __all__ = [
     "list_last_runs",
     "list_needed",
     "list_next",
+    "list_orphans",
     "list_queue",
     "list_requested",
     "list_unseen",

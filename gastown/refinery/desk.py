@@ -28,6 +28,25 @@ ConvoySince = Callable[[Session, Sequence[str]], Mapping[str, datetime]]
 """Since when each of these beads' convoys travels; beads without one are left out."""
 
 
+def _no_convoys(_session: Session, _bead_ids: Sequence[str]) -> Mapping[str, datetime]:
+    return {}
+
+
+def _nobody(_holder: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a step asks and tells those who know more than the queue."""
+
+    after_landing: Callable[[Session, str], None]
+    """Told of each bead that landed, in the transaction that records it."""
+    convoy_since: ConvoySince = _no_convoys
+    is_dead: Callable[[str], bool] = _nobody
+    """Whether the holder of the rig's lease is known to be gone: it is then taken over before it ends."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """One step's tools. `write` is its only way to change anything: it proves the lease first."""
@@ -36,8 +55,7 @@ class Desk:
     rig: str
     town: Path
     proof: LockProof
-    after_landing: Callable[[Session, str], None]
-    convoy_since: ConvoySince
+    hooks: Hooks
     runners: int = 1
     """Gate runs that this host makes at once: what a rig counts on that is not told otherwise."""
     pulls: Seen = field(default_factory=Seen)
@@ -170,7 +188,7 @@ def look(desk: Desk) -> View:
         rig = rigs.get(session, desk.rig)
         mend(session, desk.rig, actor=desk.actor)
         requests = queries.list_in_queue(session, desk.rig)
-        since = desk.convoy_since(session, [request.bead_id for request in requests])
+        since = desk.hooks.convoy_since(session, [request.bead_id for request in requests])
         heads, runs = queries.heads_of(session, requests), queries.runs_of(session, requests)
         known = queries.beads_of(session, requests)
         entries = []

@@ -1,11 +1,11 @@
 """Every write to gate runs: requested, running under a holder's lease, finished with a verdict, or cancelled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, or_, true, update
 from sqlmodel import Session, col, select
 
 from gastown import clock, rigs
@@ -245,22 +245,37 @@ def cancel(session: Session, run_id: int, *, actor: str, why: str, ring: bool = 
 def expire(session: Session, *, actor: str) -> list[GateRun]:
     """Put runs whose holder's lease has ended back on offer: their runner is dead, and what it saw is no verdict."""
     now = database_time(session)
-    expired = []
-    for run in queries.list_expired_runs(session, now):
-        changed = session.execute(
-            update(GateRun)
-            .where(
-                col(GateRun.id) == run.id,
-                col(GateRun.state) == RunState.RUNNING,
-                col(GateRun.holder) == run.holder,
-                col(GateRun.expires_at) <= now,
-            )
-            .values(state=RunState.REQUESTED, holder=None, expires_at=None, rung_at=clock.now())
+    found = queries.list_expired_runs(session, now)
+    return [run for run in found if _put_back_of(session, run, col(GateRun.expires_at) <= now, actor=actor)]
+
+
+def list_orphans(session: Session, *, host: str, is_dead: Callable[[str], bool]) -> list[GateRun]:
+    """Runs whose runner on this `host` is known to be dead: their leases need not run out first."""
+    return [run for run in queries.list_runs_on(session, host) if run.holder and is_dead(run.holder)]
+
+
+def free_orphans(session: Session, *, host: str, is_dead: Callable[[str], bool], actor: str) -> list[GateRun]:
+    """Put such runs back on offer."""
+    found = list_orphans(session, host=host, is_dead=is_dead)
+    return [run for run in found if _put_back_of(session, run, true(), actor=actor)]
+
+
+def _put_back_of(session: Session, run: GateRun, on: ColumnElement[bool], *, actor: str) -> bool:
+    """Take a run from the holder that was seen, if the condition still holds; False: it is another's, or it goes on."""
+    changed = session.execute(
+        update(GateRun)
+        .where(
+            col(GateRun.id) == run.id,
+            col(GateRun.state) == RunState.RUNNING,
+            col(GateRun.holder) == run.holder,
+            on,
         )
-        if changed.rowcount == 1:  # type: ignore[attr-defined]
-            _expired(session, run, actor=actor, why="its runner is gone")
-            expired.append(run)
-    return expired
+        .values(state=RunState.REQUESTED, holder=None, expires_at=None, rung_at=clock.now())
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    _expired(session, run, actor=actor, why="its runner is gone")
+    return True
 
 
 def _expired(session: Session, run: GateRun, *, actor: str, why: str) -> None:

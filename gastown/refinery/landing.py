@@ -286,7 +286,7 @@ def find_pause(desk: Desk, view: View, target: str) -> str | None:
 def _landed(desk: Desk, view: View, intent: LandingIntent, target: str) -> Move:
     with desk.write() as session:
         actor, fence = desk.actor, desk.proof.fence
-        landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing)
+        landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.hooks.after_landing)
         # The landed tree has its verdict; a commit of somebody else's on top of it has none yet, nor has it any of the
         # gates for what has landed.
         is_known = target == intent.new_oid and not view.landed_hash

@@ -148,7 +148,9 @@ def _landed(desk: Desk, view: View, intent: LandingIntent, target: str, *, sha: 
         log.warning("%s was merged into a target that had moved: the target is gated next", intent.new_oid[:12])
     with desk.write() as session:
         actor, fence = desk.actor, desk.proof.fence
-        landed = intents.land(session, intent, actor=actor, lease=fence, after_landing=desk.after_landing, sha=commit)
+        landed = intents.land(
+            session, intent, actor=actor, lease=fence, after_landing=desk.hooks.after_landing, sha=commit
+        )
         # As in `landing`: a commit on top of it has no verdict yet, nor has it any of the gates for what has landed.
         is_known = target == commit and is_gated and not view.landed_hash
         state = calm(view) if is_known else TargetState.UNKNOWN

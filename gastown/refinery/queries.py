@@ -231,6 +231,13 @@ def list_expired_runs(session: Session, now: datetime) -> Sequence[GateRun]:
     ).all()
 
 
+def list_runs_on(session: Session, host: str) -> Sequence[GateRun]:
+    """Running ones of this host."""
+    return session.exec(
+        select(GateRun).where(GateRun.state == RunState.RUNNING, GateRun.host == host).order_by(col(GateRun.id))
+    ).all()
+
+
 def list_unclaimed_runs(session: Session, older_than: datetime) -> Sequence[GateRun]:
     """Requested ones whose doorbell was last rung before `older_than`."""
     return session.exec(

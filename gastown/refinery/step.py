@@ -1,12 +1,8 @@
 """One bounded, repeatable step of a rig's queue, under the rig's lease."""
 
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-
-from sqlmodel import Session
 
 from gastown import logs, policy, rigs
 from gastown.config import Settings
@@ -14,7 +10,7 @@ from gastown.db import locks
 from gastown.db.locks import LeaseLost, LockProof
 from gastown.errors import Conflict, NotFound, Refused, Unavailable
 from gastown.refinery import gate_runs, looks
-from gastown.refinery.desk import ConvoySince, Desk, View, mark
+from gastown.refinery.desk import Desk, Hooks, View, mark
 from gastown.refinery.heartbeat import Heartbeat, Work
 from gastown.refinery.landing import Move
 from gastown.refinery.tidying import forget_landed, forget_left
@@ -54,19 +50,7 @@ def lease_name(rig: str) -> str:
     return f"refinery:{rig}"
 
 
-def _no_convoys(_session: Session, _bead_ids: Sequence[str]) -> Mapping[str, datetime]:
-    return {}
-
-
-def step(
-    work: Work,
-    rig: str,
-    *,
-    settings: Settings,
-    holder: str,
-    after_landing: Callable[[Session, str], None],
-    convoy_since: ConvoySince = _no_convoys,
-) -> StepResult:
+def step(work: Work, rig: str, *, settings: Settings, holder: str, hooks: Hooks) -> StepResult:
     """Move the rig's queue as far as it goes without waiting; returns at once while another step holds the rig.
 
     A doorbell that finds the rig held is not lost: whoever holds it looks once more after letting go.
@@ -76,11 +60,12 @@ def step(
         while result.moves < MAX_MOVES:
             with work() as session:
                 lease_s = min(LEASE_S, policy.load(session).number("lease.ttl_s"))
-                proof = locks.try_acquire(session, lease_name(rig), holder=holder, ttl_s=lease_s)
+                name = lease_name(rig)
+                proof = locks.try_acquire(session, name, holder=holder, ttl_s=lease_s, is_dead=hooks.is_dead)
             if proof is None:
                 result.busy = True
                 return result
-            desk = Desk(work, rig, settings.town, proof, after_landing, convoy_since, settings.gate_runners)
+            desk = Desk(work, rig, settings.town, proof, hooks, settings.gate_runners)
             seen = _hold(desk, result, lease_s)
             if result.lost or not _let_go(desk, result, seen):
                 return result

@@ -1,5 +1,6 @@
 """What a tick does for the queues: doorbells for whatever should move and has not been looked at for a while."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, func, or_
@@ -108,16 +109,27 @@ def _overdue(session: Session, before: datetime) -> set[str]:
 
 def _left_by_the_dead(session: Session) -> set[str]:
     """Rigs whose lease ended without being let go: its holder was killed; doorbells that found it held were lost."""
+    now = database_time(session)
+    return {rig for rig, lease in _held(session).items() if lease.expires_at is not None and lease.expires_at <= now}
+
+
+def _held_by(session: Session, is_dead: Callable[[str], bool]) -> set[str]:
+    """Rigs whose lease is that of a dead process, whether it has ended or not."""
+    return {rig for rig, lease in _held(session).items() if is_dead(lease.holder)}
+
+
+def _held(session: Session) -> dict[str, locks.Lease]:
+    """The leases of refineries that were not let go, by rig."""
     before, after = lease_name(""), lease_name("\x7f")
-    name, expires_at = col(locks.Lease.name), col(locks.Lease.expires_at)
-    names = session.exec(
-        select(locks.Lease.name).where(name > before, name < after, expires_at <= database_time(session))
-    ).all()
-    return {found.removeprefix(before) for found in names}
+    name = col(locks.Lease.name)
+    query = select(locks.Lease).where(name > before, name < after, col(locks.Lease.expires_at).is_not(None))
+    return {lease.name.removeprefix(before): lease for lease in session.exec(query).all()}
 
 
-def list_unseen(session: Session) -> list[str]:
-    """Rigs whose queue should move, and at which nobody looked for two of the periods in which ticks ring for them."""
+def list_unseen(session: Session, *, is_dead: Callable[[str], bool]) -> list[str]:
+    """Rigs whose queue should move, and at which nobody looked for two of the periods in which ticks ring for them; or
+    at once where the last one to look is known to be dead.
+    """
     if not session.scalar(select(any_work())):
         return []
     ttl = timedelta(seconds=policy.load(session).number("lease.ttl_s"))
@@ -125,6 +137,7 @@ def list_unseen(session: Session) -> list[str]:
     busy = _busy(session)
     every = 2 * min(LOOK_EVERY, _LOOK_SHARE * ttl)
     overdue = _overdue(session, clock.now() - 2 * min(OVERDUE_AFTER, _OVERDUE_SHARE * ttl)) if busy else set()
+    overdue |= _held_by(session, is_dead)
     return [
         rig.name
         for rig in rigs.list_all(session)

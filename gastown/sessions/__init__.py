@@ -8,7 +8,7 @@ host adopts it. Not here: what an attempt is (`gastown.assignments`), what a run
 from gastown.sessions.book import LeaseBook
 from gastown.sessions.channel import Answer, Ask
 from gastown.sessions.freeze import keep_frozen
-from gastown.sessions.leftovers import Leftovers, has_ended_unbooked, sweep_leftovers
+from gastown.sessions.leftovers import Leftovers, has_ended_unbooked, list_orphans, sweep_leftovers
 from gastown.sessions.office import Office
 from gastown.sessions.paths import latest_run_dir, run_dir, session_dir, socket_path
 from gastown.sessions.primer import Primer, load_hook, load_primer, render
@@ -34,6 +34,7 @@ __all__ = [
     "is_dead_here",
     "keep_frozen",
     "latest_run_dir",
+    "list_orphans",
     "load_hook",
     "load_primer",
     "make_holder",

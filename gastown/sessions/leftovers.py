@@ -22,19 +22,23 @@ log = logs.get(__name__)
 class Leftovers:
     """What a sweep found and did."""
 
-    to_adopt: tuple[int, ...]
-    """Running attempts of this host whose holder is gone."""
     to_see_off: tuple[int, ...]
     """Attempts that ended while their worker died: their agents may still wait for an answer."""
     saved: int
     """Worktrees whose work was saved."""
 
 
+def list_orphans(office: Office) -> tuple[int, ...]:
+    """Running attempts of this host whose holder is gone; costs one or two questions."""
+    return office.do(lambda session: _orphans(session, office))
+
+
 def sweep_leftovers(office: Office) -> Leftovers:
-    """Find what needs a holder; save worktrees whose session is over. Safe twice and beside another sweep."""
-    to_adopt = office.do(lambda session: _orphans(session, office))
+    """Save worktrees whose session is over, which takes git; find who is to be seen off. Safe twice and beside another
+    sweep.
+    """
     to_see_off, saved = _settle_unknown_ends(office)
-    return Leftovers(to_adopt, to_see_off, saved)
+    return Leftovers(to_see_off, saved)
 
 
 def has_ended_unbooked(settings: Settings, assignment_id: int) -> bool:

@@ -428,7 +428,7 @@ class WorkerProcess:
     def step(self) -> refinery.StepResult:
         """One step of the rig's merge queue."""
         return refinery.step(
-            unit_of_work, RIG, settings=self.settings, holder=self.office.holder, after_landing=_check_convoys
+            unit_of_work, RIG, settings=self.settings, holder=self.office.holder, hooks=refinery.Hooks(_check_convoys)
         )
 
     def look(self) -> None:
@@ -436,10 +436,9 @@ class WorkerProcess:
         transact(
             lambda session: town.note_worker(session, self.settings, self.office.holder, role="all", queues=["town"])
         )
-        found = sessions.sweep_leftovers(self.office)
-        for number in found.to_adopt:
+        for number in sessions.list_orphans(self.office):
             sessions.supervise(self.office, number)
-        for number in found.to_see_off:
+        for number in sessions.sweep_leftovers(self.office).to_see_off:
             sessions.see_off(self.office, number)
         town.reconcile(self.caller)
         self.answer_all()

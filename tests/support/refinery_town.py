@@ -199,7 +199,7 @@ class RefineryTown:
             RIG,
             settings=self.settings,
             holder=f"test:{threading.get_ident()}",
-            after_landing=lambda _session, bead_id: self.landed.append(bead_id),
+            hooks=refinery.Hooks(lambda _session, bead_id: self.landed.append(bead_id)),
         )
 
     def gate(self, *, settings: Settings | None = None) -> list[refinery.GateRunResult]:

@@ -144,7 +144,7 @@ class Duel:
 
     def _step(self, name: str) -> StepResult:
         return refinery.step(
-            self.town.work, RIG, settings=self.town.settings, holder=name, after_landing=lambda *_: None
+            self.town.work, RIG, settings=self.town.settings, holder=name, hooks=refinery.Hooks(lambda *_: None)
         )
 
     # before and after

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from sqlmodel import col, select
 
 from gastown import assignments, clock
 from gastown.db import database_time, locks
+from gastown.refinery import GateRun, RunState
 from gastown.town import supervision
 from tests.support.databases import PostgresServer
 from tests.support.towns import wait_until
@@ -81,6 +83,26 @@ def test_everything_lands_once_when_every_worker_is_killed(village: Village) -> 
     village.await_landings(names, within_s=90)
 
     assert village.starts() == Counter(names)
+
+
+def test_a_gate_run_begins_anew_before_its_lease_ends_when_its_worker_is_killed(village: Village) -> None:
+    village.up("printf 'sleep 4\\necho 1 passed\\n' > check.sh")
+    workers = village.town.services()
+    names = village.sling(1)
+    wait_until(lambda: gated(village), "the change is tested", within_s=60)
+
+    for role in ("refinery", "gates"):
+        os.kill(workers[role], signal.SIGKILL)
+
+    village.await_landings(names, within_s=30)  # a lease lasts twice that
+    assert village.starts() == Counter(names)
+
+
+def gated(village: Village) -> bool:
+    """Whether a request's gates run."""
+    with village.town.read() as session:
+        query = select(GateRun).where(GateRun.state == RunState.RUNNING, col(GateRun.request_id).is_not(None))
+        return session.exec(query).first() is not None
 
 
 def test_waiting_work_is_dispatched_when_there_is_no_beat(village: Village) -> None:

@@ -22,7 +22,7 @@ from gastown.db.unit_of_work import transact, unit_of_work
 from gastown.events import EventKind
 from gastown.runtimes import host, session_facts
 from gastown.runtimes.host import KeeperUnavailable
-from gastown.sessions import LeaseBook, Office, run, supervise, sweep_leftovers
+from gastown.sessions import LeaseBook, Office, list_orphans, run, supervise, sweep_leftovers
 from gastown.sessions import channel as channels
 from tests.support import scratch
 from tests.support.refinery_town import RIG
@@ -137,13 +137,13 @@ def test_a_session_that_ended_while_the_database_was_away_is_booked_by_the_next_
     assert here.row(number).state is AssignmentState.RUNNING
     here.expire()
 
-    assert sweep_leftovers(office).to_adopt == (number,)
+    assert list_orphans(office) == (number,)
     assert supervise(office, number) == "failed"
 
     row = here.row(number)
     assert (row.state, row.runs, row.booked_runs) == (AssignmentState.FAILED, 1, 1)
     assert here.last(bead_id).reason is Reason.RETRY
-    assert sweep_leftovers(office).to_adopt == ()
+    assert list_orphans(office) == ()
 
 
 def test_one_session_goes_on_and_one_worker_lets_go_when_the_first_was_stopped_beyond_its_lease(here: Host) -> None:
@@ -161,7 +161,7 @@ def test_one_session_goes_on_and_one_worker_lets_go_when_the_first_was_stopped_b
     wait_until(lambda: here.process(number), "the agent runs")
     agent = here.process(number)
     here.expire()
-    assert sweep_leftovers(second).to_adopt == (number,)
+    assert list_orphans(second) == (number,)
     two = watch("second", second)
     wait_until(lambda: here.row(number).holder == second.holder, "the second worker adopts")
 

@@ -112,7 +112,7 @@ class LandingProtocol(RuleBasedStateMachine):
             RIG,
             settings=self.town.settings,
             holder=f"here:{next(self.numbers)}",
-            after_landing=lambda *_: None,
+            hooks=refinery.Hooks(lambda *_: None),
         )
 
     @rule(burns_at=st.integers(1, 60))

@@ -139,6 +139,29 @@ def test_run_goes_to_the_next_runner_when_its_holder_is_dead(any_town: RefineryT
     assert any_town.runs()[0].holder == f"gates:{number}"
 
 
+def test_run_goes_to_the_next_runner_before_its_lease_ends_when_its_holder_died_on_this_host(
+    any_town: RefineryTown,
+) -> None:
+    def free(host: str, dead: str) -> list[int | None]:
+        with any_town.work() as session:
+            found = refinery.list_orphans(session, host=host, is_dead=lambda holder: holder == dead)
+            freed = refinery.free_orphans(session, host=host, is_dead=lambda holder: holder == dead, actor="town")
+            assert [run.id for run in found] == [run.id for run in freed]
+            return [run.id for run in freed]
+
+    number = _requested(any_town)
+    _claim_as_the_dead(any_town, number)
+
+    assert free("here", "the dead") == [], "what other hosts hold is not ours to judge"
+    assert free("there", "another") == [], "it lives"
+    assert free("there", "the dead") == [number]
+    assert free("there", "the dead") == []
+
+    assert any_town.bells[-1].args == (number,)
+    (result,) = any_town.gate()
+    assert result.verdict is Verdict.PASS
+
+
 def _claim_as_the_dead(town: RefineryTown, number: int) -> None:
     from gastown.refinery import gate_runs
 

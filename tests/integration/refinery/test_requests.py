@@ -208,6 +208,42 @@ def test_rig_is_rung_at_once_when_its_lease_was_left_behind_by_the_dead(session:
     assert refinery.tick_rigs(session) == []
 
 
+def test_rig_goes_to_the_next_step_before_its_lease_ends_when_its_holder_is_dead(session: Session, bead: str) -> None:
+    from gastown.db import locks
+
+    def is_dead(holder: str) -> bool:
+        return holder == "the dead"
+
+    name = refinery.lease_name("app")
+    _submit(session, bead)
+    first = locks.try_acquire(session, name, holder="the dead", ttl_s=60)
+    assert first is not None
+    assert refinery.list_unseen(session, is_dead=is_dead) == ["app"]
+    assert locks.try_acquire(session, name, holder="next", ttl_s=60) is None, "of other hosts only the lease tells"
+
+    second = locks.try_acquire(session, name, holder="next", ttl_s=60, is_dead=is_dead)
+
+    assert second is not None
+    assert (second.fence, second.is_left) == (first.fence + 1, True)
+    assert locks.try_acquire(session, name, holder="third", ttl_s=60, is_dead=is_dead) is None, "the second lives"
+    with pytest.raises(locks.LeaseLost):
+        locks.check(session, first)
+
+
+def test_nobody_looks_at_once_when_the_dead_let_the_rig_go(session: Session, bead: str) -> None:
+    from gastown.db import locks
+    from gastown.refinery import looks
+
+    rigs.set_target_state(session, "app", rigs.TargetState.GREEN, OID, actor="app/refinery")
+    looks.note_look(session, "app", seen_oid=OID)
+    _submit(session, bead)
+    proof = locks.try_acquire(session, refinery.lease_name("app"), holder="the dead", ttl_s=60)
+    assert proof is not None
+    locks.release(session, proof)
+
+    assert refinery.list_unseen(session, is_dead=lambda _holder: True) == []
+
+
 def test_request_moves_with_its_bead_when_it_is_submitted_in_another_rig(session: Session, bead: str) -> None:
     gate = rigs.GateSpec("test", "true")
     rigs.add(session, rigs.NewRig("web", "web", "https://example.com/web.git", "main", (gate,)), actor="somebody")

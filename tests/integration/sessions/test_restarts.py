@@ -13,7 +13,7 @@ from gastown.beads import BeadStatus
 from gastown.db.unit_of_work import unit_of_work
 from gastown.events import EventKind
 from gastown.runtimes import host
-from gastown.sessions import run, sweep_leftovers
+from gastown.sessions import list_orphans, run
 from tests.support.session_host import Host
 from tests.support.towns import wait_until
 
@@ -81,7 +81,7 @@ def test_a_restart_is_finished_by_the_next_worker_when_the_first_stopped_in_its_
     host.stop(process, "it was asked to start again")
     assert host.wait(process, 20)
 
-    assert sweep_leftovers(second).to_adopt == (number,)
+    assert list_orphans(second) == (number,)
     again = here.watch(second, number)
     wait_until(lambda: starts(here) == 2, "the agent runs again", within_s=30)
 

@@ -64,7 +64,7 @@ def _settle(town: RefineryTown, rig: str = RIG) -> None:
             rig,
             settings=town.settings,
             holder="test",
-            after_landing=lambda _session, bead_id: town.landed.append(bead_id),
+            hooks=refinery.Hooks(lambda _session, bead_id: town.landed.append(bead_id)),
         )
         if not town.gate():
             return
