@@ -11,11 +11,14 @@ from sqlmodel import Session, col, select
 from gastown import clock, rigs
 from gastown.db import database_time
 from gastown.errors import Conflict
-from gastown.events import EventKind, record, say_time
+from gastown.events import EventKind, latest, record, say_time
 from gastown.queue import GATES_QUEUE, Doorbell, Task, refinery_queue
 from gastown.refinery import queries
 from gastown.refinery.models import GateRun, RunState, Verdict
 from gastown.rigs import Rig
+
+_GONE = "its runner is gone"
+_MOST_TOLD = 200
 
 
 class GateRunLost(Conflict):
@@ -274,7 +277,7 @@ def _put_back_of(session: Session, run: GateRun, on: ColumnElement[bool], *, act
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         return False
-    _expired(session, run, actor=actor, why="its runner is gone")
+    _expired(session, run, actor=actor, why=_GONE)
     return True
 
 
@@ -290,6 +293,14 @@ def _expired(session: Session, run: GateRun, *, actor: str, why: str) -> None:
         request=run.request_id,
         why=why,
     )
+
+
+def count_deaths(session: Session, run: GateRun) -> int:
+    """How many runners died at this run; a planned stop is no death. Of the rig's newest deaths."""
+    if run.rung_at == run.created_at:
+        return 0  # never rung for again: nobody had it before
+    told = latest(session, rig=run.rig, kinds=(EventKind.GATE_RUN_EXPIRED,), limit=_MOST_TOLD)
+    return sum(event.payload.get("run") == run.id and event.payload.get("why") == _GONE for event in told)
 
 
 def ring_again(session: Session, older_than: datetime) -> list[Doorbell]:

@@ -29,6 +29,9 @@ from gastown.rigs import Gate, GatePhase, LandingStyle, Rig, RigNotFound
 
 log = logs.get(__name__)
 
+# Workers that die at one run: the second is no accident. It then counts as one that could not run, of which there is an
+# end (`refinery.max_infrastructure_retries`), and pauses after it.
+MOST_DEATHS = 2
 # Runs; looking through all logs takes a moment.
 _TIDY_EVERY = 20
 
@@ -52,6 +55,8 @@ class _Job:
     heads: Sequence[MergeHead]
     timeout_s: float
     floor_mb: float
+    deaths: int
+    """Runners that died at this run."""
     settings: Settings
     given_up: Callable[[], bool]
 
@@ -186,6 +191,7 @@ def _load(work: Work, run: GateRun, settings: Settings, given_up: Callable[[], b
             heads=queries.list_run_heads(session, run),
             timeout_s=rules.number("gate.timeout_s"),
             floor_mb=rules.number("disk.floor_mb"),
+            deaths=gate_runs.count_deaths(session, run),
             settings=settings,
             given_up=given_up,
         )
@@ -220,6 +226,8 @@ def _run(job: _Job, books: _Books) -> None:
     free_mb = _free_mb(job.settings)
     if free_mb < job.floor_mb:
         raise _CannotRun(f"only {free_mb:.0f} MB are free on this host, less than disk.floor_mb")
+    if job.deaths >= MOST_DEATHS:
+        raise _CannotRun(f"{job.deaths} workers died while they ran the gates")
     if (job.run.id or 0) % _TIDY_EVERY == 0:
         forget_oldest(job.settings.town)
     commits = _commits(job)

@@ -162,6 +162,52 @@ def test_run_goes_to_the_next_runner_before_its_lease_ends_when_its_holder_died_
     assert result.verdict is Verdict.PASS
 
 
+def test_a_tree_under_which_runners_die_is_not_run_for_ever(any_town: RefineryTown) -> None:
+    def die(number: int) -> None:
+        _claim_as_the_dead(any_town, number)
+        with any_town.work() as session:
+            refinery.free_orphans(session, host="there", is_dead=lambda _holder: True, actor="town")
+
+    for count in range(1, 4):
+        any_town.step()
+        number = any_town.runs()[-1].id or 0
+        die(number)
+        die(number)
+        (result,) = any_town.gate()
+        assert (result.run_id, result.verdict) == (number, Verdict.INFRASTRUCTURE_ERROR)
+        assert "2 workers died" in any_town.runs()[-1].results[0]["why"]
+        assert len(any_town.runs()) == count
+
+    any_town.step()
+
+    assert len(any_town.runs()) == 3, "the queue has stopped, and tries again after a pause"
+
+
+def test_one_death_of_a_runner_is_forgiven(any_town: RefineryTown) -> None:
+    number = _requested(any_town)
+    _claim_as_the_dead(any_town, number)
+    with any_town.work() as session:
+        refinery.free_orphans(session, host="there", is_dead=lambda _holder: True, actor="town")
+
+    (result,) = any_town.gate()
+
+    assert result.verdict is Verdict.PASS
+
+
+def test_planned_stops_of_runners_do_not_count_as_deaths(any_town: RefineryTown) -> None:
+    from gastown.refinery import gate_runs
+
+    number = _requested(any_town)
+    for _ in range(4):
+        _claim_as_the_dead(any_town, number)
+        with any_town.work() as session:
+            gate_runs.put_back(session, number, holder="the dead", actor="town")
+
+    (result,) = any_town.gate()
+
+    assert result.verdict is Verdict.PASS
+
+
 def _claim_as_the_dead(town: RefineryTown, number: int) -> None:
     from gastown.refinery import gate_runs
 
