@@ -27,6 +27,7 @@ HOST_NAMES = ("alpha", "beta")
 # The worker whose clock is ahead, on the last host.
 SKEWED = "town"
 GATE_TIMEOUT_S = 60
+_FAULTY = "gastown.chaos.faulty"
 
 
 class DatabaseTaken(Refused):
@@ -116,7 +117,9 @@ def _amend(ground: Ground, host: config.Settings, planned: list[Process]) -> lis
 
 def _through_launcher(process: Process, order: Order) -> Process:
     python, _, *words = process.argv  # python -m workers ...
-    return replace(process, argv=(python, launcher.__file__, order.words(), *words), by_fork=False)
+    # As a fork where it would be one, unless its clock is wrong: what was imported has names of its own for the time.
+    by_fork = process.by_fork and not order.ahead_s
+    return replace(process, argv=(python, "-m", _FAULTY, order.words(), *words), by_fork=by_fork)
 
 
 def _add_rig(ground: Ground, name: str) -> None:

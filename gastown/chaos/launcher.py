@@ -1,4 +1,4 @@
-"""Start one of the town's Celery processes with a fault inside: `python launcher.py ORDER MODULE words...`.
+"""A process of the town with a fault inside: started as it would be, but that something is changed first.
 
 Its clock may run ahead of everybody else's, and the doorbells that it rings may get lost, come twice, or overtake each
 other: what happens to messages on their way, made where they leave.
@@ -94,15 +94,10 @@ def put_clock_ahead(seconds: float) -> None:
 
 
 def main(order: str, *words: str) -> None:
-    """Become a worker. Run by its path, so that the process loads no more of this package than it needs."""
-    sys.path.remove(str(Path(__file__).parent))
+    """Become the module, a worker's, with what `order` says wrong."""
     given = Order(**json.loads(order))
     if given.ahead_s:
         put_clock_ahead(given.ahead_s)
     meddle(given)
     module, *sys.argv[1:] = words
     runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
