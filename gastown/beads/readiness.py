@@ -11,7 +11,7 @@ that parents in a circle cannot keep each other blocked.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Integer, Select, bindparam, cast, func, select, text, update
+from sqlalchemy import Integer, Select, String, bindparam, cast, func, select, text, update
 from sqlmodel import Session, col
 
 from gastown.beads.externals import projects, provided_among
@@ -52,7 +52,7 @@ affected(id) AS (
 )
 SELECT id FROM affected
 """  # noqa: S608 - constants only
-).bindparams(bindparam("seeds", expanding=True))
+).bindparams(bindparam("seeds", type_=String, expanding=True))
 
 # CROSS JOIN: SQLite keeps the order of these joins, which starts from the few affected beads.
 _FLIPS = f"""
@@ -95,7 +95,7 @@ SELECT b.id, b.is_blocked FROM affected a CROSS JOIN beads b
 """  # noqa: S608 - constants only
 
 _AMONG = "WITH RECURSIVE affected(id) AS (SELECT id FROM beads WHERE id IN :affected),"
-_FLIPS_AMONG = text(_AMONG + _FLIPS).bindparams(bindparam("affected", expanding=True))
+_FLIPS_AMONG = text(_AMONG + _FLIPS).bindparams(bindparam("affected", type_=String, expanding=True))
 _FLIPS_OF_ALL = text("WITH RECURSIVE affected(id) AS (SELECT id FROM beads)," + _FLIPS)  # noqa: S608 - constants only
 
 
@@ -123,6 +123,8 @@ def recompute(session: Session, changed: Sequence[str]) -> list[str]:
     if len(changed) > _MANY:
         return recompute_all(session)
     reached = session.execute(_REACHED, {"seeds": sorted(set(changed))}).scalars().all()
+    if not reached:  # of things that are not here: dangling targets, what other stores provide
+        return []
     if len(reached) > _MANY:
         return recompute_all(session)
     rows = session.execute(_FLIPS_AMONG, {"affected": reached}).all()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gastown import assignments, sessions
+from gastown.town import supervision
 from tests.support.towns import Town, make_town, wait_until
 
 from .conftest import add_rig, git, make_remote, status_of
@@ -174,14 +175,20 @@ def test_gt_done_waits_and_succeeds_when_the_worker_is_killed_before_it(place: P
     channel = sessions.socket_path(place.town.settings, before.id or 0)
     assert not refuses(channel)
 
-    os.kill(place.town.services()["sessions"], signal.SIGKILL)
-    wait_until(lambda: refuses(channel), "the worker is gone")
-    (folder / "tmp" / "go").touch()
-    wait_until(lambda: clients(place.town), "gt done was called", pause_s=0.01)
-    called_in_vain = refuses(channel)
+    supervisor = int((supervision.services_dir(place.town.settings) / "supervisor.pid").read_text())
+    worker = place.town.services()["sessions"]
+    os.kill(supervisor, signal.SIGSTOP)  # else there is a new worker before the call
+    try:
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: refuses(channel), "the worker is gone")
+        (folder / "tmp" / "go").touch()
+        wait_until(lambda: clients(place.town), "gt done was called", pause_s=0.01)
+        called_in_vain = refuses(channel)
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
     sha = place.await_landing(bead)
 
-    assert called_in_vain, "a worker was back before the call; nothing was tested"
+    assert called_in_vain
     assert (folder / "tmp" / "status").read_text() == "0\n"
     after = place.attempt(bead)
     assert (after.id, after.fence, after.runs) == (before.id, before.fence, 1)

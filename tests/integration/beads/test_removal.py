@@ -44,3 +44,10 @@ def test_numbers_of_children_are_never_given_twice(session: Session) -> None:
     beads.close(session, [child.id], actor=PERSON)
     assert beads.purge_wisps(session, actor=PERSON).purged == [child.id]
     assert make_bead(session, parent=parent.id).id == f"{parent.id}.2"
+
+
+def test_beads_that_wait_only_for_what_is_elsewhere_can_be_taken_out(session: Session) -> None:
+    name = make_bead(session, deps=("external:app:tea",)).id
+    assert beads.uproot(session, [name], actor=PERSON, reason="burnt") == [name]
+    with pytest.raises(beads.BeadNotFound):
+        beads.find(session, name)
