@@ -48,6 +48,7 @@ from gastown.assignments.lifecycle import (
 )
 from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired, Reason
 from gastown.assignments.queries import (
+    INTERRUPTED,
     AssignmentNotFound,
     any_open,
     find_open,
@@ -69,6 +70,7 @@ from gastown.assignments.queries import (
 from gastown.assignments.runs import RunStart, book_usage, note_run
 
 __all__ = [
+    "INTERRUPTED",
     "OPEN_STATES",
     "AlreadySlung",
     "Assignment",

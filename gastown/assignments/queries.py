@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from gastown import rigs
-from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired
+from gastown.assignments.models import OPEN_STATES, Assignment, AssignmentState, Desired, Reason
 from gastown.beads import Bead, BeadStatus
 from gastown.errors import NotFound
 from gastown.events import Event
@@ -18,9 +18,12 @@ from gastown.rigs import Rig
 DONE = (BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)
 # From these an attempt may start; a person who blocks, pins or defers a slung bead holds it up.
 _STARTABLE = (BeadStatus.OPEN.value, BeadStatus.HOOKED.value, BeadStatus.IN_PROGRESS.value)
-# Of one priority, what was begun is finished before anything new is begun: its agent, worker or host died, or it came
-# back from the merge queue, and others may wait for it.
+# What lost its place with its host, or gave it up for a while, had its turn already: it goes on before anything begins.
+INTERRUPTED = (Reason.TAKEOVER, Reason.RESUME, Reason.HANDOFF)
+# Of one priority, what was begun is finished before anything new is begun: its agent failed, or it came back from the
+# merge queue, and others may wait for it.
 _BEST_FIRST = (
+    col(Assignment.reason).not_in(INTERRUPTED),
     col(Assignment.priority),
     (col(Assignment.fence) <= 1),
     col(Assignment.created_at),
@@ -128,7 +131,7 @@ def list_unanswered(session: Session, rung_before: datetime, *, limit: int) -> S
 
 
 def list_offered(session: Session, rig: str | None = None) -> Sequence[Assignment]:
-    """Attempts that a worker may claim; best first: priority, then what was begun, then age."""
+    """Attempts that a worker may claim; best first: the interrupted, then by priority, what was begun, and age."""
     return _list(session, AssignmentState.OFFERED, rig)
 
 

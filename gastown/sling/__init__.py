@@ -1,8 +1,8 @@
 """Sling: give beads to a rig, where an agent starts on each at once.
 
 Not here: how an agent is run (`gastown.sessions`) or how work lands (`gastown.refinery`); this package joins them. What
-is ready is offered, the rest waits and follows as its blockers close, by priority, then age, with a fair share between
-rigs.
+is ready is offered, the rest waits and follows as its blockers close: what was interrupted first, then by priority and
+age, with a fair share between rigs.
 """
 
 from gastown.sling.by_hand import AtWork, NothingToLand, Sought, Work, find_work, submit_by_hand

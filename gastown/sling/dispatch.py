@@ -57,7 +57,7 @@ def _alone(session: Session, bead_id: str, act: Callable[[], object]) -> bool:
 def order_fairly(offered: Sequence[Assignment], running: Mapping[str, int]) -> list[Assignment]:
     """Offered attempts in the order in which slots should go to them: the rig with the fewest at work goes first.
 
-    Inside a rig the order is kept (priority, then age).
+    Inside a rig the order is kept: what was interrupted, then priority, then age.
     """
     by_rig: dict[str, list[Assignment]] = defaultdict(list)
     for row in offered:
@@ -65,12 +65,16 @@ def order_fairly(offered: Sequence[Assignment], running: Mapping[str, int]) -> l
     share = {rig: running.get(rig, 0) for rig in by_rig}
     ordered = []
     while by_rig:
-        rig = min(by_rig, key=lambda name: (share[name], by_rig[name][0].priority, by_rig[name][0].id or 0))
+        rig = min(by_rig, key=lambda name: (share[name], *_rank(by_rig[name][0])))
         ordered.append(by_rig[rig].pop(0))
         share[rig] += 1
         if not by_rig[rig]:
             del by_rig[rig]
     return ordered
+
+
+def _rank(row: Assignment) -> tuple[bool, int, int]:
+    return row.reason not in assignments.INTERRUPTED, row.priority, row.id or 0
 
 
 def list_stale_offers(session: Session, *, rung_before: timedelta | None = None, limit: int = BATCH) -> list[Doorbell]:

@@ -57,6 +57,31 @@ def test_claim_takes_the_most_urgent_then_the_oldest(session: Session) -> None:
     assert order == ["old", "young", "later"]
 
 
+def claim_title(session: Session) -> str:
+    row = assignments.claim(session, "app", holder=HOLDER, host="here", slots=9).assignment
+    return beads.get(session, row.bead_id).title
+
+
+def test_what_was_lost_with_its_host_goes_on_before_anything_more_urgent_begins(session: Session) -> None:
+    make_rig(session)
+    make_offered(session, make_bead(session, "lost"), priority=3)
+    row = assignments.claim(session, "app", holder=HOLDER, host="here", slots=9).assignment
+    make_offered(session, make_bead(session, "urgent"), priority=0)
+    assignments.lose(session, row.id or 0, 1, actor="town", outcome="host gone")
+    assert [claim_title(session), claim_title(session)] == ["lost", "urgent"]
+
+
+def test_what_the_agent_failed_at_waits_for_what_is_more_urgent(session: Session) -> None:
+    make_rig(session)
+    policy.set_value(session, "affinity_s", "0", actor="tester")
+    make_offered(session, make_bead(session, "failed"), priority=3)
+    row = assignments.claim(session, "app", holder=HOLDER, host="here", slots=9).assignment
+    make_offered(session, make_bead(session, "urgent"), priority=0)
+    make_offered(session, make_bead(session, "new"), priority=3)
+    assignments.fail(session, row.id or 0, 1, actor="town", outcome="exit status 1")
+    assert [claim_title(session) for _ in range(3)] == ["urgent", "failed", "new"]
+
+
 def test_claim_refuses_when_the_host_is_full(session: Session) -> None:
     make_rig(session)
     make_running(session, make_bead(session))

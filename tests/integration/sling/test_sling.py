@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from gastown import assignments, beads, convoys, rigs, sling
-from gastown.assignments import AssignmentState
+from gastown.assignments import AssignmentState, Reason
 from gastown.beads import BeadStatus
 from gastown.errors import GastownError
 from gastown.sling import SlingRefused, Target
@@ -115,3 +115,11 @@ def test_scarce_slots_are_shared_between_rigs(session: Session) -> None:
     one = make_offered(session, make_bead(session, "l", prefix="lib"), rig="lib", priority=4)
     ordered = order_fairly([*many, one], {"app": 1})
     assert [row.rig for row in ordered] == ["lib", "app", "app", "app"]
+
+
+def test_of_two_rigs_with_as_many_at_work_the_one_with_interrupted_work_goes_first(session: Session) -> None:
+    make_rig(session)
+    make_rig(session, "lib")
+    urgent = make_offered(session, make_bead(session, "a"), priority=0)
+    lost = make_offered(session, make_bead(session, "l", prefix="lib"), rig="lib", reason=Reason.TAKEOVER)
+    assert [row.rig for row in order_fairly([urgent, lost], {})] == ["lib", "app"]
