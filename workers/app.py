@@ -26,6 +26,11 @@ def _add_steps() -> None:
 _add_steps()
 
 
+@signals.celeryd_init.connect
+def _be_worker(**_kwargs: Any) -> None:
+    db.be_worker()
+
+
 @signals.setup_logging.connect
 def _set_up_logging(**_kwargs: Any) -> None:
     """Celery's own logging set-up stays out: one line a record, on standard error."""

@@ -127,7 +127,9 @@ def claim(
     """
     settings = policy.load(session)
     _hold_host(session, host)
-    held = select(Rig).where(Rig.name == rig_name).with_for_update().execution_options(populate_existing=True)
+    # A lock that lets others name the rig in rows of theirs: whoever is stopped with it holds up claims, and no more.
+    held = select(Rig).where(Rig.name == rig_name).with_for_update(key_share=True)
+    held = held.execution_options(populate_existing=True)
     rig = session.exec(held).one_or_none()
     # Only now: whoever held these locks may have been stopped. A lease begins after the end of the one that it follows,
     # and with all of its time before it.

@@ -3,6 +3,7 @@
 from gastown.db.columns import JsonFacts, JsonObject, UnknownWord, UtcTime, enum_column
 from gastown.db.engine import (
     DatabaseAway,
+    be_worker,
     database_time,
     dispose,
     forget_after_fork,
@@ -22,6 +23,7 @@ __all__ = [
     "Transitions",
     "UnknownWord",
     "UtcTime",
+    "be_worker",
     "database_time",
     "dispose",
     "enum_column",

@@ -42,6 +42,7 @@ _HELD_TIME = "database_time"
 SAFE_SQLITE = (3, 51, 3)
 
 _engines: dict[str, Engine] = {}
+_is_worker = False
 # An SQLite engine without connections, kept for the statements that it has compiled (see `keep_warm`).
 _warm: list[Engine] = []
 
@@ -152,7 +153,7 @@ def _make_engine(url: str) -> Engine:
         pool_size=5,
         max_overflow=20,
         pool_timeout=30,
-        connect_args=postgres.CONNECT_ARGUMENTS,
+        connect_args=postgres.connect_arguments(is_worker=_is_worker),
     )
     postgres.be_impatient(engine)
     postgres.be_wary(engine)
@@ -174,6 +175,12 @@ def keep_warm() -> None:
         engine = _engines.pop(url)
         engine.dispose()
         _warm[:] = [engine]
+
+
+def be_worker() -> None:
+    """Have the server end what this process leaves lying in the middle of a transaction after seconds; called first."""
+    global _is_worker
+    _is_worker = True
 
 
 def get_engine(url: str | None = None) -> Engine:

@@ -19,6 +19,9 @@ CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 60
 LOCK_TIMEOUT_S = 15
 IDLE_TIMEOUT_S = 30
+# In a worker every transaction is short: it waits for nobody but the server and, twice, Redis (`PUBLISH_TIMEOUT_S`).
+# Less than others wait for a lock, so that a worker that was stopped with one in its hands makes nobody fail.
+WORKER_IDLE_TIMEOUT_S = 5
 # A server that has not even said that a statement took too long does not answer any more.
 SILENCE_S = STATEMENT_TIMEOUT_S + 5
 
@@ -35,14 +38,15 @@ _NOTICE_SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,  # milliseconds
 }
-CONNECT_ARGUMENTS: dict[str, Any] = {
-    "connect_timeout": CONNECT_TIMEOUT_S,
-    "options": (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s "
-        f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s"
-    ),
-    **_NOTICE_SILENCE,
-}
+CONNECT_ARGUMENTS: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, **_NOTICE_SILENCE}
+
+
+def connect_arguments(*, is_worker: bool) -> dict[str, Any]:
+    """What every connection of a process is opened with."""
+    idle_s = WORKER_IDLE_TIMEOUT_S if is_worker else IDLE_TIMEOUT_S
+    limits = {"statement_timeout": STATEMENT_TIMEOUT_S, "lock_timeout": LOCK_TIMEOUT_S}
+    limits["idle_in_transaction_session_timeout"] = idle_s
+    return {**CONNECT_ARGUMENTS, "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items())}
 
 
 class ServerSilent(psycopg.OperationalError):

@@ -20,8 +20,9 @@ from gastown.errors import Conflict
 T = TypeVar("T")
 log = logs.get(__name__)
 
-# PostgreSQL: serialisation failure, deadlock, lock not available. The whole transaction is run again.
-_RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
+# PostgreSQL: serialisation failure, deadlock, lock not available, ended for its silence (we were stopped). The whole
+# transaction is run again.
+_RETRY_STATES = frozenset({"40001", "40P01", "55P03", "25P03"})
 _ATTEMPTS = 5
 # PostgreSQL: unique violation. (SQLite has one writer: what was looked for and not found there stays so.)
 _DUPLICATE = "23505"

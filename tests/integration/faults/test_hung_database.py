@@ -2,17 +2,20 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from celery import signals
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from gastown import assignments, config
-from gastown.db import DatabaseAway, postgres
+from gastown import assignments, config, rigs
+from gastown.db import DatabaseAway, engine, postgres
 from gastown.db.unit_of_work import reading, transact
 from gastown.sessions import LeaseBook
 from tests.support.databases import PostgresServer
@@ -132,3 +135,46 @@ def test_a_transaction_that_says_nothing_is_ended_by_the_server(on_postgres: con
         return [str(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in names]
 
     assert transact(limits) == ["1min", "15s", "30s"]
+
+
+def be_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_is_worker", False)  # put back at the end
+    import_module("workers.app")
+    signals.celeryd_init.send(sender="a worker")
+
+
+def test_a_workers_transaction_is_ended_before_others_give_up_their_wait(
+    on_postgres: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_worker(monkeypatch)
+    with reading() as session:
+        shown = session.connection().execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+    assert shown == "5s"
+    assert postgres.LOCK_TIMEOUT_S > 5
+
+
+def test_a_worker_that_was_stopped_in_a_transaction_gives_way_and_runs_it_again(
+    on_postgres: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "WORKER_IDLE_TIMEOUT_S", 1)
+    be_worker(monkeypatch)
+    transact(make_rig)
+    begun: list[float] = []
+
+    def claim(session: Session) -> float:
+        rigs.get(session, "app", lock=True)
+        begun.append(time.monotonic())
+        if len(begun) == 1:
+            other = threading.Thread(target=transact, args=(rename,))
+            other.start()
+            other.join(10)
+            assert not other.is_alive(), "somebody waits still for a lock of ours"
+        return session.scalar(select(1)) or 0
+
+    def rename(session: Session) -> None:
+        rigs.get(session, "app", lock=True).branch = "trunk"
+
+    assert transact(claim) == 1
+    assert len(begun) == 2
+    with reading() as session:
+        assert rigs.get(session, "app").branch == "trunk"
