@@ -96,11 +96,20 @@ def fetch_heads(land: Path, work: Path, oids: Iterable[str]) -> None:
     none may be, and `fetch_head` says why.
     """
     source = layout.view_of(work)
-    missing = [oid for oid in dict.fromkeys(oids) if not is_pinned(land, oid)]
+    missing = _unpinned(land, list(dict.fromkeys(oids)))
     known = history.find_commits(source, missing) if missing else []
     if known:
         _fetch_pinned(land, source, known)
         tidy_if_crowded(land)
+
+
+def _unpinned(land: Path, oids: Sequence[str]) -> list[str]:
+    """Those that `is_pinned` would deny, at the cost of one."""
+    if not oids:
+        return []
+    names = [f"{_HEADS}/{check_oid(oid)}" for oid in oids]
+    pinned = set(git(land, "for-each-ref", "--format=%(refname) %(objectname)", *names).stdout.splitlines())
+    return [oid for name, oid in zip(names, oids, strict=True) if f"{name} {oid}" not in pinned]
 
 
 def _fetch_pinned(land: Path, source: Path, oids: Sequence[str]) -> Result:
