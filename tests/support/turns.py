@@ -7,8 +7,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 WHOLE_TOWNS = "tests/acceptance/"
-# Whole towns mostly wait, so that three at once, of three folders, do each other no harm; more would.
-MOST_TOWNS = 3
+# A whole town with its test takes about a core. More at once are not done sooner: who waits for what is busy asks again
+# and again, and everything costs more where many take turns.
+MOST_TOWNS = max(2, os.cpu_count() or 1)
 # A folder whose towns take as much of the machine as two others.
 HEAVY = WHOLE_TOWNS + "chaos"
 
@@ -59,5 +60,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TownsInTurn 
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: three of them mostly wait for their towns."""
-    return max(4, (os.cpu_count() or 1) + 2)
+    """One more than there are cores: somebody always waits."""
+    return max(3, (os.cpu_count() or 1) + 1)
