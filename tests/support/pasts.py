@@ -135,7 +135,7 @@ def _pointer(chance: random.Random) -> bytes:
 def _mix(base: Files, ours: Files, theirs: Files) -> Files:
     """What somebody might have made of a merge by hand: of each file the side that touched it, theirs before ours."""
     mixed = {}
-    for path in {*ours, *theirs}:
+    for path in sorted({*ours, *theirs}):  # in one order, or a seed makes another past each time
         kept = theirs.get(path) if theirs.get(path) != base.get(path) else ours.get(path)
         if kept is not None:
             mixed[path] = kept
