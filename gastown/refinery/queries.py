@@ -81,14 +81,22 @@ def pull_words(session: Session, requests: Sequence[MergeRequest]) -> Mapping[in
 
 
 def find_missed(session: Session, request: MergeRequest) -> Event | None:
-    """What tells that the request's present head was not to be had when it was first looked for; None: nothing."""
+    """What tells that the request's present head was not to be had when it was first looked for, or first after it had
+    last been aboard: a host had it then; None: nothing.
+    """
+    kinds = (EventKind.REQUEST_REQUEUED, EventKind.REQUEST_BOARDED)
     rows = session.exec(
-        select(Event)
-        .where(Event.bead_id == request.bead_id, Event.kind == EventKind.REQUEST_REQUEUED)
-        .order_by(col(Event.id))
+        select(Event).where(Event.bead_id == request.bead_id, col(Event.kind).in_(kinds)).order_by(col(Event.id))
     ).all()
-    missed = (row for row in rows if row.payload.get("missing") and row.payload.get("head_id") == request.head_id)
-    return next(missed, None)
+    missed = None
+    for row in rows:
+        if row.payload.get("head_id") != request.head_id:
+            continue
+        if row.kind is EventKind.REQUEST_BOARDED:
+            missed = None
+        elif row.payload.get("missing") and missed is None:
+            missed = row
+    return missed
 
 
 def get_head(session: Session, head_id: int | None) -> MergeHead:

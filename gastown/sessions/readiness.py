@@ -7,7 +7,8 @@ from sqlmodel import Session
 from gastown import git, rigs
 from gastown.errors import Refused, Unavailable
 from gastown.rigs import Rig
-from gastown.sessions.worksite import Site, forward
+from gastown.sessions import unsent
+from gastown.sessions.worksite import Site
 
 
 class NotReady(Refused):
@@ -66,5 +67,5 @@ def check_submission(site: Site, *, max_behind: int) -> Ready:
             f"the branch is {distance.behind} commits behind the target",
             hint="Bring it up to date (git merge with the target), then `gt done`.",
         )
-    forward(site, tree.head)
+    unsent.send(site, tree.head)
     return Ready(tree.head, distance.ahead, distance.behind)

@@ -13,7 +13,7 @@ from gastown.assignments import Assignment, AssignmentState
 from gastown.db import database_time
 from gastown.errors import GastownError
 from gastown.runtimes import host, strays
-from gastown.sessions import worksite
+from gastown.sessions import unsent, worksite
 from gastown.sessions.leftovers import last_claimed
 from gastown.sessions.office import Office
 
@@ -40,11 +40,19 @@ class Tidied:
     """Scratch folders of old runs that were removed."""
     snapshots: int
     """Snapshots of ended attempts that were let go."""
+    sent: int
+    """Heads that the remote has got by now."""
 
 
 def tidy_host(office: Office) -> Tidied:
     """Look after what is due; each part goes on when another fails. Safe at any rate and beside another worker's."""
-    parts = ((end_orphans, 60.0), (sweep_locks, 20.0), (tidy_scratch, 600.0), (drop_old_snapshots, 600.0))
+    parts = (
+        (end_orphans, 60.0),
+        (sweep_locks, 20.0),
+        (tidy_scratch, 600.0),
+        (drop_old_snapshots, 600.0),
+        (unsent.send_again, 20.0),
+    )
     return Tidied(*(_do_when_due(office, part, every_s) for part, every_s in parts))
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from gastown import beads, git
+from gastown import beads, git, refinery
 from gastown.beads import NewBead
-from gastown.refinery import RequestState
+from gastown.refinery import RequestState, lifecycle
 from gastown.rigs import TargetState
 from tests.support.database_clock import DatabaseClock
 from tests.support.refinery_town import RIG, RefineryTown, run_git
@@ -65,6 +65,34 @@ def test_a_commit_that_vanished_goes_back_after_a_while_and_holds_nobody_up(
     time.advance(11 * 60)
     town.settle()
     assert _returned(town, lost) == "missing_commit"
+
+
+def test_a_commit_that_another_host_had_meanwhile_is_waited_for_anew(time: DatabaseClock, town: RefineryTown) -> None:
+    """Its remote was away when it was handed in, so that only the host that made it has it."""
+    town.settle()
+    bead = town.submit({"b.txt": "x"})
+    here, elsewhere = town.work_git, town.work_git.with_name("elsewhere.git")
+    here.rename(elsewhere)
+    town.step()
+    assert "neither on this host" in town.step().waits_for
+    time.advance(9 * 60)
+    elsewhere.rename(here)
+    town.step()
+    assert town.request(bead).seat is not None
+    with town.work() as session:
+        request = refinery.find_open(session, bead, lock=True)
+        lifecycle.requeue(session, request, actor="app/refinery", lease=1, why="somebody before it left")
+    git.unpin(town.land, town.request_head(bead))
+    run_git(town.land, "-c", "gc.reflogExpire=now", "gc", "--quiet", "--prune=now")
+    here.rename(elsewhere)
+
+    time.advance(2 * 60)
+    town.step()
+
+    assert (town.request(bead).state, town.request(bead).retries) == (RequestState.QUEUED, 0)
+    elsewhere.rename(here)
+    town.settle()
+    _landed(town, bead)
 
 
 def test_a_commit_lands_when_its_branch_vanishes_behind_it(town: RefineryTown) -> None:
