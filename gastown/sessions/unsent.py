@@ -4,6 +4,7 @@ Until then no other host can test or land them, and nobody has them when this ho
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _FOLDER = "gastown.unsent"
 # A note without an attempt that handed its head in may be of one that is just about to.
 _YOUNG_S = 600.0
 _AT_ONCE = 50
+# So many failures end a rig's round: the remote is away, or refuses; others have their turn in the next one.
+_FAILURES_AT_ONCE = 3
 _OVER = (BeadStatus.CLOSED.value, BeadStatus.TOMBSTONE.value)
 
 
@@ -42,13 +45,14 @@ def send(site: Site, oid: str) -> bool:
 def send_again(office: Office) -> int:
     """Send what this host's notes name and a merge queue still waits for; return how many arrived.
 
-    Nothing is sent for a rig that is stopped by somebody's word. Where the remote does not answer the rest waits, too.
+    Nothing is sent for a rig that is stopped by somebody's word. What could not be sent goes to the end of the line.
     """
-    notes = sorted((office.settings.town / "rigs").glob(f"*/land.git/{_FOLDER}/*"))[:_AT_ONCE]
+    found = (office.settings.town / "rigs").glob(f"*/land.git/{_FOLDER}/*")
+    notes = sorted(found, key=_noted_at)[:_AT_ONCE]
     by_rig: dict[str, list[Path]] = {}
     for note in notes:
         by_rig.setdefault(note.parents[2].name, []).append(note)
-    return sum(_send_all(office, rig, found) for rig, found in by_rig.items())
+    return sum(_send_all(office, rig, of_rig) for rig, of_rig in by_rig.items())
 
 
 def _send_all(office: Office, rig: str, notes: Sequence[Path]) -> int:
@@ -56,18 +60,28 @@ def _send_all(office: Office, rig: str, notes: Sequence[Path]) -> int:
     if wanted is None:
         return 0
     land, work = rigs.land_git(office.settings.town, rig), rigs.work_git(office.settings.town, rig)
-    arrived = 0
+    arrived = failed = 0
     for note in notes:
         branch = wanted.get(note.name)
         if branch is None:
             _forget(note)
+        elif failed == _FAILURES_AT_ONCE:
+            break
         elif forward(Site(work, work, land, branch, "", ""), note.name):
             log.info("branch %s is on the remote now", branch)
             note.unlink(missing_ok=True)
             arrived += 1
         else:
-            break
+            failed += 1
+            with contextlib.suppress(OSError):
+                os.utime(note)
     return arrived
+
+
+def _noted_at(note: Path) -> float:
+    with contextlib.suppress(OSError):
+        return note.lstat().st_mtime
+    return 0.0
 
 
 def _list_wanted(session: Session, rig: str, oids: Sequence[str]) -> dict[str, str] | None:

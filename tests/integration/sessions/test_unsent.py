@@ -1,14 +1,15 @@
 """Work that is handed in while the remote does not answer reaches it afterwards, from the host that has it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from sqlmodel import select
 
-from gastown import assignments, git, rigs, sessions
+from gastown import assignments, beads, git, rigs, sessions
 from gastown.agents import Polecat
-from gastown.assignments import AssignmentState
-from gastown.beads import Bead, BeadStatus
+from gastown.assignments import Assignment, AssignmentState
+from gastown.beads import Bead, BeadStatus, NewBead
 from gastown.db.unit_of_work import unit_of_work
 from gastown.rigs import Rig
 from gastown.sessions import unsent, worksite
@@ -117,6 +118,36 @@ def test_what_is_over_is_not_sent_and_its_note_goes_after_a_while(here: Host) ->
 
     assert at_remote(here, site) is None
     assert notes(here) == []
+
+
+def test_one_that_is_refused_holds_up_no_other(here: Host) -> None:
+    number, office, site, oid = begin(here)
+    away = here.remote.with_name("away.git")
+    here.remote.rename(away)
+    sessions.check_submission(site, max_behind=50)
+    hand_in(number, oid)
+    here.leave(office)
+    for count in range(4):
+        with unit_of_work() as session:
+            row = assignments.get(session, number)
+            bead = beads.create(session, NewBead("Another", prefix=RIG), actor="me")
+            branch = f"polecat/nux/refused-{count}@1"
+            other = run_git(site.work, "commit-tree", f"{oid}^{{tree}}", "-p", oid, "-m", branch)
+            values = row.model_dump(exclude={"id"}) | {"bead_id": bead.id, "branch": branch, "head_oid": other}
+            session.add(Assignment(**values))
+        assert not unsent.send(replace(site, branch=branch), other)
+        os.utime(notes(here)[0].with_name(other), (count, count))
+    away.rename(here.remote)
+    hook = here.remote / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in *refused*) exit 1;; esac\n')
+    hook.chmod(0o755)
+    office = here.worker()
+
+    assert unsent.send_again(office) == 0, "three that are refused are enough at a time"
+    assert unsent.send_again(office) == 1
+
+    assert at_remote(here, site) == oid
+    assert len(notes(here)) == 4
 
 
 def test_upkeep_sends_it(here: Host) -> None:
