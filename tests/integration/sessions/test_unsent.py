@@ -41,6 +41,18 @@ def hand_in(number: int, oid: str) -> None:
         assignments.submit(session, number, row.fence, head_oid=oid, actor=row.polecat or "")
 
 
+def hand_in_while_away(here: Host) -> tuple[int, worksite.Site, str]:
+    """The same, handed in while the remote was away, which is back, and then left by its worker."""
+    number, office, site, oid = begin(here)
+    away = here.remote.with_name("away.git")
+    here.remote.rename(away)
+    sessions.check_submission(site, max_behind=50)
+    hand_in(number, oid)
+    here.leave(office)
+    away.rename(here.remote)
+    return number, site, oid
+
+
 def notes(here: Host) -> list[Path]:
     return sorted(rigs.land_git(here.settings.town, RIG).glob("gastown.unsent/*"))
 
@@ -80,13 +92,7 @@ def test_no_note_is_left_when_the_remote_answers(here: Host) -> None:
 
 
 def test_nothing_is_sent_for_a_rig_that_is_stopped(here: Host) -> None:
-    number, office, site, oid = begin(here)
-    away = here.remote.with_name("away.git")
-    here.remote.rename(away)
-    sessions.check_submission(site, max_behind=50)
-    hand_in(number, oid)
-    here.leave(office)
-    away.rename(here.remote)
+    _, site, _ = hand_in_while_away(here)
     with unit_of_work() as session:
         rigs.freeze(session, RIG, actor="me", why="a drill")
 
@@ -121,12 +127,9 @@ def test_what_is_over_is_not_sent_and_its_note_goes_after_a_while(here: Host) ->
 
 
 def test_one_that_is_refused_holds_up_no_other(here: Host) -> None:
-    number, office, site, oid = begin(here)
+    number, site, oid = hand_in_while_away(here)
     away = here.remote.with_name("away.git")
     here.remote.rename(away)
-    sessions.check_submission(site, max_behind=50)
-    hand_in(number, oid)
-    here.leave(office)
     for count in range(4):
         with unit_of_work() as session:
             row = assignments.get(session, number)
@@ -151,13 +154,7 @@ def test_one_that_is_refused_holds_up_no_other(here: Host) -> None:
 
 
 def test_upkeep_sends_it(here: Host) -> None:
-    number, office, site, oid = begin(here)
-    away = here.remote.with_name("away.git")
-    here.remote.rename(away)
-    sessions.check_submission(site, max_behind=50)
-    hand_in(number, oid)
-    here.leave(office)
-    away.rename(here.remote)
+    _, site, oid = hand_in_while_away(here)
 
     assert sessions.tidy_host(here.worker()).sent == 1
 
