@@ -48,11 +48,10 @@ def send_again(office: Office) -> int:
     Nothing is sent for a rig that is stopped by somebody's word. What could not be sent goes to the end of the line.
     """
     found = (office.settings.town / "rigs").glob(f"*/land.git/{_FOLDER}/*")
-    notes = sorted(found, key=_noted_at)[:_AT_ONCE]
     by_rig: dict[str, list[Path]] = {}
-    for note in notes:
+    for note in sorted(found, key=_noted_at):
         by_rig.setdefault(note.parents[2].name, []).append(note)
-    return sum(_send_all(office, rig, of_rig) for rig, of_rig in by_rig.items())
+    return sum(_send_all(office, rig, notes[:_AT_ONCE]) for rig, notes in by_rig.items())
 
 
 def _send_all(office: Office, rig: str, notes: Sequence[Path]) -> int:
